@@ -1,0 +1,364 @@
+"""Every error agentkit raises, in one tree.
+
+    AgentkitError
+    ├─ ConfigurationError            something was set up wrongly; nothing was sent
+    │  ├─ SchemaError                a signature or a JSON Schema that cannot become a tool
+    │  ├─ DuplicateToolError         two tools of one name
+    │  ├─ UnknownProviderError       "opnai:..."
+    │  ├─ UnknownModelError          "openai:gpt-6-sool"
+    │  ├─ MissingKeyError            no key in the argument, none in the environment
+    │  ├─ MissingExtraError          an optional package is not installed
+    │  ├─ UnsupportedError           this model or provider cannot do what was asked
+    │  ├─ MediaError                 an image, audio or document that cannot be sent
+    │  └─ StateError                 a stored state, session or journal that cannot be read
+    │     └─ NewerVersionError       it was written by a newer agentkit
+    ├─ ExchangeError                 one exchange with a provider failed
+    │  ├─ AuthenticationError        the key is wrong
+    │  ├─ PermissionDeniedError      the key may not do this
+    │  ├─ NotFoundError              no such thing at this address
+    │  │  └─ ModelNotFoundError      no such model there
+    │  ├─ BadRequestError            the provider refused the request's shape
+    │  │  └─ ContextLengthError      the conversation is too long for the model
+    │  ├─ ContentFilteredError       refused for its content
+    │  ├─ RateLimitError             too many requests; waiting helps
+    │  ├─ QuotaExceededError         the account is out of money or quota; waiting does not help
+    │  ├─ OverloadedError            the provider has no capacity now
+    │  ├─ ServerError                the provider broke
+    │  ├─ DeadlineError              a deadline of ours or a timeout of theirs passed
+    │  ├─ ConnectionFailedError      no connection, or it was lost
+    │  └─ ProtocolError              the reply makes no sense: not JSON, a cut stream, a missing field
+    ├─ RunError                      a run cannot go on
+    │  ├─ BudgetExceededError        the next thing would cost more than is left
+    │  └─ OutputError                the model did not produce the declared output
+    └─ ToolError                     raised by a tool: its text is told to the model
+
+An error that ends a run carries `state` (JSON; give it to `agent.resume`) and `usage` (JSON) as far as the run came.
+Messages never hold keys or request headers.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "AgentkitError",
+    "AuthenticationError",
+    "BadRequestError",
+    "BudgetExceededError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "ContentFilteredError",
+    "ContextLengthError",
+    "DeadlineError",
+    "DuplicateToolError",
+    "ExchangeError",
+    "MediaError",
+    "MissingExtraError",
+    "MissingKeyError",
+    "ModelNotFoundError",
+    "NewerVersionError",
+    "NotFoundError",
+    "OutputError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "RunError",
+    "SchemaError",
+    "ServerError",
+    "StateError",
+    "ToolError",
+    "UnknownModelError",
+    "UnknownProviderError",
+    "UnsupportedError",
+    "nearest",
+]
+
+
+def nearest(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
+    """The known names most like `name`, best first; for error messages."""
+    folded: dict[str, str] = {}  # lower-case name -> name
+    for candidate in known:
+        folded.setdefault(candidate.lower(), candidate)
+    matches = difflib.get_close_matches(name.lower(), folded, n=count, cutoff=0.5)
+    return [folded[match] for match in matches]
+
+
+def _did_you_mean(names: Sequence[str]) -> str:
+    return f"did you mean {' or '.join(repr(name) for name in names)}?" if names else ""
+
+
+class AgentkitError(Exception):
+    """Root of every error raised by agentkit."""
+
+    state: dict[str, Any] | None = None
+    """The state of the run that this error ended, as JSON; None when no run had begun."""
+    usage: dict[str, Any] | None = None
+    """What the run that this error ended had consumed, as JSON; None when no run had begun."""
+
+
+class ConfigurationError(AgentkitError):
+    """Something was set up wrongly; nothing was sent."""
+
+
+class SchemaError(ConfigurationError):
+    """A signature or a JSON Schema that cannot become a tool."""
+
+    def __init__(
+        self, problem: str, *, tool: str, parameter: str | None = None, location: str | None = None, advice: str = ""
+    ) -> None:
+        where = f"tool {tool!r}" + (f", parameter {parameter!r}" if parameter else "")
+        at = f" ({location})" if location else ""
+        super().__init__(f"{where}{at}: {problem}" + (f"; {advice}" if advice else ""))
+        self.tool = tool
+        self.parameter = parameter
+        self.location = location
+        """file:line of the definition, where known."""
+
+
+class DuplicateToolError(ConfigurationError):
+    """Two tools of one name."""
+
+    def __init__(self, name: str, sources: Sequence[str]) -> None:
+        super().__init__(
+            f"two tools are named {name!r} ({' and '.join(sources)}); "
+            "rename one with @tool(name=...) or give its toolset a prefix with .prefixed(...)"
+        )
+        self.name = name
+        self.sources = list(sources)
+
+
+class UnknownProviderError(ConfigurationError):
+    """The part before the colon of a model name is no provider."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        hint = _did_you_mean(nearest(name, known)) or f"known providers: {', '.join(known)}"
+        super().__init__(f"unknown provider {name!r}; {hint}")
+        self.name = name
+        self.known = list(known)
+
+
+class UnknownModelError(ConfigurationError):
+    """The part after the colon of a model name is no model of that provider."""
+
+    def __init__(self, provider: str, name: str, known: Sequence[str]) -> None:
+        hint = _did_you_mean([f"{provider}:{found}" for found in nearest(name, known)])
+        hint = hint or f"`agentkit models {provider}` lists them"
+        super().__init__(
+            f"{provider} has no model {name!r}; {hint} "
+            f"(a model newer than this list: model({provider + ':' + name!r}, is_listed=False))"
+        )
+        self.provider = provider
+        self.name = name
+
+
+class MissingKeyError(ConfigurationError):
+    """No key in the argument, none in the environment."""
+
+    def __init__(self, provider: str, variables: Sequence[str]) -> None:
+        super().__init__(
+            f"no API key for {provider}: set the environment variable {' or '.join(variables)}, "
+            f"or pass model(..., api_key=...); to go on without a key use the model 'offline:'"
+        )
+        self.provider = provider
+        self.variables = list(variables)
+
+
+class MissingExtraError(ConfigurationError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package!r}; install it with: pip install 'pyagentkit[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+
+class UnsupportedError(ConfigurationError):
+    """This model or provider cannot do what was asked."""
+
+
+class MediaError(ConfigurationError):
+    """An image, audio or document that cannot be sent: too large, of an unknown type, or missing."""
+
+
+class StateError(ConfigurationError):
+    """A stored state, session or journal that cannot be read."""
+
+
+class NewerVersionError(StateError):
+    """A stored state, session or journal that was written by a newer agentkit."""
+
+    def __init__(self, what: str, *, found: int, known: int) -> None:
+        super().__init__(
+            f"this {what} has version {found}, this agentkit reads up to {known}; "
+            "upgrade agentkit (pip install --upgrade pyagentkit) to read it; nothing was changed"
+        )
+        self.found = found
+        self.known = known
+
+
+class ExchangeError(AgentkitError):
+    """One exchange with a provider failed. Attributes hold what is known; the message never holds a key."""
+
+    is_retryable: bool = False
+    """Whether sending the same request again may help (before any content came)."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        model: str = "",
+        status: int | None = None,
+        code: str | None = None,
+        error_type: str | None = None,
+        param: str | None = None,
+        request_id: str | None = None,
+        retry_after_seconds: float | None = None,
+        attempts: int = 1,
+        body: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider = provider
+        self.model = model
+        self.status = status
+        """HTTP status, None when no reply came."""
+        self.code = code
+        """The provider's own code for this error."""
+        self.error_type = error_type
+        """The provider's own type for this error."""
+        self.param = param
+        """The request field that the provider complained of."""
+        self.request_id = request_id
+        self.retry_after_seconds = retry_after_seconds
+        """How long the provider asked to wait."""
+        self.attempts = attempts
+        """How many requests were sent before giving up."""
+        self.body = body
+        """The decoded error body: JSON value, or text cut to 2,000 characters."""
+
+    def __str__(self) -> str:
+        facts = [
+            self.provider and (f"{self.provider}:{self.model}" if self.model else self.provider),
+            self.status is not None and f"HTTP {self.status}",
+            self.code or self.error_type,
+            self.request_id and f"request {self.request_id}",
+            self.attempts > 1 and f"{self.attempts} attempts",
+        ]
+        shown = ", ".join(fact for fact in facts if fact)
+        return f"{self.message} ({shown})" if shown else self.message
+
+
+class AuthenticationError(ExchangeError):
+    """The key is wrong, expired or missing."""
+
+
+class PermissionDeniedError(ExchangeError):
+    """The key may not do this."""
+
+
+class NotFoundError(ExchangeError):
+    """No such thing at this address."""
+
+
+class ModelNotFoundError(NotFoundError):
+    """The provider has no such model, or this key cannot see it."""
+
+
+class BadRequestError(ExchangeError):
+    """The provider refused the request's shape."""
+
+
+class ContextLengthError(BadRequestError):
+    """The conversation is too long for the model; shorten it or choose a larger model."""
+
+
+class ContentFilteredError(ExchangeError):
+    """The provider refused the content of the request or of the answer."""
+
+
+class RateLimitError(ExchangeError):
+    """Too many requests or tokens for now; waiting helps."""
+
+    is_retryable = True
+
+
+class QuotaExceededError(ExchangeError):
+    """The account is out of money or quota; waiting does not help."""
+
+
+class OverloadedError(ExchangeError):
+    """The provider has no capacity now."""
+
+    is_retryable = True
+
+
+class ServerError(ExchangeError):
+    """The provider broke."""
+
+    is_retryable = True
+
+
+class DeadlineError(ExchangeError, TimeoutError):
+    """A deadline passed: connect, first event, idle between events, the exchange or the run; or the provider timed out."""
+
+    is_retryable = True
+
+
+class ConnectionFailedError(ExchangeError):
+    """No connection could be made, or it was lost."""
+
+    is_retryable = True
+
+
+class ProtocolError(ExchangeError):
+    """The reply makes no sense: not JSON, a stream that was cut, a missing field."""
+
+    is_retryable = True
+
+
+class RunError(AgentkitError):
+    """A run cannot go on."""
+
+
+class BudgetExceededError(RunError):
+    """The next thing would cost more than is left of the budget."""
+
+    def __init__(self, limit: str, *, allowed: float, used: float, wanted: float) -> None:
+        super().__init__(
+            f"budget of {allowed:g} {limit} is spent: {used:g} used, the next step needs about {wanted:g}; "
+            f"go on with agent.resume(error.state, budget=Budget({limit}=...))"
+        )
+        self.limit = limit
+        """Which bound: steps, tool_calls, tokens, usd or seconds."""
+        self.allowed = allowed
+        self.used = used
+        self.wanted = wanted
+
+
+class OutputError(RunError):
+    """The model did not produce the declared output, after every complaint was fed back."""
+
+    def __init__(self, message: str, *, text: str, complaints: Sequence[str]) -> None:
+        super().__init__(message)
+        self.text = text
+        """What the model said last."""
+        self.complaints = list(complaints)
+
+
+class ToolError(AgentkitError):
+    """Raise it in a tool: the text is told to the model, which may then try otherwise.
+
+    Any other exception is told to the model too, by its type and text; use ToolError for what you expect to happen.
+    `is_retryable=True` tells the model that the same call may work later.
+    """
+
+    def __init__(self, message: str, *, is_retryable: bool = False, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.is_retryable = is_retryable
+        self.data = dict(data) if data else None
