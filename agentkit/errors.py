@@ -244,10 +244,10 @@ class ExchangeError(AgentkitError):
     def __str__(self) -> str:
         facts = [
             self.provider and (f"{self.provider}:{self.model}" if self.model else self.provider),
-            self.status is not None and f"HTTP {self.status}",
+            "" if self.status is None else f"HTTP {self.status}",
             self.code or self.error_type,
             self.request_id and f"request {self.request_id}",
-            self.attempts > 1 and f"{self.attempts} attempts",
+            f"{self.attempts} attempts" if self.attempts > 1 else "",
         ]
         shown = ", ".join(fact for fact in facts if fact)
         return f"{self.message} ({shown})" if shown else self.message
@@ -304,7 +304,7 @@ class ServerError(ExchangeError):
 
 
 class DeadlineError(ExchangeError, TimeoutError):
-    """A deadline passed: connect, first event, idle between events, the exchange or the run; or the provider timed out."""
+    """A deadline passed (connect, first event, idle, exchange or run), or the provider itself timed out."""
 
     is_retryable = True
 

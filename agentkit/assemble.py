@@ -1,0 +1,167 @@
+"""Putting deltas together: deltas -> parts -> Response; and taking a Response apart again.
+
+A decoder gives every part an index of its own; providers that name a part by id, by index, or not at all are sorted
+out by `Slots`. Everything is put together once, at the end: while an answer streams nobody pays for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from agentkit.exchange import (
+    AttemptFailed,
+    Delta,
+    PartFinished,
+    Response,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+)
+from agentkit.messages import AssistantMessage, Finish, Part, Text, Thinking, ToolCall
+from agentkit.usage import Usage
+
+__all__ = ["Slots", "assemble", "assemble_cut", "take_apart"]
+
+
+class Slots:
+    """Gives each part of a streamed answer one index: by its id, then by its provider's index, then by order."""
+
+    __slots__ = ("_by_id", "_by_index", "_last", "_next")
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, int] = {}
+        self._by_index: dict[object, int] = {}
+        self._next = 0
+        self._last = -1
+
+    def fresh(self) -> int:
+        """The index of a new part."""
+        self._last = self._next
+        self._next += 1
+        return self._last
+
+    def find(self, *, id: str = "", index: object = None) -> int:
+        """The index of the part with this id, else this provider's index, else of the latest part.
+
+        A new id under a known provider's index begins a new part: servers that repeat index 0 for every call do that.
+        """
+        if id and id in self._by_id:
+            slot = self._by_id[id]
+        elif id:
+            slot = self.fresh()
+            self._by_id[id] = slot
+            if index is not None:
+                self._by_index[index] = slot
+        elif index is not None:
+            known = self._by_index.get(index)
+            slot = self.fresh() if known is None else known
+            self._by_index[index] = slot
+        else:
+            slot = self._last if self._last >= 0 else self.fresh()
+        self._last = slot
+        return slot
+
+
+class _Pieces:
+    """The deltas of one part, in the order in which they came."""
+
+    __slots__ = ("finished", "first", "id", "name", "texts")
+
+    def __init__(self, first: TextDelta | ThinkingDelta | ToolCallDelta | None) -> None:
+        self.first = first
+        self.texts: list[str] = []
+        self.id = ""
+        self.name = ""
+        self.finished: Part | None = None
+
+    def part(self) -> Part:
+        if self.finished is not None:
+            return self.finished
+        text = "".join(self.texts)
+        match self.first:
+            case TextDelta(is_refusal=is_refusal):
+                return Text(text, is_refusal)
+            case ThinkingDelta():
+                return Thinking(text)
+            case _:
+                return ToolCall(self.id, self.name, text)
+
+
+def _collect(deltas: Iterable[Delta]) -> tuple[dict[int, _Pieces], ResponseStarted, ResponseFinished | None]:
+    slots: dict[int, _Pieces] = {}  # index -> pieces
+    started, finished = ResponseStarted(), None
+    for delta in deltas:
+        match delta:
+            case TextDelta(text, index) | ThinkingDelta(text, index):
+                pieces = slots.get(index) or slots.setdefault(index, _Pieces(delta))
+                pieces.texts.append(text)
+            case ToolCallDelta(arguments, index, id, name):
+                pieces = slots.get(index) or slots.setdefault(index, _Pieces(delta))
+                pieces.texts.append(arguments)
+                pieces.id = pieces.id or id
+                pieces.name = pieces.name or name
+            case PartFinished(part, index):
+                pieces = slots.get(index) or slots.setdefault(index, _Pieces(None))
+                pieces.finished = part
+            case ResponseStarted():
+                started = ResponseStarted(delta.response_id or started.response_id, delta.model or started.model)
+            case ResponseFinished():
+                finished = delta
+            case AttemptFailed():
+                continue
+    return slots, started, finished
+
+
+def assemble(deltas: Iterable[Delta]) -> Response:
+    """The Response of a complete stream of deltas; it has to hold a ResponseFinished."""
+    slots, started, finished = _collect(deltas)
+    finished = finished or ResponseFinished("other")
+    parts = tuple(slots[index].part() for index in sorted(slots))
+    message = AssistantMessage(parts, started.model, started.response_id, finished.finish, finished.usage)
+    return Response(message, finished.finish_raw, finished.details)
+
+
+def assemble_cut(deltas: Iterable[Delta], *, finish: Finish = "cancelled") -> AssistantMessage | None:
+    """What can be kept of an answer that was cut: the text so far; None when that is nothing.
+
+    Calls are dropped, finished or not: none of them was made. So is thinking, which providers refuse without its end.
+    """
+    slots, started, finished = _collect(deltas)
+    kept: list[Part] = []
+    for index in sorted(slots):
+        part = slots[index].part()
+        if isinstance(part, Text) and part.text:
+            kept.append(Text(part.text, part.is_refusal))
+    if not kept:
+        return None
+    usage = finished.usage if finished else Usage()
+    return AssistantMessage(tuple(kept), started.model, started.response_id, finish, usage)
+
+
+def take_apart(response: Response) -> Iterator[Delta]:
+    """The deltas of a Response: `assemble(take_apart(response)) == response`, attempts aside."""
+    message = response.message
+    yield ResponseStarted(message.response_id, message.model)
+    for index, part in enumerate(message.parts):
+        match part:
+            case Text(text, is_refusal, None) if text:
+                yield TextDelta(text, index, is_refusal)
+            case Thinking(text, None) if text:
+                yield ThinkingDelta(text, index)
+            case ToolCall(id, name, arguments, _, None):
+                yield ToolCallDelta(arguments, index, id, name)
+            case Text(text, is_refusal, _) if text:
+                yield TextDelta(text, index, is_refusal)
+                yield PartFinished(part, index)
+            case Thinking(text, _) if text:
+                yield ThinkingDelta(text, index)
+                yield PartFinished(part, index)
+            case ToolCall():
+                yield ToolCallDelta(part.arguments, index, part.id, part.name)
+                yield PartFinished(replace(part), index)
+            case _:
+                yield PartFinished(part, index)
+    yield ResponseFinished(message.finish, response.finish_raw, message.usage, response.details)

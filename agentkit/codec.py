@@ -1,0 +1,106 @@
+"""What a wire format is made of: the client half that talks to a provider, the server half that is one.
+
+Codecs are pure: no I/O, no clock, no globals. `remote` performs exchanges with the client half; imports of foreign
+histories, the simulator and served endpoints stand on the server half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agentkit.errors import ExchangeError
+from agentkit.exchange import Delta, Memo, Request, Response
+
+__all__ = ["Codec", "HttpReply", "ServerCodec", "StreamDecoder", "StreamWriter", "WireRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request as a codec writes it: address and authentication come later, in `remote`."""
+
+    path: str
+    """Below the base URL, such as "/chat/completions"."""
+    body: bytes = field(repr=False)
+    method: str = "POST"
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tool names on the wire -> our own, where the provider's rules made them differ; `remote` maps replies back."""
+    headers: tuple[tuple[str, str], ...] = field(default=(("content-type", "application/json"),), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """A reply as the server half writes it."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
+
+
+class StreamDecoder(Protocol):
+    """Turns the bytes of one streamed reply into deltas."""
+
+    events: int
+    """How many wire events were decoded so far; comments and keep-alives do not count."""
+
+    def feed(self, chunk: bytes) -> list[Delta]:
+        """The deltas of some more bytes, split anywhere. Raises the typed ExchangeError of an error in the stream."""
+        ...
+
+    def finish(self) -> list[Delta]:
+        """The last deltas, when the bytes have ended. Raises ProtocolError when the stream was cut."""
+        ...
+
+
+class Codec(Protocol):
+    """The client half of a wire format."""
+
+    name: str
+    """Such as "openai:responses"; the origin of its provider data."""
+
+    def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
+        """The request's bytes; an unchanged head of messages and tools is taken from the memo."""
+        ...
+
+    def decode(self, body: bytes) -> Response:
+        """The answer in a whole reply of status 200. Raises ProtocolError, or the error that the body reports."""
+        ...
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200. Never raises by itself, whatever the body holds."""
+        ...
+
+    def decoder(self) -> StreamDecoder:
+        """A decoder for one streamed reply."""
+        ...
+
+
+class StreamWriter(Protocol):
+    """Writes one streamed reply."""
+
+    def write(self, deltas: Iterable[Delta]) -> bytes:
+        """The bytes of these deltas; the end of the stream follows a ResponseFinished."""
+        ...
+
+
+class ServerCodec(Protocol):
+    """The server half of a wire format."""
+
+    name: str
+
+    def read(self, request: WireRequest) -> Request:
+        """The Request that a client sent. Raises BadRequestError for what the provider would refuse."""
+        ...
+
+    def write(self, response: Response) -> HttpReply:
+        """A whole reply."""
+        ...
+
+    def stream_writer(self) -> StreamWriter:
+        """A writer of one streamed reply."""
+        ...
+
+    def write_error(self, error: ExchangeError) -> HttpReply:
+        """An error as the provider would report it."""
+        ...

@@ -1,0 +1,157 @@
+"""The Model protocol: anything that answers a Request; with the Sink that watches it and the Middleware around it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from agentkit.exchange import Delta, Request, Response
+from agentkit.messages import Message, Outcome
+
+__all__ = [
+    "Allow",
+    "Ask",
+    "CallOffer",
+    "Capabilities",
+    "Deny",
+    "Middleware",
+    "Model",
+    "ModelCallNext",
+    "ModelIdentity",
+    "Sink",
+    "ToolCallNext",
+    "Verdict",
+    "identity_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do. Unknown things are assumed to work: the provider says no itself."""
+
+    structured_output: bool = True
+    """The answer can be held to a JSON Schema natively."""
+    tools: bool = True
+    forced_tools: bool = True
+    """tool_choice "required" and named tools are obeyed."""
+    output_with_tools: bool = True
+    """Structured output and tools may be asked for together."""
+    parallel_tools: bool = True
+    reasoning: bool = True
+    media: frozenset[str] = frozenset({"image", "audio", "document", "video"})
+    """Which media may be sent: "image", "audio", "document", "video"."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Who answers: for spans, prices and error messages."""
+
+    provider: str
+    """Our name of the provider, such as "openai" or "azure"."""
+    model: str
+    """The id as the provider spells it."""
+    otel_provider: str = ""
+    """The provider's name in the OpenTelemetry conventions; the same as `provider` when empty."""
+    address: str = ""
+    """Host name of the server."""
+    port: int | None = None
+    api: str = ""
+    """The wire format, such as "responses"."""
+    is_remote: bool = True
+    """False for models inside this process."""
+    capabilities: Capabilities = field(default=Capabilities())
+
+
+class Sink(Protocol):
+    """Somebody who watches an answer while it comes."""
+
+    def emit(self, deltas: Sequence[Delta]) -> bool:
+        """Tell these deltas; True means that the reader is behind: await `drain` before going on."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until the reader has caught up."""
+        ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that answers a Request.
+
+    A model may also have an attribute `identity: ModelIdentity`; without one its class name stands for it.
+    """
+
+    async def respond(self, request: Request, sink: Sink | None = None) -> Response:
+        """Answer; deltas go to `sink` while they come, if there is one. Raises ExchangeError."""
+        ...
+
+
+def identity_of(model: Model) -> ModelIdentity:
+    """Who this model is; for a model without an identity, its class name and no provider's abilities assumed."""
+    identity = getattr(model, "identity", None)
+    if isinstance(identity, ModelIdentity):
+        return identity
+    return ModelIdentity("custom", type(model).__name__, is_remote=False)
+
+
+ModelCallNext: TypeAlias = Callable[[Request, Sink | None], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class CallOffer:
+    """A call that the model made, about to be executed."""
+
+    tool: str
+    effect: str | None
+    """"read", "write", "destructive", or None when undeclared."""
+    arguments: Mapping[str, Any]
+    """Parsed and valid."""
+    call_id: str
+    step: int
+    history: tuple[Message, ...]
+    """Everything the model has read so far, as structured data."""
+    untrusted: bool = False
+    """Whether the tool's results come from outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person has to decide; the call becomes pending."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """No; the model is told the reason."""
+
+    reason: str = ""
+
+
+Verdict: TypeAlias = Outcome | Ask | Deny
+"""What a tool_call hook answers: an outcome (of `call_next`, or its own), or that a person decides, or no."""
+
+ToolCallNext: TypeAlias = Callable[[CallOffer], Awaitable[Outcome]]
+
+
+class Middleware:
+    """Two hooks around what a run does. Subclass it and override either; both may change what goes in and comes out.
+
+    class Shout(Middleware):
+        async def model_call(self, request, call_next, sink=None):
+            return await call_next(replace(request, instructions="SHOUT"), sink)
+    """
+
+    async def model_call(self, request: Request, call_next: ModelCallNext, sink: Sink | None = None) -> Response:
+        """Around one model call."""
+        return await call_next(request, sink)
+
+    async def tool_call(self, call: CallOffer, call_next: ToolCallNext) -> Verdict:
+        """Around one tool call: return `await call_next(call)` to allow it, Ask() or Deny() not to."""
+        return await call_next(call)
