@@ -1,0 +1,1 @@
+"""Bytes to a provider and back: the only part of agentkit that opens connections."""

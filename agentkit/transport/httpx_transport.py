@@ -1,0 +1,286 @@
+"""The transport on httpx: its connections through httpcore by default, or a caller's own client."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, cast
+
+import anyio
+
+from agentkit.errors import AgentkitError, ConfigurationError, ConnectionFailedError, DeadlineError, ProtocolError
+from agentkit.transport.connections import connections_of_loop
+from agentkit.transport.protocol import ConnectDeadlineError, HttpRequest, NotSentError, RedirectError, Reply
+from agentkit.transport.target import Target, target_of
+
+_CLOSE_SECONDS = 5.0
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_PLAIN_HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+
+
+class Client(Protocol):
+    """A caller's own `httpx.AsyncClient` or `httpx2.AsyncClient`."""
+
+    def build_request(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes,
+        headers: Sequence[tuple[str, str]],
+        timeout: tuple[float | None, float | None, float | None, float | None],
+    ) -> Any:
+        """Make a request with the client's own headers and cookies."""
+        ...
+
+    async def send(self, request: Any, *, stream: bool, follow_redirects: bool) -> Any:
+        """Send it and wait for the head of the reply."""
+        ...
+
+
+class HttpxTransport:
+    """Sends requests over connections that all agents of an event loop share, or through a client of your own.
+
+    Proxies and certificates come from the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE). For anything
+    else pass `client=httpx.AsyncClient(...)`; it stays yours to close.
+    """
+
+    def __init__(self, *, client: Client | None = None) -> None:
+        self._client = client
+
+    async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
+        """Send the request and wait for the head of the reply; see `Transport.send`."""
+        _refuse_unfit_headers(request)
+        target = target_of(request.url)
+        if self._client is not None:
+            reply = await _send_by_client(self._client, request, target=target, connect_seconds=connect_seconds)
+        else:
+            reply = await _send_by_socket(request, target, connect_seconds=connect_seconds)
+        if reply.status in _REDIRECTS:
+            await reply.aclose()
+            raise RedirectError(reply.status, _redirect_host(reply.headers, target))
+        return reply
+
+
+class StreamedReply:
+    """A reply over httpx or httpcore; also the iterator of its own chunks."""
+
+    __slots__ = ("_close", "_failures", "_is_closed", "_is_started", "_next", "_parts", "_peer", "headers", "status")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        *,
+        parts: AsyncIterator[bytes],
+        close: Callable[[], Awaitable[None]],
+        failures: tuple[type[Exception], ...],
+        peer: str,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self._parts = parts
+        self._next = parts.__anext__
+        self._close = close
+        self._failures = failures
+        self._peer = peer
+        self._is_started = False
+        self._is_closed = False
+
+    async def read(self) -> bytes:
+        """The whole decoded body; closes the reply."""
+        return b"".join([part async for part in self])
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The decoded bytes as they arrive."""
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._is_started = True
+        try:
+            return await self._next()
+        except self._failures as error:
+            await self.aclose()
+            raise _translated(error, self._peer) from error
+        except BaseException:  # the end, a cancel, or an error of ours: all close the reply
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Leave the reply, read or not."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            await self._close()
+            if self._is_started:
+                await self._run_out()
+
+    async def _run_out(self) -> None:
+        """Let the generators under a reply that was left early come to their end.
+
+        They are nested, and closing the outer one leaves the inner ones to the garbage collector, of which trio
+        complains. The connection is closed by now, so what they still hold is short and then they fail.
+        """
+        if getattr(self._parts, "ag_running", False):  # left by another task, in which the read now fails
+            return
+        with suppress(AgentkitError, *self._failures):
+            async for _ in self._parts:
+                pass
+
+
+async def _send_by_socket(request: HttpRequest, target: Target, *, connect_seconds: float) -> StreamedReply:
+    import httpcore  # on first use: the import budget
+
+    wire_request = httpcore.Request(
+        request.method,
+        target.url,
+        headers=_wire_headers(request, target),
+        content=request.body,
+        extensions={"timeout": {"connect": connect_seconds}},
+    )
+    connections = await connections_of_loop()
+    connection = await connections.take(target)
+    failures = _httpcore_failures()
+    try:
+        response = await connection.handle_async_request(wire_request)
+    except BaseException as error:
+        await connections.drop(connection)
+        if isinstance(error, failures):
+            raise _translated(error, target.peer) from error
+        raise
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    stream = response.stream
+
+    async def close() -> None:
+        await stream.aclose()
+        await connections.give_back(connection, target)
+
+    parts = stream.__aiter__()
+    encoding = headers.get("content-encoding")
+    if encoding and encoding != "identity":
+        parts, failures = _decoded(parts, encoding), (*failures, *_httpx_failures("httpx"))
+    return StreamedReply(response.status, headers, parts=parts, close=close, failures=failures, peer=target.peer)
+
+
+async def _send_by_client(
+    client: Client, request: HttpRequest, *, target: Target, connect_seconds: float
+) -> StreamedReply:
+    failures = _httpx_failures(_package_of(client))
+    wire_request = client.build_request(
+        request.method,
+        request.url,
+        content=request.body,
+        headers=request.headers,
+        timeout=(connect_seconds, None, None, None),  # connect, read, write, pool: deadlines belong to our caller
+    )
+    try:
+        response = await client.send(wire_request, stream=True, follow_redirects=False)
+    except failures as error:
+        raise _translated(error, target.peer) from error
+    headers = {name.lower(): value for name, value in cast("Mapping[str, str]", response.headers).items()}
+    return StreamedReply(
+        response.status_code,
+        headers,
+        parts=response.aiter_bytes(),
+        close=response.aclose,
+        failures=failures,
+        peer=target.peer,
+    )
+
+
+def _wire_headers(request: HttpRequest, target: Target) -> list[tuple[bytes, bytes]]:
+    given = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in request.headers]
+    names = {name for name, _ in given}
+    defaults = [(b"host", target.host_header), *_default_headers(), (b"content-length", b"%d" % len(request.body))]
+    if target.authorization is not None:
+        defaults.append((b"authorization", target.authorization))
+    return [header for header in defaults if header[0] not in names] + given
+
+
+@functools.cache
+def _default_headers() -> tuple[tuple[bytes, bytes], ...]:
+    decoders = {"br": ("brotli", "brotlicffi"), "zstd": ("zstandard",)}  # httpx decodes these if it finds them
+    found = [name for name, packages in decoders.items() if any(map(importlib.util.find_spec, packages))]
+    encodings = ", ".join(["gzip", "deflate", *found])
+    return ((b"accept", b"*/*"), (b"accept-encoding", encodings.encode()), (b"user-agent", b"agentkit"))
+
+
+def _refuse_unfit_headers(request: HttpRequest) -> None:
+    """Before the clients do it: their errors show the value, and the value may be a key."""
+    for name, value in request.headers:
+        if not _PLAIN_HEADER_VALUE.fullmatch(value):
+            raise ConfigurationError(
+                f"the value of the header {name!r} has a character that HTTP does not allow there "
+                "(often a line break or space at the end of a key, or a letter that is not ASCII)"
+            )
+
+
+def _redirect_host(headers: Mapping[str, str], target: Target) -> str:
+    location = headers.get("location", "")
+    if location.startswith("/") and not location.startswith("//"):
+        return target.origin[1]
+    host = re.match(r"(?:https?:)?//(?:[^/?#]*@)?([^/?#]*)", location, re.IGNORECASE)
+    return host[1] if host else ""
+
+
+def _decoded(parts: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
+    import httpx  # on first use: the import budget
+
+    return httpx.Response(200, headers={"content-encoding": encoding}, content=parts).aiter_bytes()
+
+
+@functools.cache
+def _httpcore_failures() -> tuple[type[Exception], ...]:
+    import httpcore  # on first use: the import budget
+
+    return (
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.ProxyError,
+        httpcore.TimeoutException,
+        httpcore.UnsupportedProtocol,
+    )
+
+
+def _httpx_failures(package: str) -> tuple[type[Exception], ...]:
+    return (sys.modules[package].HTTPError, sys.modules[package].StreamError)
+
+
+def _package_of(client: Client) -> str:
+    """httpx or httpx2, also for a subclass of its client."""
+    for ancestor in type(client).__mro__:
+        package = ancestor.__module__.partition(".")[0]
+        if package in ("httpx", "httpx2"):
+            return package
+    raise ConfigurationError(
+        f"client= takes an httpx.AsyncClient or httpx2.AsyncClient, not {type(client).__qualname__}"
+    )
+
+
+def _translated(error: Exception, peer: str) -> AgentkitError:
+    """An error of httpx, httpx2 or httpcore as ours. The three name theirs alike and share no class."""
+    names = {ancestor.__name__ for ancestor in type(error).__mro__}
+    text = str(error) or type(error).__name__
+    if "ConnectTimeout" in names or "PoolTimeout" in names:
+        return ConnectDeadlineError(f"no connection to {peer} within the time allowed; is the address right?")
+    if "TimeoutException" in names:
+        return DeadlineError(f"{peer} did not answer in time: {text}")
+    if names & {"ConnectError", "ProxyError", "UnsupportedProtocol"}:
+        return NotSentError(f"no connection to {peer}: {text}")
+    # A reply that was cut is no nonsense: both libraries give one class to "closed connection" and to bad bytes.
+    if "NetworkError" in names or "StreamError" in names or "connect" in text:
+        return ConnectionFailedError(f"the connection to {peer} was lost: {text}")
+    return ProtocolError(f"{peer} sent what is not HTTP, or cut it: {text}")
