@@ -71,22 +71,22 @@ class HttpxTransport:
 class StreamedReply:
     """A reply over httpx or httpcore; also the iterator of its own chunks."""
 
-    __slots__ = ("_close", "_failures", "_is_closed", "_is_started", "_next", "_parts", "_peer", "headers", "status")
+    __slots__ = ("_close", "_failures", "_is_closed", "_is_started", "_next", "_peer", "_sources", "headers", "status")
 
     def __init__(
         self,
         status: int,
         headers: Mapping[str, str],
         *,
-        parts: AsyncIterator[bytes],
+        sources: Sequence[AsyncIterator[bytes]],
         close: Callable[[], Awaitable[None]],
         failures: tuple[type[Exception], ...],
         peer: str,
     ) -> None:
         self.status = status
         self.headers = headers
-        self._parts = parts
-        self._next = parts.__anext__
+        self._sources = sources  # the decoded bytes first, then what they are made from
+        self._next = sources[0].__anext__
         self._close = close
         self._failures = failures
         self._peer = peer
@@ -131,11 +131,12 @@ class StreamedReply:
         They are nested, and closing the outer one leaves the inner ones to the garbage collector, of which trio
         complains. The connection is closed by now, so what they still hold is short and then they fail.
         """
-        if getattr(self._parts, "ag_running", False):  # left by another task, in which the read now fails
-            return
-        with suppress(AgentkitError, *self._failures):
-            async for _ in self._parts:
-                pass
+        for source in self._sources:
+            if getattr(source, "ag_running", False):  # left by another task, in which the read now fails
+                return
+            with suppress(AgentkitError, *self._failures):
+                async for _ in source:
+                    pass
 
 
 async def _send_by_socket(request: HttpRequest, target: Target, *, connect_seconds: float) -> StreamedReply:
@@ -168,11 +169,12 @@ async def _send_by_socket(request: HttpRequest, target: Target, *, connect_secon
         await stream.aclose()
         await connections.give_back(connection, target)
 
-    parts = stream.__aiter__()
+    sources: list[AsyncIterator[bytes]] = [stream.__aiter__()]
     encoding = headers.get("content-encoding")
     if encoding and encoding != "identity":
-        parts, failures = _decoded(parts, encoding), (*failures, *_httpx_failures("httpx"))
-    return StreamedReply(response.status, headers, parts=parts, close=close, failures=failures, peer=target.peer)
+        sources.insert(0, _decoded(sources[0], encoding))
+        failures = (*failures, *_httpx_failures("httpx"))
+    return StreamedReply(response.status, headers, sources=sources, close=close, failures=failures, peer=target.peer)
 
 
 async def _send_by_client(
@@ -194,7 +196,7 @@ async def _send_by_client(
     return StreamedReply(
         response.status_code,
         headers,
-        parts=response.aiter_bytes(),
+        sources=[response.aiter_bytes()],
         close=response.aclose,
         failures=failures,
         peer=target.peer,
@@ -237,9 +239,23 @@ def _redirect_host(headers: Mapping[str, str], target: Target) -> str:
 
 
 def _decoded(parts: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
+    response = _response_over_parts()(200, headers={"content-encoding": encoding}, content=parts)
+    response.parts = parts
+    return response.aiter_bytes()
+
+
+@functools.cache
+def _response_over_parts() -> Any:
+    """An httpx response that decodes our bytes, with no generator of its own beneath the decoding one."""
     import httpx  # on first use: the import budget
 
-    return httpx.Response(200, headers={"content-encoding": encoding}, content=parts).aiter_bytes()
+    class ResponseOverParts(httpx.Response):
+        parts: AsyncIterator[bytes]
+
+        def aiter_raw(self, chunk_size: int | None = None) -> Any:
+            return self.parts
+
+    return ResponseOverParts
 
 
 @functools.cache

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 from agentkit.errors import ConfigurationError
 from agentkit.transport.redact import redacted_url
 
+_LAST_PORT = 65_535
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Target:
@@ -44,6 +46,8 @@ def target_of(url: str) -> Target:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ConfigurationError(f"{redacted_url(url)} does not begin with http:// or https:// and a host")
     port = parsed.port or (443 if parsed.scheme == "https" else 80)
+    if port > _LAST_PORT:
+        raise ConfigurationError(f"{redacted_url(url)} has the port {port}; the last one is {_LAST_PORT}")
     raw_url = httpcore.URL(scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path)
     userinfo = unquote(parsed.userinfo.decode("ascii")) if parsed.userinfo else ""
     return Target(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -132,7 +133,7 @@ _PIECES = st.sampled_from(
 def test_any_split_gives_what_the_whole_gives(pieces: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(pieces)
     bounds = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
-    chunks = [stream[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    chunks = [stream[start:end] for start, end in itertools.pairwise(bounds)]
     expected = reference(stream)
     assert events(*chunks) == expected
     assert split(*chunks) == [event.data for event in expected]

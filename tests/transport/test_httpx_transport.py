@@ -1,0 +1,455 @@
+"""Requests over real sockets: what arrives, what fails and how, and what is left behind."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import httpx
+import httpx2
+import pytest
+
+from agentkit.errors import ConfigurationError, ConnectionFailedError, ProtocolError
+from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.protocol import (
+    ConnectDeadlineError,
+    HttpRequest,
+    NotSentError,
+    RedirectError,
+    Reply,
+    StaleConnectionError,
+)
+
+from .raw_server import CHUNKED, LAST_CHUNK, RawServer, Visit, chunk, raw_server, reply
+
+pytestmark = pytest.mark.anyio
+
+
+def request(url: str, body: bytes = b'{"n":1}', **headers: str) -> HttpRequest:
+    given = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return HttpRequest("POST", url, tuple(given.items()), body)
+
+
+async def send(server: RawServer, transport: HttpxTransport | None = None, **headers: str) -> Reply:
+    return await (transport or HttpxTransport()).send(request(server.url, **headers), connect_seconds=5)
+
+
+def always(*pieces: bytes) -> Callable[[Visit], Awaitable[None]]:
+    async def handler(visit: Visit) -> None:
+        for piece in pieces:
+            await visit.stream.send(piece)
+
+    return handler
+
+
+@pytest.fixture(params=["shared", "httpx", "httpx2"])
+async def transport(request: pytest.FixtureRequest, anyio_backend: str) -> Any:
+    if request.param == "shared":
+        yield HttpxTransport()
+        return
+    package: Any = {"httpx": httpx, "httpx2": httpx2}[request.param]
+    async with package.AsyncClient(trust_env=False) as client:
+        yield HttpxTransport(client=client)
+        assert not client.is_closed
+
+
+async def test_sends_method_path_headers_and_body(transport: HttpxTransport) -> None:
+    async with raw_server(always(reply())) as server:
+        sent = request(server.url + "?alt=sse", authorization="Bearer k")
+        got = await transport.send(sent, connect_seconds=5)
+        assert await got.read() == b"{}"
+        visit = server.visits[0]
+        assert visit.head.split(b"\r\n")[0] == b"POST /v1/chat?alt=sse HTTP/1.1"
+        assert visit.body == b'{"n":1}'
+        assert visit.header("host") == f"127.0.0.1:{server.port}"
+        assert visit.header("authorization") == "Bearer k"
+        assert visit.header("content-type") == "application/json"
+        assert "gzip" in (visit.header("accept-encoding") or "")
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 503])
+async def test_gives_status_headers_and_body(transport: HttpxTransport, status: int) -> None:
+    bytes_back = reply(
+        b'{"e":1}', status=f"{status} Whatever", headers={"Retry-After": "3", "X-One": "1", "x-one": "2"}
+    )
+    async with raw_server(always(bytes_back)) as server:
+        got = await send(server, transport)
+        assert got.status == status
+        assert got.headers["retry-after"] == "3"
+        assert got.headers["x-one"] == "1, 2"
+        assert await got.read() == b'{"e":1}'
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_decodes_a_compressed_body(transport: HttpxTransport, encoding: str) -> None:
+    body = b"hello " * 1000
+    packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
+    async with raw_server(always(reply(packed, headers={"content-encoding": encoding}))) as server:
+        assert await (await send(server, transport)).read() == body
+
+
+async def test_a_broken_compressed_body_is_a_protocol_error() -> None:
+    async with raw_server(always(reply(b"not gzip", headers={"content-encoding": "gzip"}))) as server:
+        got = await send(server)
+        with pytest.raises(ProtocolError):
+            await got.read()
+        await server.wait_until_open(0)
+
+
+async def test_gives_chunks_as_they_arrive(transport: HttpxTransport) -> None:
+    seen = anyio.Event()
+
+    async def handler(visit: Visit) -> None:
+        await visit.stream.send(CHUNKED + chunk(b"data: 1\n\n"))
+        await seen.wait()
+        await visit.stream.send(chunk(b"data: 2\n\n") + LAST_CHUNK)
+
+    async with raw_server(handler) as server:
+        got = await send(server, transport)
+        chunks = []
+        async for part in got.chunks():
+            chunks.append(part)
+            seen.set()
+        assert chunks == [b"data: 1\n\n", b"data: 2\n\n"]
+
+
+async def test_decodes_a_compressed_stream_as_it_arrives(transport: HttpxTransport) -> None:
+    seen = anyio.Event()
+    packer = zlib.compressobj(wbits=31)
+
+    async def handler(visit: Visit) -> None:
+        first = packer.compress(b"data: 1\n\n") + packer.flush(zlib.Z_SYNC_FLUSH)
+        await visit.stream.send(CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n") + chunk(first))
+        await seen.wait()
+        await visit.stream.send(chunk(packer.compress(b"data: 2\n\n") + packer.flush()) + LAST_CHUNK)
+
+    async with raw_server(handler) as server:
+        got = await send(server, transport)
+        found = b""
+        async for part in got.chunks():
+            found += part
+            seen.set()
+        assert found == b"data: 1\n\ndata: 2\n\n"
+
+
+async def test_reads_a_reply_written_byte_by_byte(transport: HttpxTransport) -> None:
+    whole = CHUNKED + chunk(b"data: 1\n\n") + chunk(b"data: 2\n\n") + LAST_CHUNK
+    pieces = [whole[position : position + 1] for position in range(len(whole))]
+    async with raw_server(always(*pieces)) as server:
+        got = await send(server, transport)
+        assert b"".join([part async for part in got.chunks()]) == b"data: 1\n\ndata: 2\n\n"
+
+
+async def test_sends_a_large_body(transport: HttpxTransport) -> None:
+    body = b"x" * 3_000_000
+    async with raw_server(always(reply())) as server:
+        got = await transport.send(request(server.url, body), connect_seconds=5)
+        assert await got.read() == b"{}"
+        assert server.visits[0].body == body
+
+
+async def test_an_early_answer_to_a_large_body_is_read(transport: HttpxTransport) -> None:
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+
+        async def refuse(stream: anyio.abc.SocketStream) -> None:
+            async with stream:
+                await stream.receive()
+                await stream.send(reply(b"too large", status="413 Too Large", headers={"connection": "close"}))
+                async for _ in stream:
+                    pass
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, refuse)
+            got = await transport.send(request(f"http://127.0.0.1:{port}/", b"x" * 500_000), connect_seconds=5)
+            assert (got.status, await got.read()) == (413, b"too large")
+            tasks.cancel_scope.cancel()
+
+
+async def test_keeps_a_connection_for_the_next_request(transport: HttpxTransport) -> None:
+    async with raw_server(always(reply())) as server:
+        for _ in range(5):
+            await (await send(server, transport)).read()
+        assert (server.opened, len(server.visits)) == (1, 5)
+
+
+async def test_leaving_a_stream_early_closes_its_connection(transport: HttpxTransport) -> None:
+    endless = [CHUNKED, *[chunk(b"data: %d\n\n" % number) for number in range(50)]]
+    async with raw_server(always(*endless)) as server:
+        got = await send(server, transport)
+        async for _ in got.chunks():
+            break
+        await got.aclose()
+        await got.aclose()
+        await server.wait_until_open(0)
+        assert [part async for part in got.chunks()] == []
+
+
+async def test_leaving_a_compressed_stream_early_closes_its_connection(transport: HttpxTransport) -> None:
+    packer = zlib.compressobj(wbits=31)
+    head = CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
+    pieces = [chunk(packer.compress(b"x" * 100) + packer.flush(zlib.Z_SYNC_FLUSH)) for _ in range(20)]
+    async with raw_server(always(head, *pieces)) as server:
+        got = await send(server, transport)
+        async for _ in got.chunks():
+            break
+        await got.aclose()
+        await server.wait_until_open(0)
+
+
+async def test_closing_an_unread_reply_closes_its_connection(transport: HttpxTransport) -> None:
+    async with raw_server(always(CHUNKED + chunk(b"data: 1\n\n"))) as server:
+        got = await send(server, transport)
+        await got.aclose()
+        await server.wait_until_open(0)
+
+
+async def test_a_cancel_while_waiting_for_the_head_closes_the_connection(transport: HttpxTransport) -> None:
+    arrived = anyio.Event()
+
+    async def silent(visit: Visit) -> None:
+        arrived.set()
+        await anyio.sleep_forever()
+
+    async with raw_server(silent) as server, anyio.create_task_group() as tasks:
+        with anyio.CancelScope() as scope:
+
+            async def cancel() -> None:
+                await arrived.wait()
+                scope.cancel()
+
+            tasks.start_soon(cancel)
+            await send(server, transport)
+        assert scope.cancelled_caught
+        server_side = server.visits[0].stream
+        with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+            await server_side.receive()
+
+
+async def test_a_cancel_within_the_body_closes_the_connection(transport: HttpxTransport) -> None:
+    async def silent(visit: Visit) -> None:
+        await visit.stream.send(CHUNKED + chunk(b"data: 1\n\n"))
+
+    async with raw_server(silent) as server:
+        got = await send(server, transport)
+        with anyio.CancelScope() as scope:
+            async for _ in got.chunks():
+                scope.cancel()
+        assert scope.cancelled_caught
+        await got.aclose()
+        await server.wait_until_open(0)
+
+
+async def test_a_reply_left_under_a_cancelled_scope_is_closed(transport: HttpxTransport) -> None:
+    async with raw_server(always(CHUNKED + chunk(b"data: 1\n\n"))) as server:
+        got = await send(server, transport)
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await got.aclose()
+        await server.wait_until_open(0)
+
+
+async def test_a_refused_connection_was_not_sent(transport: HttpxTransport) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with pytest.raises(NotSentError, match=f"no connection to 127.0.0.1:{port}") as caught:
+        await transport.send(request(f"http://127.0.0.1:{port}/"), connect_seconds=5)
+    assert caught.value.__cause__ is not None
+    assert not isinstance(caught.value, ConnectDeadlineError)
+
+
+async def test_a_name_that_does_not_exist_was_not_sent(transport: HttpxTransport) -> None:
+    with pytest.raises(NotSentError, match=r"no connection to nowhere\.invalid:80"):
+        await transport.send(request("http://nowhere.invalid/"), connect_seconds=20)
+
+
+async def test_a_connection_that_is_not_taken_up_ends_at_the_deadline(transport: HttpxTransport) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        with pytest.raises(ConnectDeadlineError) as caught:
+            await transport.send(request(f"http://127.0.0.1:{port}/"), connect_seconds=0.05)
+        for one in waiting:
+            one.close()
+    assert isinstance(caught.value, TimeoutError | NotSentError)
+
+
+async def test_a_server_that_speaks_no_tls_was_not_sent(transport: HttpxTransport) -> None:
+    async def talk(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, talk)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        with pytest.raises(NotSentError):
+            await transport.send(request(f"https://127.0.0.1:{port}/"), connect_seconds=5)
+        tasks.cancel_scope.cancel()
+
+
+def _reset(visit: Visit) -> None:
+    """Make the close of the connection a reset."""
+    linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+    raw_socket: Any = visit.stream.extra(anyio.abc.SocketAttribute.raw_socket)
+    raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+async def test_a_first_connection_closed_without_reply_may_have_been_sent(
+    transport: HttpxTransport, is_reset: bool
+) -> None:
+    async def close(visit: Visit) -> None:
+        if is_reset:
+            _reset(visit)
+        await visit.stream.aclose()
+
+    async with raw_server(close) as server:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await send(server, transport)
+        assert not isinstance(caught.value, NotSentError)
+        assert caught.value.is_retryable
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+async def test_a_body_cut_short_is_a_lost_connection(transport: HttpxTransport, is_reset: bool) -> None:
+    seen = anyio.Event()
+
+    async def cut(visit: Visit) -> None:
+        await visit.stream.send(CHUNKED + chunk(b"data: 1\n\n"))
+        await seen.wait()
+        if is_reset:
+            _reset(visit)
+        await visit.stream.aclose()
+
+    async with raw_server(cut) as server:
+        got = await send(server, transport)
+        found = []
+        with pytest.raises(ConnectionFailedError) as caught:
+            async for part in got.chunks():
+                found.append(part)
+                seen.set()
+        assert found == [b"data: 1\n\n"]
+        assert not isinstance(caught.value, NotSentError)
+
+
+async def test_a_reply_that_is_not_http_is_a_protocol_error(transport: HttpxTransport) -> None:
+    async with raw_server(always(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")) as server:
+        with pytest.raises(ProtocolError):
+            await send(server, transport)
+        await server.wait_until_open(0)
+
+
+async def test_an_idle_connection_that_the_server_closed_is_not_used_again() -> None:
+    async def close_after(visit: Visit) -> None:
+        await visit.stream.send(reply())
+        await visit.stream.aclose()
+
+    async with raw_server(close_after) as server:
+        for _ in range(3):
+            assert await (await send(server)).read() == b"{}"
+            await server.wait_until_open(0)
+        assert server.opened == 3
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+async def test_a_kept_connection_closed_as_the_request_arrives_is_stale(is_reset: bool) -> None:
+    async def once(visit: Visit) -> None:
+        if visit.number == 0:
+            await visit.stream.send(reply())
+            return
+        if is_reset:
+            _reset(visit)
+        await visit.stream.aclose()
+
+    async with raw_server(once) as server:
+        await (await send(server)).read()
+        with pytest.raises(StaleConnectionError):
+            await send(server)
+        assert await (await send(server)).read() == b"{}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_refuses_a_redirect_and_names_its_host_alone(transport: HttpxTransport, status: int) -> None:
+    location = "https://evil.example:8443/steal?key=secret"
+    async with raw_server(always(reply(b"", status=f"{status} Moved", headers={"location": location}))) as server:
+        with pytest.raises(RedirectError) as caught:
+            await send(server, transport)
+        assert (caught.value.status, caught.value.host) == (status, "evil.example:8443")
+        assert not caught.value.is_retryable
+        assert "secret" not in str(caught.value)
+        assert len(server.visits) == 1
+
+
+@pytest.mark.parametrize(("location", "host"), [("/v2/chat", "127.0.0.1"), ("//other/x", "other"), ("", "")])
+async def test_names_the_host_of_any_form_of_redirect(location: str, host: str) -> None:
+    async with raw_server(always(reply(b"", status="307 Moved", headers={"location": location}))) as server:
+        with pytest.raises(RedirectError) as caught:
+            await send(server)
+        assert caught.value.host == host
+
+
+@pytest.mark.parametrize("value", ["Bearer sk-secret\n", " Bearer sk-secret", "Bearer sk-secretß", "a\r\nb: sk-secret"])
+async def test_a_header_that_http_forbids_is_refused_without_showing_it(transport: HttpxTransport, value: str) -> None:
+    with pytest.raises(ConfigurationError, match="'authorization'") as caught:
+        await transport.send(request("http://127.0.0.1:1/", authorization=value), connect_seconds=5)
+    assert "sk-secret" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("url", ["ftp://h/", "api.example.com/v1", "http://", "http://h:99999/?key=sk-secret"])
+async def test_a_url_that_http_cannot_reach_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await HttpxTransport().send(request(url), connect_seconds=5)
+    assert "sk-secret" not in str(caught.value)
+
+
+async def test_a_user_and_password_in_the_url_become_basic_authorization(transport: HttpxTransport) -> None:
+    async with raw_server(always(reply())) as server:
+        url = f"http://me:p%40ss@127.0.0.1:{server.port}/"
+        await (await transport.send(request(url), connect_seconds=5)).read()
+        assert server.visits[0].header("authorization") == "Basic bWU6cEBzcw=="
+        assert server.visits[0].header("host") == f"127.0.0.1:{server.port}"
+
+
+async def test_refuses_a_client_of_another_kind() -> None:
+    with pytest.raises(ConfigurationError, match=r"httpx.AsyncClient or httpx2.AsyncClient, not object"):
+        await HttpxTransport(client=object()).send(request("http://127.0.0.1:1/"), connect_seconds=5)  # type: ignore
+
+
+async def test_many_requests_at_once_share_connections_with_the_next_wave() -> None:
+    release = anyio.Event()
+    everyone = anyio.Condition()
+    waiting = 0
+
+    async def together(visit: Visit) -> None:
+        nonlocal waiting
+        async with everyone:
+            waiting += 1
+            if waiting % 200 == 0:
+                release.set()
+            everyone.notify_all()
+        await release.wait()
+        await visit.stream.send(reply())
+
+    async def one(server: RawServer) -> None:
+        await (await send(server)).read()
+
+    async with raw_server(together) as server:
+        for _ in range(3):
+            release = anyio.Event()
+            async with anyio.create_task_group() as tasks:
+                for _ in range(200):
+                    tasks.start_soon(one, server)
+        assert (server.opened, len(server.visits)) == (200, 600)
