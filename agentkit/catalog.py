@@ -1,0 +1,138 @@
+"""The models that agentkit has heard of: ids, aliases, context sizes, prices and shutdown dates.
+
+The facts lie in data/models.json, which tests/build_prices.py generates, with its date and source; they are read on
+first use. A model that is not listed here can be used all the same; its price is then unknown.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ModelRow", "Price", "find_model", "listed_on", "model_ids", "models", "source"]
+
+_DATA = Path(__file__).parent / "data" / "models.json"
+_DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|20\d{6})$")
+_SHARED_LISTS = {"openai-chat": "openai"}  # provider -> the provider whose list holds its models
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model's tokens cost, in US dollars per million. None: not known; an unknown cache price is the input's."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+    over_input_tokens: int = 0
+    """These prices hold for exchanges with more prompt tokens than this, all of their tokens included."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One model that agentkit has heard of."""
+
+    provider: str
+    id: str
+    kind: str = "chat"
+    """"chat", "embedding", "image", "transcription", "speech", "moderation", or "other" for what is not public."""
+    aliases: tuple[str, ...] = ()
+    """Other names of the same model."""
+    dated: tuple[str, ...] = ()
+    """Ids that pin one edition of it."""
+    context: int | None = None
+    """How many tokens prompt and answer may have together."""
+    prices: tuple[Price, ...] = ()
+    """The base price, then those of larger prompts; empty when unknown."""
+    has_fees: bool = False
+    """Whether it charges something that token counts do not show: requests, minutes, tokens of sound."""
+    retires: datetime.date | None = None
+    """When the provider shuts it down, where that is announced."""
+
+
+def models(provider: str) -> list[ModelRow]:
+    """The models of a provider that agentkit has heard of, by id; empty for one whose models are its user's affair."""
+    rows = _listed(_SHARED_LISTS.get(provider, provider))
+    editions = {id for row in rows.values() for id in row.dated}
+    return sorted({row.id: row for row in rows.values() if row.id not in editions}.values(), key=lambda row: row.id)
+
+
+def model_ids(provider: str) -> list[str]:
+    """Every id, alias and dated id of a provider that agentkit has heard of."""
+    return list(_listed(_SHARED_LISTS.get(provider, provider)))
+
+
+def find_model(provider: str, id: str) -> ModelRow | None:
+    """The row of a model, by its id, an alias, or the id of a dated edition, listed or not; None when unheard of.
+
+    An edition has its own facts where they are known, and those of the undated id otherwise. A fine-tuned model of
+    OpenAI ("ft:gpt-4o-mini-2024-07-18:...") has the row that its base has among the fine-tuned ones.
+    """
+    rows = _listed(_SHARED_LISTS.get(provider, provider))
+    if id in rows:
+        return rows[id]
+    if id.startswith("ft:"):
+        base = "ft:" + _DATE.sub("", id.split(":")[1])
+        return rows.get(base) or rows.get(base + "-")
+    undated = _DATE.sub("", id).removesuffix("-latest")
+    return rows.get(undated) or rows.get(undated + "-latest") or rows.get(id.rpartition("/")[2])
+
+
+def listed_on() -> datetime.date:
+    """The date of these facts."""
+    return datetime.date.fromisoformat(_document()["date"])
+
+
+def source() -> str:
+    """Where these facts are from."""
+    return _document()["source"]
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return json.loads(_DATA.read_bytes())
+
+
+@cache
+def _listed(provider: str) -> dict[str, ModelRow]:
+    """Id, alias or dated id -> row; the rows of one provider are made when it is first asked for."""
+    entries: Mapping[str, Mapping[str, Any]] = _document()["providers"].get(provider, {})
+    rows = {id: _row(provider, id, entry) for id, entry in entries.items()}
+    for row in list(rows.values()):
+        for name in (*row.aliases, *row.dated):
+            rows[name] = _edition(rows[name], row) if name in rows else row
+    return rows
+
+
+def _row(provider: str, id: str, entry: Mapping[str, Any]) -> ModelRow:
+    retires = entry.get("retires")
+    return ModelRow(
+        provider,
+        id,
+        kind=entry.get("kind", "chat"),
+        aliases=tuple(entry.get("aliases", ())),
+        dated=tuple(entry.get("dated", ())),
+        context=entry.get("context"),
+        prices=tuple(Price(*price, over_input_tokens=over) for over, *price in entry.get("prices", ())),
+        has_fees=entry.get("fees", False),
+        retires=datetime.date.fromisoformat(retires) if retires else None,
+    )
+
+
+def _edition(own: ModelRow, base: ModelRow) -> ModelRow:
+    """The row of a dated edition that has facts of its own."""
+    return ModelRow(
+        own.provider,
+        own.id,
+        kind=base.kind,
+        context=own.context or base.context,
+        prices=own.prices or base.prices,
+        has_fees=base.has_fees,
+        retires=own.retires,
+    )
