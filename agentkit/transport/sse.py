@@ -27,12 +27,21 @@ class SseSplitter:
     longer than `max_event_bytes`, before it is held in memory.
     """
 
-    __slots__ = ("_follows_cr", "_head", "_max_event_bytes", "_pending", "_pending_bytes", "_pending_ends_line")
+    __slots__ = (
+        "_follows_cr",
+        "_head",
+        "_is_between_events",
+        "_max_event_bytes",
+        "_pending",
+        "_pending_bytes",
+        "_pending_ends_line",
+    )
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
         self._head: bytes | None = b""  # the first bytes, until they are known to be a byte order mark or not
         self._follows_cr = False
+        self._is_between_events = False  # nothing is held back, and the next byte begins an event
         self._pending: list[bytes] = []  # pieces of an event whose blank line has not come
         self._pending_bytes = 0
         self._pending_ends_line = False
@@ -40,13 +49,11 @@ class SseSplitter:
     def feed(self, chunk: bytes) -> list[bytes]:
         """The data of each event that this chunk completes."""
         # HTTP clients give about one chunk per event: a chunk that is exactly one event is not split at all.
-        if not self._pending and chunk.endswith(b"\n\n") and self._is_plain(chunk):
-            start = 0
-            if chunk.startswith(b"event:"):
-                start = chunk.find(b"\n") + 1
-            if chunk.startswith(b"data:", start) and chunk.find(b"\n", start) == len(chunk) - 2:
-                data = chunk[start + 6 : -2] if chunk.startswith(b" ", start + 5) else chunk[start + 5 : -2]
-                return [data] if data else []
+        if self._is_between_events and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+            start = chunk.find(b"\n") + 1 if chunk.startswith(b"event:") else 0
+            is_one_line = chunk.find(b"\n", start) == len(chunk) - 2 > start + 6
+            if is_one_line and chunk.startswith(b"data: ", start) and len(chunk) <= self._max_event_bytes:
+                return [chunk[start + 6 : -2]]
         return [data for block in self._blocks(chunk) if (data := _data_of(block))]
 
     def feed_events(self, chunk: bytes) -> list[SseEvent]:
@@ -64,12 +71,6 @@ class SseSplitter:
         """As `finish`, with the event's name and id."""
         event = _event_of(self._take_rest())
         return [event] if event.data else []
-
-    def _is_plain(self, chunk: bytes) -> bool:
-        """Whether the chunk needs no look at line ends, byte order mark or size."""
-        return (
-            self._head is None and not self._follows_cr and b"\r" not in chunk and len(chunk) <= self._max_event_bytes
-        )
 
     def _blocks(self, chunk: bytes) -> list[bytes]:
         chunk = self._with_plain_line_ends(self._without_mark(chunk))
@@ -91,6 +92,7 @@ class SseSplitter:
     def _hold(self, piece: bytes) -> None:
         if not piece:
             return
+        self._is_between_events = False
         self._pending.append(piece)
         self._pending_bytes += len(piece)
         self._pending_ends_line = piece.endswith(b"\n")
@@ -99,6 +101,7 @@ class SseSplitter:
             raise self._too_long()
 
     def _drop_pending(self) -> None:
+        self._is_between_events = self._head is None and not self._follows_cr
         self._pending = []
         self._pending_bytes = 0
         self._pending_ends_line = False
