@@ -154,7 +154,8 @@ def _schema_at(schema: Mapping[str, Any], path: Iterable[str | int]) -> Mapping[
         here = _target(here, schema)
         if not is_object(here):
             return None
-        here = here.get("items") if isinstance(step, int) else (here.get("properties") or {}).get(step)
+        inside: dict[str, Any] = here if isinstance(step, int) else here.get("properties", {})
+        here = inside.get("items" if isinstance(step, int) else step)
     here = _target(here, schema)
     return here if is_object(here) else None
 

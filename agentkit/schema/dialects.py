@@ -1,9 +1,9 @@
 """One neutral schema as each provider accepts it, with a report of what was kept, rewritten or left to us.
 
-OpenAI, Anthropic and Bedrock take two forms of a tool: a strict one in a subset of JSON Schema, to which the model is
-held while it writes, and a loose one. Gemini takes one form, `parametersJsonSchema` (its older `parameters` message knows no
-references, constants or free objects). A constraint that a form refuses moves to the description, and arguments are
-validated against the neutral schema anyway.
+OpenAI, Anthropic and Bedrock take two forms of a tool: a strict one in a subset of JSON Schema, to which the model
+is held while it writes, and a loose one. Gemini takes one form, `parametersJsonSchema` (its older `parameters` message
+knows no references, constants or free objects). A constraint that a form refuses moves to the description, and
+arguments are validated against the neutral schema anyway.
 """
 
 from __future__ import annotations

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from inspect import Parameter as Declared
 from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import GetCoreSchemaHandler, PydanticUserError, TypeAdapter, ValidationError
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUndefinedAnnotation
 from pydantic_core import PydanticSerializationError, SchemaError, core_schema, to_json, to_jsonable_python
 
 from agentkit.schema.arguments import (
@@ -21,6 +22,7 @@ from agentkit.schema.arguments import (
     shown,
 )
 from agentkit.schema.docstrings import Docstring, parse_docstring
+from agentkit.schema.namespace import names_around
 from agentkit.schema.neutral import is_plainly_schemable, json_schema_of
 from agentkit.schema.nodes import accepts_null
 from agentkit.schema.nulls import without_filler_nulls
@@ -116,22 +118,46 @@ def compile_function(fn: Callable[..., Any], *, name: str, context_type: type, s
     and what to do, for whatever cannot be described to a model; the description itself is made on first use.
     """
     signature = read_signature(fn, tool=name, context_type=context_type)
-    fields = _Fields(signature)
     try:
-        adapter = TypeAdapter[Any](Annotated[dict[str, Any], fields])
-        if not adapter.pydantic_complete:
-            adapter.rebuild(raise_errors=True, _types_namespace=dict(signature.namespace))
-        if not is_plainly_schemable(adapter.core_schema):
-            json_schema_of(adapter.core_schema)
-    except PydanticUndefinedAnnotation as error:
+        return FunctionSchema(signature, _checked_adapter(signature), strict=strict)
+    except NameError as error:
         advice = "import or define it above the function, outside `if TYPE_CHECKING`"
         problem = f"its type mentions {error.name!r}, which is not defined"
-        raise signature.refused(problem, parameter=fields.current, advice=advice) from error
-    except PydanticInvalidForJsonSchema as error:
-        raise _unschemable(signature, fields, adapter_error=error) from error
-    except (PydanticUserError, SchemaError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise _refusal(signature, fields.current, error) from error
-    return FunctionSchema(signature, adapter, strict=strict)
+        raise signature.refused(problem, parameter=_blamed(signature), advice=advice) from error
+    except _REFUSALS as error:
+        raise _refusal(signature, _blamed(signature), error) from error
+
+
+# What pydantic raises at types, constraints and defaults that it cannot use.
+_REFUSALS = (PydanticUserError, SchemaError, TypeError, ValueError, AttributeError, RecursionError)
+
+
+def _checked_adapter(signature: Signature) -> TypeAdapter[Any]:
+    adapter = _adapter(signature)
+    if not adapter.pydantic_complete:
+        adapter.rebuild(raise_errors=True, _types_namespace=names_around(signature.target))
+    if not is_plainly_schemable(adapter.core_schema):
+        json_schema_of(adapter.core_schema)
+    return adapter
+
+
+def _blamed(signature: Signature) -> str | None:
+    """The parameter that cannot be compiled even by itself."""
+    for parameter in signature.parameters:
+        try:
+            _checked_adapter(dataclasses.replace(signature, parameters=(parameter,)))
+        except (NameError, *_REFUSALS):
+            return parameter.name
+    return None
+
+
+def _adapter(signature: Signature) -> TypeAdapter[Any]:
+    arguments = Annotated[dict[str, Any], _Fields(signature)]
+    if all(parameter.wire_name == parameter.name for parameter in signature.parameters):
+        return TypeAdapter[Any](arguments)
+    with warnings.catch_warnings():  # pydantic sees an alias where it does not expect one; it is applied by _Fields
+        warnings.simplefilter("ignore")
+        return TypeAdapter[Any](arguments)
 
 
 class _Fields:
@@ -139,20 +165,17 @@ class _Fields:
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
-        self.current: str | None = None
-        """The parameter being read: what to blame when pydantic raises."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         fields: dict[str, core_schema.TypedDictField] = {}
         others: core_schema.CoreSchema | None = None
         for parameter in self._signature.parameters:
-            self.current = parameter.name
             if parameter.kind is Declared.VAR_KEYWORD:
                 typed_dict = unpacked(parameter.annotation)
                 if typed_dict is None:
-                    others = self.schema_of(parameter, handler)
+                    others = self._schema_of(parameter, handler)
                 else:
-                    fields |= _typed_dict_fields(typed_dict, handler)
+                    fields |= self._typed_dict_fields(typed_dict, handler)
             elif parameter.wire_name in fields:
                 raise TypeError(f"two parameters are called {parameter.wire_name!r}")
             else:
@@ -161,9 +184,10 @@ class _Fields:
             return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
         return core_schema.typed_dict_schema(fields, extras_schema=others, extra_behavior="allow")
 
-    def schema_of(self, parameter: Parameter, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """The core schema of one parameter."""
-        schema = handler.generate_schema(with_readable_typed_dicts(parameter.annotation))
+    def _schema_of(self, parameter: Parameter, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        schema = handler.generate_schema(self._readable(parameter.annotation))
+        if schema["type"] == "generator":  # Iterable[T]: pydantic would look at the items only while the tool runs
+            schema = core_schema.list_schema(schema.get("items_schema"))
         if parameter.kind is Declared.VAR_POSITIONAL:
             return core_schema.list_schema(schema)
         field = parameter.field
@@ -178,39 +202,32 @@ class _Fields:
     def _field(self, parameter: Parameter, handler: GetCoreSchemaHandler) -> core_schema.TypedDictField:
         alias = parameter.wire_name
         return core_schema.typed_dict_field(
-            self.schema_of(parameter, handler),
+            self._schema_of(parameter, handler),
             required=parameter.is_required,
             validation_alias=alias if alias != parameter.name else None,
         )
 
+    def _typed_dict_fields(
+        self, typed_dict: Any, handler: GetCoreSchemaHandler
+    ) -> dict[str, core_schema.TypedDictField]:
+        schema = handler.resolve_ref_schema(handler.generate_schema(self._readable(typed_dict)))
+        if schema["type"] != "typed-dict":
+            raise TypeError(f"Unpack needs a TypedDict, not {typed_dict!r}")
+        return schema["fields"]
 
-def _typed_dict_fields(typed_dict: Any, handler: GetCoreSchemaHandler) -> dict[str, core_schema.TypedDictField]:
-    schema = handler.resolve_ref_schema(handler.generate_schema(with_readable_typed_dicts(typed_dict)))
-    if schema["type"] != "typed-dict":
-        raise TypeError(f"Unpack needs a TypedDict, not {typed_dict!r}")
-    return schema["fields"]
+    def _readable(self, annotation: Any) -> Any:
+        return with_readable_typed_dicts(annotation, lambda: names_around(self._signature.target))
 
 
 def _refusal(signature: Signature, parameter: str | None, error: Exception) -> Exception:
     annotation = next((known.annotation for known in signature.parameters if known.name == parameter), None)
-    reason = str(error).splitlines()[0].removesuffix(".")
+    reason = " ".join(str(error).split()).partition(". ")[0].removesuffix(".")
     return signature.refused(
         f"{annotation!r} cannot be described to a model ({reason})",
         parameter=parameter,
         advice="use a type that JSON can hold (str, int, list, a pydantic model), "
         "or take the object from Context instead of an argument",
     )
-
-
-def _unschemable(signature: Signature, fields: _Fields, *, adapter_error: Exception) -> Exception:
-    """The refusal for a type that pydantic validates and JSON Schema cannot say; finds out which parameter it was."""
-    for parameter in signature.parameters:
-        alone = _Fields(Signature(signature.tool, signature.location, (parameter,), None, None, signature.namespace))
-        try:
-            json_schema_of(TypeAdapter[Any](Annotated[dict[str, Any], alone]).core_schema)
-        except PydanticInvalidForJsonSchema as error:
-            return _refusal(signature, parameter.name, error)
-    return _refusal(signature, fields.current, adapter_error)
 
 
 def _describe(schema: dict[str, Any], parameter: Parameter, docstring: Docstring, root: Mapping[str, Any]) -> None:

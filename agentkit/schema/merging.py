@@ -42,7 +42,7 @@ def root_as_one_object(node: Mapping[str, Any], root: Mapping[str, Any]) -> dict
     for part in [*node.get("allOf", ()), *([{"$ref": reference}] if isinstance(reference, str) else [])]:
         plain = _plain(part, root, depth=0) or {}
         _add(properties, plain)
-        required += [name for name in plain.get("required") or [] if name not in required]
+        required += [name for name in _required(plain) if name not in required]
         for key in ("description", "additionalProperties"):
             if key in plain:
                 flat.setdefault(key, plain[key])
@@ -51,14 +51,18 @@ def root_as_one_object(node: Mapping[str, Any], root: Mapping[str, Any]) -> dict
     for branch in branches:
         _add(properties, branch)
     if branches:
-        shared = [name for name in branches[0].get("required") or [] if name not in required]
-        required += [name for name in shared if all(name in (branch.get("required") or []) for branch in branches)]
+        shared = [name for name in _required(branches[0]) if name not in required]
+        required += [name for name in shared if all(name in _required(branch) for branch in branches)]
         if all(branch.get("additionalProperties") is False for branch in branches):
             flat.setdefault("additionalProperties", False)
     flat |= {"type": "object", "properties": properties}
     if required:
         flat["required"] = required
     return flat
+
+
+def _required(node: Mapping[str, Any]) -> list[str]:
+    return node.get("required") or []
 
 
 def _plain(part: Any, root: Mapping[str, Any], *, depth: int) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter as Declared
 from typing import Annotated, Any, Union, cast, get_args, get_origin
@@ -15,8 +15,9 @@ import typing_extensions
 from pydantic.fields import FieldInfo
 
 from agentkit.errors import SchemaError
+from agentkit.schema.namespace import names_around
 
-__all__ = ["Parameter", "Signature", "read_signature"]
+__all__ = ["Parameter", "Signature", "read_signature", "unpacked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ class Signature:
     parameters: tuple[Parameter, ...]
     context_parameter: str | None
     docstring: str | None
-    namespace: Mapping[str, Any]
-    """The local names around the function, for references that pydantic has yet to resolve."""
+    target: Any
+    """The function whose annotations count."""
 
     def refused(self, problem: str, *, parameter: str | None, advice: str) -> SchemaError:
         """The error for this function, with its place."""
@@ -78,8 +79,8 @@ def read_signature(fn: Callable[..., Any], *, tool: str, context_type: type) -> 
     if declared and _is_receiver(declared[0], target):
         del declared[0]
     declared = [parameter for parameter in declared if parameter.name not in bound]
-    signature = Signature(tool, location, (), None, _docstring(fn, target), {})
-    hints, namespace = _hints(target, declared, signature)
+    signature = Signature(tool, location, (), None, _docstring(fn, target), target)
+    hints = _hints(target, declared, signature)
     parameters: list[Parameter] = []
     context_parameter: str | None = None
     for parameter in declared:
@@ -92,7 +93,7 @@ def read_signature(fn: Callable[..., Any], *, tool: str, context_type: type) -> 
             context_parameter = parameter.name
         else:
             parameters.append(_parameter(parameter, hint))
-    return Signature(tool, location, tuple(parameters), context_parameter, signature.docstring, namespace)
+    return Signature(tool, location, tuple(parameters), context_parameter, signature.docstring, target)
 
 
 def _unwrapped(fn: Any) -> tuple[Any, frozenset[str]]:
@@ -142,12 +143,12 @@ def _is_receiver(parameter: Declared, target: Any) -> bool:
     return bool(owner) and not owner.endswith("<locals>")
 
 
-def _hints(target: Any, declared: list[Declared], signature: Signature) -> tuple[dict[str, Any], Mapping[str, Any]]:
+def _hints(target: Any, declared: list[Declared], signature: Signature) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(target, include_extras=True), {}
+        return typing.get_type_hints(target, include_extras=True)
     except (NameError, TypeError, AttributeError, SyntaxError):
         pass  # a name from an enclosing function, or an annotation that is wrong: look at each by itself
-    namespace = _surroundings(target)
+    namespace = names_around(target)
     hints: dict[str, Any] = {}
     for parameter in declared:
         if parameter.annotation is Declared.empty:
@@ -155,7 +156,7 @@ def _hints(target: Any, declared: list[Declared], signature: Signature) -> tuple
         holder = types.SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
         try:
             hints |= typing.get_type_hints(
-                holder, getattr(inspect.unwrap(target), "__globals__", {}), dict(namespace), include_extras=True
+                holder, getattr(inspect.unwrap(target), "__globals__", {}), namespace, include_extras=True
             )
         except (NameError, TypeError, AttributeError, SyntaxError) as error:
             raise signature.refused(
@@ -163,28 +164,7 @@ def _hints(target: Any, declared: list[Declared], signature: Signature) -> tuple
                 parameter=parameter.name,
                 advice="import or define what it names above the function, outside `if TYPE_CHECKING`",
             ) from error
-    return hints, namespace
-
-
-def _surroundings(target: Any) -> dict[str, Any]:
-    """Local names of the functions and classes around the function's definition, innermost last."""
-    function = inspect.unwrap(target)
-    own_globals = getattr(function, "__globals__", None)
-    names: dict[str, Any] = {}
-    frame = inspect.currentframe()
-    layers: list[Mapping[str, Any]] = []
-    while frame := frame and frame.f_back:
-        if frame.f_globals is own_globals and frame.f_locals is not own_globals:
-            layers.append(frame.f_locals)
-    for layer in reversed(layers):
-        names.update(layer)
-    code = getattr(function, "__code__", None)
-    for name, cell in zip(code.co_freevars if code else (), getattr(function, "__closure__", None) or (), strict=False):
-        try:
-            names[name] = cell.cell_contents
-        except ValueError:
-            continue  # not assigned yet
-    return names
+    return hints
 
 
 def _is_context(hint: Any, context_type: type) -> bool:

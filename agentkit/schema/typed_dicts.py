@@ -6,7 +6,7 @@ import dataclasses
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
 import typing_extensions
@@ -18,51 +18,73 @@ __all__ = ["with_readable_typed_dicts"]
 _IS_NEEDED = sys.version_info < (3, 12)
 
 
-def with_readable_typed_dicts(annotation: Any) -> Any:
-    """The annotation with every `typing.TypedDict` in it replaced; the annotation itself when there is none."""
-    return _rewritten(annotation, {}) if _IS_NEEDED else annotation
+def with_readable_typed_dicts(annotation: Any, namespace: Callable[[], Mapping[str, Any]]) -> Any:
+    """The annotation with every `typing.TypedDict` in it replaced; the annotation itself when there is none.
+
+    `namespace` gives the local names around it; it is asked only when a field mentions a name that is not global.
+    """
+    return _Rewriting(namespace).of(annotation) if _IS_NEEDED else annotation
 
 
-def _rewritten(annotation: Any, done: dict[Any, Any]) -> Any:
-    arguments = get_args(annotation)
-    origin: Any = get_origin(annotation)
-    if origin is None and isinstance(annotation, type):
-        return _rewritten_class(annotation, done)
-    if not arguments or origin is None or origin is typing.Literal:
-        return annotation
-    if origin is Annotated:
-        inner = _rewritten(arguments[0], done)
-        return annotation if inner is arguments[0] else Annotated[(inner, *arguments[1:])]
-    if isinstance(arguments[0], list):  # the parameters of a Callable
-        return annotation
-    new = tuple(_rewritten(argument, done) for argument in arguments)
-    if all(changed is old for changed, old in zip(new, arguments, strict=True)):
-        return annotation
-    if origin is types.UnionType or origin is Union:
-        return Union[new]  # noqa: UP007 - built from a tuple
-    if hasattr(annotation, "copy_with"):  # the aliases of typing, such as List[int]
-        return annotation.copy_with(new)
-    return origin[new]
+class _Rewriting:
+    def __init__(self, namespace: Callable[[], Mapping[str, Any]]) -> None:
+        self._namespace = namespace
+        self._done: dict[Any, Any] = {}  # a class -> what stands for it; it may hold itself
 
+    def of(self, annotation: Any) -> Any:
+        """The annotation rewritten; the same object when nothing in it had to be."""
+        arguments = get_args(annotation)
+        origin: Any = get_origin(annotation)
+        if origin is None and isinstance(annotation, type):
+            return self._of_class(annotation)
+        if not arguments or origin is None or origin is typing.Literal or isinstance(arguments[0], list):
+            return annotation  # a list: the parameters of a Callable
+        if origin is Annotated:
+            inner = self.of(arguments[0])
+            return annotation if inner is arguments[0] else Annotated[(inner, *arguments[1:])]
+        new = tuple(self.of(argument) for argument in arguments)
+        if all(changed is old for changed, old in zip(new, arguments, strict=True)):
+            return annotation
+        if origin is types.UnionType or origin is Union:
+            return Union[new]  # noqa: UP007 - built from a tuple
+        if hasattr(annotation, "copy_with"):  # the aliases of typing, such as List[int]
+            return annotation.copy_with(new)
+        return origin[new]
 
-def _rewritten_class(kind: type, done: dict[Any, Any]) -> Any:
-    if type(kind).__name__ == "_TypedDictMeta" and type(kind).__module__ == "typing":
-        return _twin(kind, done)
-    return _readable_dataclass(kind, done) if _is_plain_dataclass(kind) else kind
+    def _of_class(self, kind: type) -> Any:
+        if kind in self._done:
+            return self._done[kind]
+        if type(kind).__name__ == "_TypedDictMeta" and type(kind).__module__ == "typing":
+            return self._twin(kind)
+        if dataclasses.is_dataclass(kind) and not hasattr(kind, "__pydantic_validator__"):
+            return self._dataclass(kind)
+        return kind
 
+    def _twin(self, old: Any) -> Any:
+        """A typing_extensions.TypedDict of the same fields."""
+        new: Any = typing_extensions.TypedDict(old.__name__, {})  # pyright: ignore[reportArgumentType] - read from the twin
+        self._done[old] = new
+        new.__module__, new.__qualname__, new.__doc__ = old.__module__, old.__qualname__, old.__doc__
+        fields = self._hints(old)
+        new.__annotations__ = {name: self.of(hint) for name, hint in fields.items()}
+        new.__required_keys__ = _required(old, fields)
+        new.__optional_keys__ = frozenset(fields) - new.__required_keys__
+        return new
 
-def _twin(old: Any, done: dict[Any, Any]) -> Any:
-    """A typing_extensions.TypedDict of the same fields; known before its fields are read: it may hold itself."""
-    if old in done:
-        return done[old]
-    new: Any = typing_extensions.TypedDict(old.__name__, {})  # pyright: ignore[reportArgumentType] - the name is read from the twin
-    done[old] = new
-    new.__module__, new.__qualname__, new.__doc__ = old.__module__, old.__qualname__, old.__doc__
-    fields = get_type_hints(old, localns={old.__name__: old}, include_extras=True)
-    new.__annotations__ = {name: _rewritten(hint, done) for name, hint in fields.items()}
-    new.__required_keys__ = _required(old, fields)
-    new.__optional_keys__ = frozenset(fields) - new.__required_keys__
-    return new
+    def _dataclass(self, kind: Any) -> Any:
+        """The dataclass, with a schema of our own when one of its fields holds a `typing.TypedDict`."""
+        self._done[kind] = kind  # one that holds itself is left to pydantic
+        hints = self._hints(kind)
+        new = {name: self.of(hint) for name, hint in hints.items()}
+        if any(new[name] is not hints[name] for name in hints):
+            self._done[kind] = Annotated[kind, _DataclassFields(kind, new)]
+        return self._done[kind]
+
+    def _hints(self, kind: Any) -> dict[str, Any]:
+        try:
+            return get_type_hints(kind, localns={kind.__name__: kind}, include_extras=True)
+        except NameError:
+            return get_type_hints(kind, localns={**self._namespace(), kind.__name__: kind}, include_extras=True)
 
 
 def _required(old: Any, fields: Mapping[str, Any]) -> frozenset[str]:
@@ -74,26 +96,6 @@ def _required(old: Any, fields: Mapping[str, Any]) -> frozenset[str]:
         elif get_origin(hint) is typing.Required:
             required.add(name)
     return frozenset(required)
-
-
-def _is_plain_dataclass(annotation: type) -> bool:
-    return dataclasses.is_dataclass(annotation) and not hasattr(annotation, "__pydantic_validator__")
-
-
-def _readable_dataclass(kind: Any, done: dict[Any, Any]) -> Any:
-    """The dataclass, with a schema of our own when one of its fields holds a `typing.TypedDict`."""
-    if kind in done:
-        return done[kind]
-    done[kind] = kind  # a dataclass that holds itself is left to pydantic
-    try:
-        hints = get_type_hints(kind, localns={kind.__name__: kind}, include_extras=True)
-    except NameError:
-        return kind  # pydantic may know the name, or will say which one is missing
-    new = {name: _rewritten(hint, done) for name, hint in hints.items()}
-    if all(new[name] is hints[name] for name in hints):
-        return kind
-    done[kind] = Annotated[kind, _DataclassFields(kind, new)]
-    return done[kind]
 
 
 class _DataclassFields:
