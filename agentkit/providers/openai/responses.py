@@ -1,0 +1,274 @@
+"""OpenAI's Responses API, client half: what is sent, and what comes back whole or streamed.
+
+Stateless unless told otherwise: `store` is false, and reasoning goes back encrypted, in order, with the calls it led
+to. `settings.extra["openai"]` wins over every field; its `tools` are added to the agent's own, which is how tools that
+the provider runs itself are asked for: {"openai": {"tools": [{"type": "web_search"}]}}.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from agentkit.codec import WireRequest
+from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
+from agentkit.messages import Message
+from agentkit.providers.openai.errors import decode_error
+from agentkit.providers.openai.responses_input import InputWriter
+from agentkit.providers.openai.responses_output import response_of
+from agentkit.providers.openai.responses_stream import ResponsesDecoder
+from agentkit.schema.dialects import compile_schema
+from agentkit.schema.names import map_names
+from agentkit.settings import Settings
+
+__all__ = ["ENCRYPTED", "ResponsesCodec", "thinks"]
+
+ENCRYPTED = "reasoning.encrypted_content"
+"""What `include` has to name so that reasoning can be sent back without being stored."""
+
+_LEAST_OUTPUT_TOKENS = 16
+_MOST_KEPT = 64
+_THINKS = re.compile(r"(?i)(?:^|[/.:_-])(?:o[1-9]|gpt-(?:[5-9]|\d\d)|codex|grok)(?!.*-chat)")
+_MERGED = ("text", "reasoning")  # objects of several knobs: extra ones are laid over ours instead of replacing them
+
+
+def thinks(model: str) -> bool:
+    """Whether the model's name is one of a reasoning model; the others refuse to be asked for encrypted reasoning."""
+    return _THINKS.search(model) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """The tools of a request as they are sent."""
+
+    entries: tuple[dict[str, Any], ...]
+    body: bytes
+    """The entries as JSON, without the brackets."""
+    names: dict[str, str]
+    """Our name -> the name on the wire."""
+    back: dict[str, str]
+    """The name on the wire -> ours, where they differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """Messages that were sent before, as bytes."""
+
+    messages: tuple[Message, ...]
+    names: dict[str, str]
+    is_stored: bool
+    body: bytes
+    """Their items, without the brackets."""
+    taken: frozenset[str]
+
+    def begins(self, messages: tuple[Message, ...], names: dict[str, str], *, is_stored: bool) -> bool:
+        """Whether these messages begin with the kept ones and would be written the same."""
+        return (
+            self.is_stored == is_stored
+            and (self.names is names or self.names == names)
+            and len(messages) >= len(self.messages)
+            # Compared by identity first: 5 us for 1,000 messages that are the same objects.
+            and messages[: len(self.messages)] == self.messages
+        )
+
+
+class ResponsesCodec:
+    """The client half of the Responses format, for OpenAI and for others that serve it."""
+
+    def __init__(self, provider: str = "openai") -> None:
+        self.name = f"{provider}:responses"
+        self._provider = provider
+        self._tools: dict[tuple[ToolDefinition, ...], _Tools] = {}
+        self._formats: dict[int, tuple[OutputFormat, dict[str, Any]]] = {}  # id(format) -> format, as sent
+
+    def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
+        """The request's bytes. Raises UnsupportedError for media, SchemaError for impossible strict schemas."""
+        extra = (request.settings.extra or {}).get(self._provider, {})
+        tools = self._tools_of(request.tools)
+        fields = self._fields(request, extra, tools)
+        pieces = [_to_bytes(fields)[:-1]]
+        if "input" not in extra:
+            is_stored = fields["store"] is not False
+            pieces += [b',"input":[', self._input(request, memo or request.memo, tools, is_stored=is_stored), b"]"]
+        if "tools" in extra:
+            pieces += [b',"tools":', _to_bytes(_with_extra(tools.entries, extra["tools"]))]
+        elif tools.entries:
+            pieces += [b',"tools":[', tools.body, b"]"]
+        return WireRequest("/responses", b"".join([*pieces, b"}"]), names=tools.back)
+
+    def decode(self, body: bytes) -> Response:
+        """The answer in a whole reply. Raises the error that a failed response reports, or ProtocolError."""
+        try:
+            reply = from_json(body)
+        except ValueError as error:
+            raise self._nonsense(body, str(error)) from error
+        if not isinstance(reply, dict):
+            raise self._nonsense(body, "an object was expected")
+        try:
+            return response_of(cast("dict[str, Any]", reply), self.name, provider=self._provider)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._nonsense(body, "a field is of the wrong type") from error
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def decoder(self) -> ResponsesDecoder:
+        """A decoder for one streamed reply."""
+        return ResponsesDecoder(self.name, self._provider)
+
+    def _nonsense(self, body: bytes, problem: str) -> ProtocolError:
+        shown = body[:200].decode("utf-8", "replace")
+        return ProtocolError(
+            f"the reply is no response object ({problem}): {shown!r}", provider=self._provider, body=shown
+        )
+
+    def _fields(self, request: Request, extra: Mapping[str, Any], tools: _Tools) -> dict[str, Any]:
+        """Everything but the input and the tools."""
+        settings = request.settings
+        if settings.stop:
+            raise UnsupportedError(
+                "the Responses API has no stop sequences; drop Settings.stop, or use the model through Chat Completions"
+            )
+        is_stored = extra.get(
+            "store", bool(extra.get("background"))
+        )  # the service runs in background only what it stores
+        fields: dict[str, Any] = {"model": request.model, "store": is_stored}
+        if request.instructions:
+            fields["instructions"] = request.instructions
+        if request.is_streamed:
+            fields["stream"] = True
+        if not is_stored and _may_think(request):
+            fields["include"] = [ENCRYPTED]
+        fields |= _knobs(settings)
+        text = self._text(request)
+        if text:
+            fields["text"] = text
+        if tools.entries or extra.get("tools"):
+            if settings.tool_choice is not None:
+                fields["tool_choice"] = _tool_choice(settings.tool_choice, tools.names)
+            if settings.parallel_tool_calls is not None:
+                fields["parallel_tool_calls"] = settings.parallel_tool_calls
+        for key, value in extra.items():
+            if key in _MERGED and isinstance(value, Mapping):
+                fields[key] = {**fields.get(key, {}), **value}
+            elif key != "tools":
+                fields[key] = value
+        return fields
+
+    def _input(self, request: Request, memo: Memo | None, tools: _Tools, *, is_stored: bool) -> bytes:
+        """The items of all messages; those that were sent before are taken from the memo."""
+        messages = request.messages
+        head = memo.kept.get(self.name) if memo is not None else None
+        if not isinstance(head, _Head) or not head.begins(messages, tools.names, is_stored=is_stored):
+            head = _Head((), tools.names, is_stored, b"", frozenset())
+        rest = messages[len(head.messages) :]
+        if not rest:
+            return head.body
+        writer = InputWriter(self.name, self._provider, names=tools.names, is_stored=is_stored, taken=head.taken)
+        written = _to_bytes(writer.items(rest))[1:-1]
+        body = b",".join(piece for piece in (head.body, written) if piece)
+        if memo is not None:
+            memo.kept[self.name] = _Head(messages, tools.names, is_stored, body, frozenset(writer.taken))
+        return body
+
+    def _tools_of(self, definitions: tuple[ToolDefinition, ...]) -> _Tools:
+        known = self._tools.get(definitions)
+        if known is None:
+            known = _compiled(definitions)
+            _make_room(self._tools)
+            self._tools[definitions] = known
+        return known
+
+    def _text(self, request: Request) -> dict[str, Any]:
+        text: dict[str, Any] = {}
+        if request.output is not None:
+            text["format"] = self._format(request.output)
+        if request.settings.verbosity is not None:
+            text["verbosity"] = request.settings.verbosity
+        return text
+
+    def _format(self, output: OutputFormat) -> dict[str, Any]:
+        known = self._formats.get(id(output))
+        if known is not None and known[0] is output:
+            return known[1]
+        compiled = compile_schema(output.schema, "openai", strict=output.strict)
+        sent: dict[str, Any] = {
+            "type": "json_schema",
+            "name": map_names([output.name], "openai")[output.name],
+            "schema": compiled.schema,
+            "strict": compiled.is_strict,
+        }
+        if output.description:
+            sent["description"] = output.description
+        _make_room(self._formats)
+        self._formats[id(output)] = (output, sent)
+        return sent
+
+
+def _may_think(request: Request) -> bool:
+    effort = request.settings.reasoning
+    return thinks(request.model) if effort is None else effort != "none"
+
+
+def _knobs(settings: Settings) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if settings.max_output_tokens is not None:
+        fields["max_output_tokens"] = max(settings.max_output_tokens, _LEAST_OUTPUT_TOKENS)
+    if settings.temperature is not None:
+        fields["temperature"] = settings.temperature
+    if settings.top_p is not None:
+        fields["top_p"] = settings.top_p
+    if settings.service_tier is not None:
+        fields["service_tier"] = settings.service_tier
+    reasoning = {"effort": settings.reasoning, "summary": settings.reasoning_summary}
+    if reasoning := {key: value for key, value in reasoning.items() if value is not None}:
+        fields["reasoning"] = reasoning
+    return fields
+
+
+def _tool_choice(choice: str, names: Mapping[str, str]) -> str | dict[str, str]:
+    if choice in ("auto", "none", "required"):
+        return choice
+    return {"type": "function", "name": names.get(choice, choice)}
+
+
+def _compiled(definitions: Sequence[ToolDefinition]) -> _Tools:
+    names = map_names([definition.name for definition in definitions], "openai")
+    entries: list[dict[str, Any]] = []
+    for definition in definitions:
+        compiled = compile_schema(definition.parameters, "openai", strict=definition.strict, tool=definition.name)
+        entry: dict[str, Any] = {"type": "function", "name": names[definition.name]}
+        if definition.description:
+            entry["description"] = definition.description
+        # Without an explicit boolean the service makes schemas strict by itself.
+        entries.append({**entry, "parameters": compiled.schema, "strict": compiled.is_strict})
+    back = {sent: name for name, sent in names.items() if sent != name}
+    return _Tools(tuple(entries), _to_bytes(entries)[1:-1], names, back)
+
+
+def _with_extra(entries: Sequence[Mapping[str, Any]], extra: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Our tools and the extra ones; an extra one takes the place of ours with the same name."""
+    named = {tool["name"]: tool for tool in extra if tool.get("type") == "function"}
+    own = {entry["name"] for entry in entries}
+    kept = [named.get(entry["name"], entry) for entry in entries]
+    return [*kept, *(tool for tool in extra if tool.get("type") != "function" or tool["name"] not in own)]
+
+
+def _make_room(kept: dict[Any, Any]) -> None:
+    while len(kept) >= _MOST_KEPT:
+        kept.pop(next(iter(kept)), None)
+
+
+def _to_bytes(value: object) -> bytes:
+    try:
+        return to_json(value)
+    except PydanticSerializationError:
+        # Half of a surrogate pair cannot be sent as UTF-8; a tool's odd text must not end a run.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

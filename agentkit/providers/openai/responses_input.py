@@ -1,0 +1,245 @@
+"""Messages as input items of the Responses format."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, assert_never
+
+from pydantic_core import from_json
+
+from agentkit.errors import UnsupportedError
+from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote, Uploaded, Video
+from agentkit.messages import Media, Message, Opaque, Outcome, Part, Returned, Text, Thinking, ToolCall, UserMessage
+from agentkit.providers.openai.responses_words import words_of
+
+__all__ = ["AUDIO_FORMATS", "InputWriter", "default_filename", "message_item", "own_value"]
+
+AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
+"""Sound that the format carries: MIME type -> its name on the wire."""
+
+_LONGEST_ID = 64
+
+Item = dict[str, Any]
+
+
+def own_value(data: ProviderData | None, origin: str) -> Mapping[str, Any]:
+    """What this format attached to a part itself; empty for what others attached."""
+    return data.value if data is not None and data.origin == origin else {}
+
+
+def default_filename(media_type: str) -> str:
+    """The name sent for a document that has none: the service wants one."""
+    return f"document.{media_type.rpartition('/')[2].partition('+')[0] or 'bin'}"
+
+
+def message_item(texts: Sequence[Text], origin: str) -> Item:
+    """An assistant's message item, of parts that share its id."""
+    shared = {key: value for key, value in own_value(texts[0].provider_data, origin).items() if key != "part"}
+    content: list[Item] = []
+    for text in texts:
+        extras = own_value(text.provider_data, origin).get("part", {})
+        if text.is_refusal:
+            content.append({"type": "refusal", "refusal": text.text, **extras})
+        else:
+            content.append({"type": "output_text", "text": text.text, "annotations": [], **extras})
+    return {"type": "message", "role": "assistant", "status": "completed", **shared, "content": content}
+
+
+class InputWriter:
+    """Writes the messages of one request, in order; it remembers the call ids it has given out."""
+
+    __slots__ = ("_is_stored", "_names", "_origin", "_provider", "taken")
+
+    def __init__(
+        self, origin: str, provider: str, *, names: Mapping[str, str], is_stored: bool, taken: Iterable[str] = ()
+    ) -> None:
+        self._origin = origin
+        self._provider = provider
+        self._names = names  # our name of a tool -> its name on the wire
+        self._is_stored = is_stored
+        self.taken = set(taken)
+        """The call ids given out so far."""
+
+    def items(self, messages: Iterable[Message]) -> list[Item]:
+        """The input items of these messages."""
+        items: list[Item] = []
+        for message in messages:
+            items += self._user(message.parts) if isinstance(message, UserMessage) else self._assistant(message.parts)
+        return items
+
+    def _user(self, parts: Sequence[Part]) -> list[Item]:
+        if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].provider_data is None:
+            return [{"role": "user", "content": parts[0].text}]
+        items: list[Item] = []
+        content: list[Item] = []
+        role = "user"
+        for part in parts:
+            match part:
+                case Text(text, _, data):
+                    role = own_value(data, self._origin).get("role", role)
+                    content.append({"type": "input_text", "text": text, **self._extras(data)})
+                case Image() | Audio() | Document() | Video():
+                    content.append(self._medium(part))
+                case Opaque(data) if data.origin == self._origin:
+                    items.append(dict(data.value))
+                case Thinking() | ToolCall() | Opaque():
+                    continue
+                case _:
+                    assert_never(part)
+        return [*items, {"role": role, "content": content}] if content else items
+
+    def _assistant(self, parts: Sequence[Part]) -> list[Item]:
+        last_item = max((at for at, part in enumerate(parts) if self._is_followable(part)), default=-1)
+        thoughts = {at: self._thought(part) for at, part in enumerate(parts) if isinstance(part, Thinking)}
+        # The service refuses an item with an id whose reasoning is missing, so both go, or neither.
+        keeps_ids = all(thought is not None and at < last_item for at, thought in thoughts.items() if thought != {})
+        items: list[Item] = []
+        outputs: list[Item] = []
+        shown: list[Item] = []  # media that the model made: the wire takes them from users only
+        texts: list[Text] = []
+        for at, part in enumerate(parts):
+            if texts and not self._belongs(part, texts[0]):
+                items.append(message_item(texts, self._origin))
+                texts = []
+            match part:
+                case Text(text, _, data):
+                    value = own_value(data, self._origin)
+                    if value.get("id") and keeps_ids:
+                        texts.append(part)
+                    elif text:
+                        phase = {"phase": value["phase"]} if "phase" in value else {}
+                        items.append({"role": "assistant", "content": text, **phase})
+                case Thinking():
+                    if at < last_item and (thought := thoughts[at]):
+                        items.append(thought)
+                case ToolCall():
+                    call, output = self._call(part, keeps_ids=keeps_ids)
+                    items.append(call)
+                    outputs.append(output)
+                case Opaque(data):
+                    if data.origin == self._origin:
+                        items.append(dict(data.value))
+                case Image() | Audio() | Document() | Video():
+                    shown.append(self._medium(part))
+                case _:
+                    assert_never(part)
+        if texts:
+            items.append(message_item(texts, self._origin))
+        return [*items, *outputs, *([{"role": "user", "content": shown}] if shown else [])]
+
+    def _is_followable(self, part: Part) -> bool:
+        """Whether the part becomes an item that reasoning may lead to."""
+        if isinstance(part, Opaque):
+            return part.provider_data.origin == self._origin
+        return isinstance(part, ToolCall) or (isinstance(part, Text) and bool(part.text or part.provider_data))
+
+    def _belongs(self, part: Part, first: Text) -> bool:
+        """Whether the part is a piece of the same message item."""
+        if not isinstance(part, Text):
+            return False
+        ids = [own_value(text.provider_data, self._origin).get("id") for text in (part, first)]
+        return ids[0] == ids[1]
+
+    def _thought(self, part: Thinking) -> Item | None:
+        """The reasoning item; empty when another provider made it, None when the service could not read it."""
+        value = own_value(part.provider_data, self._origin)
+        if not value:
+            return {}
+        return dict(value) if self._is_stored or value.get("encrypted_content") else None
+
+    def _call(self, call: ToolCall, *, keeps_ids: bool) -> tuple[Item, Item]:
+        value = dict(own_value(call.provider_data, self._origin))
+        if not keeps_ids:
+            value.pop("id", None)
+        id = self._unique(call.id)
+        caller = {"caller": value["caller"]} if "caller" in value else {}
+        shared = {"call_id": id, "name": self._names.get(call.name, call.name)}
+        if value.get("type") == "custom_tool_call":
+            output = {"type": "custom_tool_call_output", "call_id": id, "output": self._output(call.outcome), **caller}
+            return {**value, **shared, "input": _custom_input(call.arguments)}, output
+        output = {"type": "function_call_output", "call_id": id, "output": self._output(call.outcome), **caller}
+        return {"type": "function_call", **value, **shared, "arguments": call.arguments or "{}"}, output
+
+    def _unique(self, id: str) -> str:
+        """An id that no other call of this request has; providers repeat ids, leave them out, or make them too long."""
+        if len(id) > _LONGEST_ID:
+            id = f"call_{hashlib.sha256(id.encode()).hexdigest()[:32]}"
+        unique, count = id or f"call_{len(self.taken)}", 1
+        while unique in self.taken:
+            count += 1
+            unique = f"{(id or 'call')[: _LONGEST_ID - 8]}_{count}"
+        self.taken.add(unique)
+        return unique
+
+    def _output(self, outcome: Outcome) -> str | list[Item]:
+        if not isinstance(outcome, Returned) or not outcome.media:
+            return words_of(outcome)
+        pieces: list[Item] = []
+        if outcome.content is not None:
+            pieces.append({"type": "input_text", "text": words_of(outcome)})
+        for medium in outcome.media:
+            if isinstance(medium, Audio | Video):
+                # Results carry pictures and files only; a run must not end because a tool returned a sound.
+                note = f"(The tool also returned {medium.family}, which cannot be shown to this model.)"
+                pieces.append({"type": "input_text", "text": note})
+            else:
+                pieces.append(self._medium(medium))
+        return pieces
+
+    def _medium(self, part: Media) -> Item:
+        match part:
+            case Image(source, detail, data):
+                where = {"file_id": self._file_id(source)} if isinstance(source, Uploaded) else _image_url(source)
+                return {"type": "input_image", **where, "detail": detail or "auto", **self._extras(data)}
+            case Document(source, filename, data):
+                return {"type": "input_file", **self._file(source, filename), **self._extras(data)}
+            case Audio(source, data):
+                return {"type": "input_audio", "input_audio": _sound(source), **self._extras(data)}
+            case Video():
+                raise UnsupportedError("OpenAI's Responses API takes no video; send single frames as images")
+            case _:
+                assert_never(part)
+
+    def _file(self, source: Inline | Remote | Uploaded, filename: str | None) -> Item:
+        match source:
+            case Inline(_, media_type):
+                return {"filename": filename or default_filename(media_type), "file_data": source.data_url}
+            case Remote(url):
+                return {"file_url": url}
+            case Uploaded():
+                return {"file_id": self._file_id(source)}
+            case _:
+                assert_never(source)
+
+    def _file_id(self, source: Uploaded) -> str:
+        if source.provider != self._provider:
+            raise UnsupportedError(
+                f"the file {source.file_id!r} lies at {source.provider!r}, {self._provider!r} cannot read it; "
+                "send the bytes (from_file, from_bytes) or upload it there too"
+            )
+        return source.file_id
+
+    def _extras(self, data: ProviderData | None) -> Mapping[str, Any]:
+        return own_value(data, self._origin).get("part", {})
+
+
+def _image_url(source: Inline | Remote) -> Item:
+    return {"image_url": source.data_url if isinstance(source, Inline) else source.url}
+
+
+def _sound(source: Inline | Remote | Uploaded) -> Item:
+    if not isinstance(source, Inline) or source.media_type not in AUDIO_FORMATS:
+        found = source.media_type if isinstance(source, Inline) else type(source).__name__.lower()
+        raise UnsupportedError(f"OpenAI's Responses API takes sound as bytes of WAV or MP3, not {found}; convert it")
+    return {"data": source.base64, "format": AUDIO_FORMATS[source.media_type]}
+
+
+def _custom_input(arguments: str) -> str:
+    """The free text of a custom tool's call, which we keep as the argument `input`."""
+    try:
+        value = from_json(arguments)
+    except ValueError:
+        return arguments
+    text = value.get("input") if isinstance(value, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return text if isinstance(text, str) else arguments

@@ -1,0 +1,195 @@
+"""A streamed answer in the Responses format: bytes in any split as deltas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from pydantic_core import from_json
+
+from agentkit.errors import ProtocolError
+from agentkit.exchange import (
+    Delta,
+    PartFinished,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+)
+from agentkit.messages import Part
+from agentkit.providers.openai.errors import error_in_stream
+from agentkit.providers.openai.responses_output import arguments_of, objects, parts_of, response_of
+from agentkit.transport.sse import SseSplitter
+
+__all__ = ["ResponsesDecoder"]
+
+_SLOTS_PER_ITEM = 1000
+"""Part indexes of one output item: a message item has a part for each piece of its content."""
+
+_LONGEST_PLAIN_REPLY = 32 * 2**20
+
+Event = Mapping[str, Any]
+
+
+class ResponsesDecoder:
+    """Decodes one streamed reply; see StreamDecoder."""
+
+    __slots__ = (
+        "_finished",
+        "_handlers",
+        "_is_done",
+        "_origin",
+        "_plain",
+        "_provider",
+        "_splitter",
+        "_started",
+        "events",
+    )
+
+    def __init__(self, origin: str, provider: str) -> None:
+        self.events = 0
+        self._origin = origin
+        self._provider = provider
+        self._splitter = SseSplitter()
+        self._started = ResponseStarted()
+        self._finished: dict[int, Part] = {}  # index -> part as told
+        self._is_done = False
+        self._plain = b""  # what came before the first event: servers label plain JSON as an event stream
+        self._handlers: dict[str, Callable[[Event], list[Delta]]] = {
+            "response.created": self._on_start,
+            "response.queued": self._on_start,
+            "response.in_progress": self._on_start,
+            "response.output_item.added": self._on_item_added,
+            "response.output_item.done": self._on_item_done,
+            "response.refusal.delta": _on_refusal,
+            "response.reasoning_summary_text.delta": _on_thinking,
+            "response.reasoning_text.delta": _on_thinking,
+            "response.completed": self._on_end,
+            "response.incomplete": self._on_end,
+            "response.failed": self._on_end,
+            "response.cancelled": self._on_end,
+            "error": self._on_error,
+        }
+
+    def feed(self, chunk: bytes) -> list[Delta]:
+        """The deltas of some more bytes. Raises the error of an error event, ProtocolError for data that is no JSON."""
+        deltas: list[Delta] = []
+        for data in self._splitter.feed(chunk):
+            self._decode(data, deltas)
+        if not self.events and len(self._plain) < _LONGEST_PLAIN_REPLY:
+            self._plain += chunk
+        return deltas
+
+    def finish(self) -> list[Delta]:
+        """The last deltas. Raises ProtocolError when no terminal event came."""
+        deltas: list[Delta] = []
+        for data in self._splitter.finish():
+            self._decode(data, deltas)
+        if not self.events:
+            self._decode_plain(deltas)
+        if not self._is_done:
+            raise ProtocolError(
+                f"the stream was cut: it ended after {self.events} events without response.completed, "
+                "response.incomplete or response.failed",
+                provider=self._provider,
+                model=self._started.model,
+            )
+        return deltas
+
+    def _decode(self, data: bytes, deltas: list[Delta]) -> None:
+        if data == b"[DONE]":
+            return
+        try:
+            event = from_json(data)
+            kind = event.get("type")
+        except (ValueError, AttributeError) as error:
+            raise self._nonsense(data) from error
+        self.events += 1
+        try:
+            self._tell(event, kind, deltas)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._nonsense(data) from error
+
+    def _tell(self, event: Event, kind: str | None, deltas: list[Delta]) -> None:
+        # The two kinds that nearly all events are of come first, and touch nothing else.
+        if kind == "response.output_text.delta":
+            deltas.append(TextDelta(event["delta"], _index_of(event) + event.get("content_index", 0)))
+        elif kind == "response.function_call_arguments.delta":
+            deltas.append(ToolCallDelta(event["delta"], _index_of(event)))
+        elif (handler := self._handlers.get(kind or "")) is not None:
+            deltas += handler(event)
+        elif event.get("error") and kind is None:
+            raise error_in_stream(event, provider=self._provider, model=self._started.model)
+
+    def _nonsense(self, data: bytes) -> ProtocolError:
+        shown = data[:200].decode("utf-8", "replace")
+        return ProtocolError(f"an event of the stream makes no sense: {shown!r}", provider=self._provider, body=shown)
+
+    def _decode_plain(self, deltas: list[Delta]) -> None:
+        """A whole reply where a stream was asked for: an error, or the answer in one piece."""
+        try:
+            body = from_json(self._plain)
+        except ValueError:
+            return
+        if isinstance(body, dict):
+            self.events += 1
+            deltas += self._on_end({"response": cast("dict[str, Any]", body)})
+
+    def _on_start(self, event: Event) -> list[Delta]:
+        return self._start(event.get("response") or {})
+
+    def _start(self, response: Mapping[str, Any]) -> list[Delta]:
+        started = ResponseStarted(
+            response.get("id") or self._started.response_id, response.get("model") or self._started.model
+        )
+        if started == self._started:
+            return []
+        self._started = started
+        return [started]
+
+    def _on_item_added(self, event: Event) -> list[Delta]:
+        item = event["item"]
+        if item.get("type") != "function_call":
+            return []
+        name, id = item.get("name") or "", item.get("call_id") or ""
+        return [ToolCallDelta(arguments_of(item.get("arguments")), _index_of(event), id, name)]
+
+    def _on_item_done(self, event: Event) -> list[Delta]:
+        return self._finish_parts(event["item"], _index_of(event))
+
+    def _finish_parts(self, item: Mapping[str, Any], first: int) -> list[Delta]:
+        told: list[Delta] = []
+        for index, part in enumerate(parts_of(item, self._origin), first):
+            if self._finished.get(index) != part:
+                self._finished[index] = part
+                told.append(PartFinished(part, index))
+        return told
+
+    def _on_end(self, event: Event) -> list[Delta]:
+        response: dict[str, Any] = dict(event.get("response") or {})
+        if not response.get("output") and self._finished:
+            response["output"] = []  # some servers leave the output out of the last event: what was streamed stands
+        whole = response_of(response, self._origin, provider=self._provider)
+        deltas = self._start(response)
+        for position, item in enumerate(objects(response["output"])):
+            deltas += self._finish_parts(item, position * _SLOTS_PER_ITEM)
+        self._is_done = True
+        message = whole.message
+        deltas.append(ResponseFinished(message.finish, whole.finish_raw, message.usage, whole.details))
+        return deltas
+
+    def _on_error(self, event: Event) -> list[Delta]:
+        raise error_in_stream(event, provider=self._provider, model=self._started.model)
+
+
+def _index_of(event: Event) -> int:
+    return event.get("output_index", 0) * _SLOTS_PER_ITEM
+
+
+def _on_refusal(event: Event) -> list[Delta]:
+    return [TextDelta(event["delta"], _index_of(event) + event.get("content_index", 0), True)]
+
+
+def _on_thinking(event: Event) -> list[Delta]:
+    return [ThinkingDelta(event["delta"], _index_of(event))]
