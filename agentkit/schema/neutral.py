@@ -47,6 +47,9 @@ class _Generator(GenerateJsonSchema):
     def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
         return  # a default that JSON cannot hold is left out and still works
 
+    def is_subclass_schema(self, schema: core_schema.IsSubclassSchema) -> dict[str, Any]:
+        return self.handle_invalid_for_json_schema(schema, "type[...]: JSON holds no classes")
+
     def get_decimal_pattern(self, schema: core_schema.DecimalSchema) -> str | None:
         return r"^[+-]?\d+(\.\d+)?$"  # pydantic's has a look-ahead, which strict dialects refuse
 

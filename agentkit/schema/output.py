@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic_core import PydanticSerializationError, SchemaError, from_json, to_json
 
 from agentkit.errors import SchemaError as UnusableSchemaError
 from agentkit.schema.arguments import ArgumentsError, Problem, from_validation_error, shown
+from agentkit.schema.namespace import names_of_caller
 from agentkit.schema.neutral import json_schema_of
 from agentkit.schema.nulls import without_filler_nulls
 from agentkit.schema.typed_dicts import with_readable_typed_dicts
@@ -79,18 +79,11 @@ def compile_type(type_: type[T] | Any) -> TypeSchema[T]:
     """The schema of any type: model, dataclass, TypedDict, union, list. Raises SchemaError where there is none."""
     name = _name(type_)
     try:
-        adapter = TypeAdapter[Any](with_readable_typed_dicts(type_))
+        adapter: TypeAdapter[Any] = TypeAdapter(with_readable_typed_dicts(type_, names_of_caller))
         if not adapter.pydantic_complete:
-            adapter.rebuild(raise_errors=True)
+            adapter.rebuild(raise_errors=True, _types_namespace=names_of_caller())
         return TypeSchema(type_, adapter, json_schema_of(adapter.core_schema))
-    except (
-        PydanticUserError,
-        PydanticUndefinedAnnotation,
-        SchemaError,
-        TypeError,
-        ValueError,
-        AttributeError,
-    ) as error:
+    except (PydanticUserError, SchemaError, NameError, TypeError, ValueError, AttributeError) as error:
         raise UnusableSchemaError(
             f"the output type {type_!r} cannot be described to a model ({str(error).splitlines()[0]})",
             tool=name,
