@@ -119,7 +119,8 @@ def _worded(details: Sequence[ErrorDetails], path: tuple[str | int, ...], schema
         case "extra_forbidden":
             parent = _schema_at(schema, path[:-1]) or {}
             names = list(cast("Mapping[str, Any]", parent.get("properties") or {}))
-            return f"no such argument; the arguments are: {', '.join(names) or 'none'}"
+            what = "argument" if len(path) == 1 else "field"
+            return f"no such {what}; the {what}s are: {', '.join(names) or 'none'}"
         case "json_invalid":
             return f"not valid JSON: {first['msg'].removeprefix('Invalid JSON: ')}"
         case _:

@@ -221,7 +221,7 @@ class _Fields:
 
 def _refusal(signature: Signature, parameter: str | None, error: Exception) -> Exception:
     annotation = next((known.annotation for known in signature.parameters if known.name == parameter), None)
-    reason = " ".join(str(error).split()).partition(". ")[0].removesuffix(".")
+    reason = " ".join(str(error).split()).partition(". ")[0].partition(" For further information")[0]
     return signature.refused(
         f"{annotation!r} cannot be described to a model ({reason})",
         parameter=parameter,

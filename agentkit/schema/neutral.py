@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaWarningKind
@@ -16,9 +17,9 @@ _DOUBTFUL = frozenset({"is-instance", "is-subclass", "callable", "function-plain
 _OPAQUE_KEYS = frozenset({"metadata", "serialization", "config", "cls", "default", "expected", "members", "function"})
 
 
-def json_schema_of(schema: core_schema.CoreSchema, *, mode: JsonSchemaMode = "validation") -> dict[str, Any]:
+def json_schema_of(schema: core_schema.CoreSchema) -> dict[str, Any]:
     """The JSON Schema of a core schema, without titles. Raises PydanticInvalidForJsonSchema where there is none."""
-    return _without_titles(_Generator(ref_template="#/$defs/{model}").generate(schema, mode))
+    return _without_titles(_Generator(ref_template="#/$defs/{model}").generate(schema))
 
 
 def is_plainly_schemable(schema: Any) -> bool:
@@ -38,6 +39,11 @@ def is_plainly_schemable(schema: Any) -> bool:
 class _Generator(GenerateJsonSchema):
     """Pydantic's generator without titles, sorting and warnings, and with a decimal pattern that all engines read."""
 
+    mode: JsonSchemaMode = "validation"  # pyright: ignore[reportIncompatibleMethodOverride] - a property there, and hot
+
+    def build_schema_type_to_method(self) -> dict[Any, Callable[[Any], dict[str, Any]]]:
+        return _Methods(self)
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
@@ -52,6 +58,18 @@ class _Generator(GenerateJsonSchema):
 
     def get_decimal_pattern(self, schema: core_schema.DecimalSchema) -> str | None:
         return r"^[+-]?\d+(\.\d+)?$"  # pydantic's has a look-ahead, which strict dialects refuse
+
+
+class _Methods(dict[Any, Any]):
+    """The generator's method for each core schema type, looked up when it is met: there are 60, and a schema uses few."""
+
+    def __init__(self, generator: _Generator) -> None:
+        super().__init__()
+        self._generator = generator
+
+    def __missing__(self, kind: str) -> Any:
+        method = self[kind] = getattr(self._generator, f"{kind.replace('-', '_')}_schema")
+        return method
 
 
 def _without_titles(schema: Any) -> Any:

@@ -66,12 +66,9 @@ _LONGEST = 200
 def note(keyword: str, value: Any) -> str:
     """The words for one constraint; "" for a keyword that is no constraint or does not limit anything."""
     words = _WORDS.get(keyword)
-    if (
-        words is None
-        or value is False
-        or value in (None, [], {})
-        or (keyword == "additionalProperties" and value is True)
-    ):
+    if words is None or value is None:
+        return ""
+    if keyword not in ("default", "const") and (value is False or value in ([], {})):
         return ""
     text = value if isinstance(value, str) else to_json(value).decode()
     if len(text) > _LONGEST:

@@ -172,7 +172,7 @@ class _Writer:
                 self._note(inside, "required", "rewritten", "optional: null stands for left out")
         if not self._subset.has_optional:
             required = list(properties)
-        done: dict[str, Any] = {"properties": written}
+        done: dict[str, Any] = {"properties": written} if properties or self._subset.is_closed or not path else {}
         if required or not self._subset.has_optional:
             done["required"] = required
         return done | self._others(node, path, has_properties=bool(properties))
@@ -249,9 +249,9 @@ class _Writer:
             if is_whole:
                 return
         if key in ("default", "examples", "example"):
-            if words := note(key, value):
-                told.append(words)
-            self._note(path, key, "rewritten", "said in the description")
+            words = note(key, value)
+            told += [words] if words else []
+            self._note(path, key, "rewritten", "said in the description" if words else "null says it")
             return
         self._leave(path, key, value, told)
 

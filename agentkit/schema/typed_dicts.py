@@ -56,9 +56,8 @@ class _Rewriting:
             return self._done[kind]
         if type(kind).__name__ == "_TypedDictMeta" and type(kind).__module__ == "typing":
             return self._twin(kind)
-        if dataclasses.is_dataclass(kind) and not hasattr(kind, "__pydantic_validator__"):
-            return self._dataclass(kind)
-        return kind
+        is_plain_dataclass = dataclasses.is_dataclass(kind) and not hasattr(kind, "__pydantic_validator__")
+        return self._dataclass(kind) if is_plain_dataclass else cast("Any", kind)
 
     def _twin(self, old: Any) -> Any:
         """A typing_extensions.TypedDict of the same fields."""
