@@ -6,10 +6,11 @@ import gzip
 import socket
 import zlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
-import anyio.to_thread
+import anyio.lowlevel
 import httpx
 import httpx2
 import pytest
@@ -297,6 +298,92 @@ async def test_a_server_that_speaks_no_tls_was_not_sent(transport: HttpxTranspor
         with pytest.raises(NotSentError):
             await transport.send(request(f"https://127.0.0.1:{port}/"), connect_seconds=5)
         tasks.cancel_scope.cancel()
+
+
+# A cancel within a handshake or a write makes httpx itself leave sockets and generators behind, so no `transport` here.
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_a_tls_handshake_that_never_answers_leaves_no_connection(is_cancelled: bool) -> None:
+    hello = anyio.Event()
+    closed = anyio.Event()
+
+    async def silent(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            hello.set()
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                await stream.receive()
+            closed.set()
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, silent)
+        sent = request(f"https://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}/")
+        with anyio.CancelScope() as scope:
+
+            async def cancel() -> None:
+                await hello.wait()
+                scope.cancel()
+
+            if is_cancelled:
+                tasks.start_soon(cancel)
+                await HttpxTransport().send(sent, connect_seconds=30)
+            else:
+                with pytest.raises(ConnectDeadlineError):
+                    await HttpxTransport().send(sent, connect_seconds=0.3)
+        assert scope.cancelled_caught == is_cancelled
+        with anyio.fail_after(5):
+            await closed.wait()
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_reply_closed_by_another_task_ends_the_reading() -> None:
+    async with raw_server(always(CHUNKED + chunk(b"data: 1\n\n"))) as server, anyio.create_task_group() as tasks:
+        got = await send(server)
+        reading = anyio.Event()
+
+        async def read() -> None:
+            with pytest.raises(ConnectionFailedError):
+                async for _ in got.chunks():
+                    reading.set()
+
+        tasks.start_soon(read)
+        await reading.wait()
+        await anyio.wait_all_tasks_blocked()
+        await got.aclose()
+        await server.wait_until_open(0)
+
+
+async def test_cancels_at_any_moment_leave_only_usable_connections() -> None:
+    pieces = [CHUNKED, *[chunk(b"data: %d\n\n" % number) for number in range(5)], LAST_CHUNK]
+
+    async def slow(visit: Visit) -> None:
+        for piece in pieces:
+            await anyio.lowlevel.checkpoint()
+            await visit.stream.send(piece)
+
+    async def one(server: RawServer, steps: int) -> None:
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as watch:
+
+                async def cancel() -> None:
+                    for _ in range(steps):
+                        await anyio.lowlevel.checkpoint()
+                    scope.cancel()
+
+                watch.start_soon(cancel)
+                got = await send(server)
+                try:
+                    async for _ in got.chunks():
+                        pass
+                finally:
+                    await got.aclose()
+                watch.cancel_scope.cancel()
+
+    async with raw_server(slow) as server:
+        for steps in range(60):
+            await one(server, steps)
+        got = await send(server)
+        assert await got.read() == b"".join(b"data: %d\n\n" % number for number in range(5))
+        await server.wait_until_open(1)
 
 
 def _reset(visit: Visit) -> None:
