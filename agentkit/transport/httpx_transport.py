@@ -21,6 +21,7 @@ _CLOSE_SECONDS = 5.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PLAIN_HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
 
 
@@ -223,6 +224,8 @@ def _default_headers() -> tuple[tuple[bytes, bytes], ...]:
 def _refuse_unfit_headers(request: HttpRequest) -> None:
     """Before the clients do it: their errors show the value, and the value may be a key."""
     for name, value in request.headers:
+        if not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError(f"{name!r} is no name for a header: HTTP allows letters, digits and hyphens")
         if not _PLAIN_HEADER_VALUE.fullmatch(value):
             raise ConfigurationError(
                 f"the value of the header {name!r} has a character that HTTP does not allow there "

@@ -25,7 +25,7 @@ SECRET_HEADERS = frozenset(
         "x-goog-api-key",
     }
 )
-"""Lower-case names of headers whose values are never shown."""
+"""Lower-case names of headers whose values are never shown: keys, and names of accounts."""
 
 SECRET_QUERY_KEYS = frozenset(
     {
@@ -52,15 +52,13 @@ SECRET_QUERY_KEYS = frozenset(
 )
 """Lower-case names of query parameters whose values are never shown: keys, and what signs a URL."""
 
-_SECRET_WORDS = ("secret", "token", "password", "credential", "api-key", "apikey", "api_key")
+_SECRET_WORDS = ("secret", "password", "api-key", "apikey", "api_key")
+_SECRET_ENDINGS = ("token", "credential", "credentials")  # not anywhere: "...-input-token-count" is a plain number
 
 
 def is_secret_header(name: str) -> bool:
-    """Whether a header's value must not be shown; names that only sound secret count, `x-ratelimit-*-tokens` do not."""
-    name = name.lower()
-    if name in SECRET_HEADERS:
-        return True
-    return "ratelimit" not in name and any(word in name for word in _SECRET_WORDS)
+    """Whether a header's value must not be shown: the known ones, and names that sound secret."""
+    return name.lower() in SECRET_HEADERS or _sounds_secret(name.lower())
 
 
 def redacted_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -83,5 +81,8 @@ def redacted_url(url: str) -> str:
 
 
 def _is_secret_query_key(name: str) -> bool:
-    name = name.lower()
-    return name in SECRET_QUERY_KEYS or any(word in name for word in _SECRET_WORDS)
+    return name.lower() in SECRET_QUERY_KEYS or _sounds_secret(name.lower())
+
+
+def _sounds_secret(name: str) -> bool:
+    return name.endswith(_SECRET_ENDINGS) or any(word in name for word in _SECRET_WORDS)

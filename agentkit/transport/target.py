@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import importlib.util
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -75,6 +76,11 @@ def environment_proxy(target: Target) -> Any:
         proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
     except (httpx.InvalidURL, ValueError):
         raise ConfigurationError(f"the proxy for {scheme} in the environment is no http, https or socks5 URL") from None
+    if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        raise ConfigurationError(
+            f"the environment names a SOCKS proxy for {scheme}, which needs the package 'socksio'; "
+            "install it with: pip install 'httpx[socks]'"
+        )
     return httpcore.Proxy(
         httpcore.URL(
             scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=proxy.url.raw_path

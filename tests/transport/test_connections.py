@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import os
 import ssl
 import subprocess
@@ -130,6 +131,14 @@ async def test_a_proxy_address_of_an_unknown_kind_is_refused(clean_environment: 
     with pytest.raises(ConfigurationError, match="the proxy for http in the environment") as caught:
         await post("http://nowhere.invalid/v1")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(importlib.util.find_spec("socksio") is not None, reason="socksio is installed, nothing is missing")
+async def test_a_socks_proxy_without_its_package_names_what_to_install(clean_environment: pytest.MonkeyPatch) -> None:
+    clean_environment.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match=r"pip install 'httpx\[socks\]'"):
+        await post("http://nowhere.invalid/v1")
 
 
 _TLS_CLIENT = """

@@ -495,6 +495,12 @@ async def test_a_header_that_http_forbids_is_refused_without_showing_it(transpor
     assert caught.value.__context__ is None
 
 
+async def test_a_header_name_that_http_forbids_is_refused(transport: HttpxTransport) -> None:
+    sent = HttpRequest("POST", "http://127.0.0.1:1/", (("x key", "1"),), b"")
+    with pytest.raises(ConfigurationError, match="'x key' is no name for a header"):
+        await transport.send(sent, connect_seconds=5)
+
+
 @pytest.mark.parametrize("url", ["ftp://h/", "api.example.com/v1", "http://", "http://h:99999/?key=sk-secret"])
 async def test_a_url_that_http_cannot_reach_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:

@@ -18,12 +18,15 @@ def test_hides_secret_headers_whatever_their_case() -> None:
         ("set-cookie", "k"),
         ("x-amz-security-token", "k"),
         ("x-my-secret", "k"),
+        ("x-session-token", "k"),
         ("x-ratelimit-remaining-tokens", "1000"),
+        ("x-amzn-bedrock-input-token-count", "12"),
         ("content-type", "application/json"),
     ]
     shown = dict(redacted_headers(headers))
     assert {name for name, value in shown.items() if value != "REDACTED"} == {
         "x-ratelimit-remaining-tokens",
+        "x-amzn-bedrock-input-token-count",
         "content-type",
     }
     assert list(shown) == [name for name, _ in headers]

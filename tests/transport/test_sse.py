@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentkit.errors import ProtocolError
@@ -129,6 +129,7 @@ _PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_PIECES, max_size=40), st.lists(st.integers(0, 120), max_size=20))
 def test_any_split_gives_what_the_whole_gives(pieces: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(pieces)
