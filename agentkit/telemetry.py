@@ -145,6 +145,8 @@ class TelemetryConfig:
     OpenTelemetry conventions (CAPTURE_CONTENT_VARIABLE), which says no unless set."""
     mask: Callable[[str], str] = default_mask
     """What every recorded text goes through."""
+    stop: Callable[[], None] | None = None
+    """Called when another configuration takes the place of this one."""
 
 
 class Telemetry:
@@ -157,14 +159,19 @@ class Telemetry:
     __slots__ = ("_config", "_is_live", "content", "instruments", "tracer")
 
     def __init__(self, config: TelemetryConfig | None = None) -> None:
-        self.configure(config or TelemetryConfig())
-
-    def configure(self, config: TelemetryConfig) -> None:
-        """Take another configuration; spans that are open end as they began."""
-        self._config = config
+        self._config = TelemetryConfig()
         self.content: ContentWriter | None = None
         self.tracer: Tracer | None = None
         self.instruments: _Instruments | None = None
+        self._is_live = False
+        self.configure(config or self._config)
+
+    def configure(self, config: TelemetryConfig) -> None:
+        """Take another configuration, from the next span on."""
+        if self._config.stop is not None:
+            self._config.stop()
+        self._config = config
+        self.content = self.tracer = self.instruments = None
         self._is_live = False
         if config.tracer_provider is not None or config.meter_provider is not None:
             self.is_live()
