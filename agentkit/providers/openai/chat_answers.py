@@ -1,0 +1,435 @@
+"""Answers of Chat Completions -> deltas. A whole reply is read as a stream of one event, so both give equal Responses.
+
+Servers that imitate OpenAI differ most in here: where thinking stands, how calls are told apart, when usage comes, what
+an end looks like. Everything seen so far is survived without being told which server it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from pydantic_core import from_json, to_json
+
+from agentkit.errors import ProtocolError
+from agentkit.exchange import (
+    Delta,
+    PartFinished,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+)
+from agentkit.media import ProviderData
+from agentkit.messages import Finish, Text, Thinking, ToolCall
+from agentkit.providers.openai.errors import error_in_stream
+from agentkit.usage import Usage
+
+__all__ = ["CHOICE_DETAILS", "MESSAGE_DETAILS", "REPLY_DETAILS", "AnswerReader", "usage_of"]
+
+_FINISHES: dict[str, Finish] = {
+    "stop": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "error": "error",
+    "insufficient_system_resource": "error",
+}
+
+REPLY_DETAILS = ("service_tier", "provider", "citations", "search_results")
+"""Keys of a reply that go into `Response.details`."""
+CHOICE_DETAILS = ("native_finish_reason",)
+MESSAGE_DETAILS = ("annotations", "executed_tools")
+
+_CALL_KEYS = frozenset({"id", "index", "type", "function", "custom"})
+
+
+class AnswerReader:
+    """Reads the decoded events of one answer; `finish` gives the last deltas."""
+
+    __slots__ = (
+        "_audio_id",
+        "_calls",
+        "_details",
+        "_finish",
+        "_id",
+        "_last_call",
+        "_model",
+        "_next",
+        "_origin",
+        "_refusal",
+        "_tags",
+        "_tail",
+        "_text",
+        "_thinking",
+        "_thoughts",
+        "_usage",
+        "has_ended",
+    )  # fmt: skip
+
+    def __init__(self, *, origin: str, tags: Literal["none", "tagged", "opened"]) -> None:
+        self._origin = origin
+        self._tags = None if tags == "none" else _Tags(is_opened=tags == "opened")
+        self._id = ""
+        self._model = ""
+        self._next = 0  # the index of the next part
+        self._text = -1
+        self._thinking = -1
+        self._refusal = -1
+        self._thoughts: dict[int, _Thought] = {}  # index of the part -> what has to go back with it
+        self._calls: list[_Call] = []
+        self._last_call: _Call | None = None
+        self._usage: dict[str, Any] | None = None
+        self._details: dict[str, Any] = {}
+        self._audio_id: str | None = None
+        self._tail: dict[str, Any] = {}
+        self._finish: str | None = None
+        self.has_ended = False
+        """Whether a reason for the end was given."""
+
+    def read(self, event: dict[str, Any], deltas: list[Delta]) -> None:
+        """Add the deltas of one event. Raises the typed error that it reports, ProtocolError for another shape."""
+        try:
+            self._read(event, deltas)
+        except (AttributeError, TypeError, KeyError, ValueError) as error:
+            raise ProtocolError(
+                f"an answer of an unexpected shape came: {error}", provider=self.provider, status=200, body=event
+            ) from error
+
+    @property
+    def provider(self) -> str:
+        """Who answers."""
+        return self._origin.partition(":")[0]
+
+    def _read(self, event: dict[str, Any], deltas: list[Delta]) -> None:
+        if event.get("error"):
+            raise error_in_stream(event, provider=self.provider, model=self._model)
+        if not (self._id and self._model):
+            self._start(event, deltas)
+        if usage := event.get("usage"):
+            self._usage = usage
+        self._tail = event
+        for choice in event.get("choices") or ():
+            if choice.get("index"):
+                continue  # a second candidate; one answer was asked for
+            delta = choice.get("delta")
+            if delta:
+                self._read_piece(delta, deltas, is_whole=False)
+            elif message := choice.get("message"):
+                self._read_piece(message, deltas, is_whole=True)
+            if choice.get("finish_reason") is not None or choice.get("error"):
+                self._end(choice, event)
+
+    def _start(self, event: dict[str, Any], deltas: list[Delta]) -> None:
+        id, model = self._id or _text(event.get("id")), self._model or _text(event.get("model"))
+        if (id, model) != (self._id, self._model):
+            self._id, self._model = id, model
+            deltas.append(ResponseStarted(id, model))
+
+    def _read_piece(self, piece: dict[str, Any], deltas: list[Delta], *, is_whole: bool) -> None:
+        if reasoning := piece.get("reasoning_content") or piece.get("reasoning"):
+            self._think(_text(reasoning), deltas)
+        if details := piece.get("reasoning_details"):
+            self._keep_details(details, deltas, has_text=bool(reasoning))
+        if content := piece.get("content"):
+            if content.__class__ is not str:
+                self._read_chunks(content, deltas)
+            elif self._tags is None:
+                self._say(content, deltas)
+            else:
+                self._say_tagged(self._tags.feed(content), deltas)
+        if refusal := piece.get("refusal"):
+            if self._refusal < 0:
+                self._refusal = self._fresh()
+            deltas.append(TextDelta(refusal, self._refusal, True))
+        if calls := piece.get("tool_calls"):
+            for call in calls:
+                self._read_call(call, deltas, is_whole=is_whole)
+        if call := piece.get("function_call"):
+            self._read_call({"index": "function_call", "function": call}, deltas, is_whole=is_whole)
+        if audio := piece.get("audio"):
+            self._read_audio(audio, deltas)
+        for name in MESSAGE_DETAILS:
+            if found := piece.get(name):
+                self._details[name] = found
+
+    def _fresh(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def _say(self, text: str, deltas: list[Delta]) -> None:
+        if self._text < 0:
+            self._text = self._fresh()
+        deltas.append(TextDelta(text, self._text))
+
+    def _think(self, text: str, deltas: list[Delta]) -> None:
+        if self._thinking < 0:
+            self._thinking = self._fresh()
+            self._thoughts[self._thinking] = _Thought()
+        if text:
+            self._thoughts[self._thinking].texts.append(text)
+            deltas.append(ThinkingDelta(text, self._thinking))
+
+    def _say_tagged(self, pieces: list[tuple[bool, str]], deltas: list[Delta]) -> None:
+        for is_thinking, text in pieces:
+            (self._think if is_thinking else self._say)(text, deltas)
+
+    def _read_chunks(self, chunks: list[Any], deltas: list[Delta]) -> None:
+        """Mistral's typed parts inside `content`; thinking behind text begins a new part, as it does in the list."""
+        for chunk in chunks:
+            if isinstance(chunk, str):
+                self._say(chunk, deltas)
+            elif chunk.get("type") == "thinking":
+                if self._text > self._thinking:
+                    self._text = self._thinking = -1
+                thinking = chunk.get("thinking") or ()
+                self._think("".join(_text(piece.get("text")) for piece in thinking), deltas)
+                kept = {key: value for key, value in chunk.items() if key == "signature" and value}
+                self._thoughts[self._thinking].data.update(kept)
+            elif text := chunk.get("text"):
+                self._say(text, deltas)
+
+    def _keep_details(self, details: list[dict[str, Any]], deltas: list[Delta], *, has_text: bool) -> None:
+        """OpenRouter's signed thinking, which goes back unchanged; streamed pieces of one detail share an index."""
+        self._think("" if has_text else "".join(_text(detail.get("text")) for detail in details), deltas)
+        kept: list[dict[str, Any]] = self._thoughts[self._thinking].data.setdefault("reasoning_details", [])
+        for detail in details:
+            last = kept[-1] if kept else {}
+            is_next = (last.get("index"), last.get("type")) == (detail.get("index"), detail.get("type"))
+            if not is_next or detail.get("index") is None:
+                kept.append(dict(detail))
+                continue
+            for key, value in detail.items():
+                if key in ("text", "summary", "data") and last.get(key) and value:
+                    last[key] += value
+                elif value is not None:
+                    last[key] = value
+
+    def _read_audio(self, audio: dict[str, Any], deltas: list[Delta]) -> None:
+        """A spoken answer: its transcript is the text; its id is what goes back."""
+        self._audio_id = self._audio_id or audio.get("id")
+        if transcript := audio.get("transcript"):
+            self._say(transcript, deltas)
+
+    def _read_call(self, entry: dict[str, Any], deltas: list[Delta], *, is_whole: bool) -> None:
+        function = _object(entry.get("function") or entry.get("custom"))
+        id = str(entry.get("id") or "")
+        id = "" if id == "null" else id
+        name = _text(function.get("name"))
+        piece: object = function.get("arguments", function.get("input"))
+        arguments = piece if isinstance(piece, str) else "" if piece is None else to_json(piece).decode()
+        call = None if is_whole else self._find_call(id, entry.get("index"), name)
+        if call is None:
+            call = _Call(id, entry.get("index"))
+            self._calls.append(call)
+        self._last_call = call
+        if len(entry) > 3:
+            call.data.update({key: value for key, value in entry.items() if key not in _CALL_KEYS and value})
+        if call.is_repeated_by(arguments):
+            return
+        if call.slot < 0:
+            if not (name or arguments):
+                return  # some servers send an empty call beside every answer; a real one will get a name
+            call.slot = self._fresh()
+        fresh_name = "" if call.name else name
+        call.name = call.name or name
+        call.texts.append(arguments)
+        deltas.append(ToolCallDelta(arguments, call.slot, call.tell_id(id), fresh_name))
+
+    def _find_call(self, id: str, index: object, name: str) -> _Call | None:
+        """The call that a streamed piece belongs to: by index unless the id says otherwise, by id, else the latest.
+
+        Servers leave out the index, give 0 to every call, leave out the id or give all calls the same one.
+        """
+        if index is not None:
+            for call in reversed(self._calls):
+                if call.index == index:
+                    is_other = (id and call.id and call.id != id) or (not id and name and call.has_ended(name))
+                    return None if is_other else call
+            return None
+        if id:
+            return next((call for call in reversed(self._calls) if call.id == id), None)
+        return None if name and not (self._last_call and self._last_call.is_open(name)) else self._last_call
+
+    def _end(self, choice: dict[str, Any], event: dict[str, Any]) -> None:
+        if choice.get("error"):  # OpenRouter reports a provider's failure inside the choice
+            raise error_in_stream({"error": choice["error"]}, provider=self.provider, model=self._model)
+        self._finish = _text(choice["finish_reason"])
+        self.has_ended = True
+        self._keep(choice, CHOICE_DETAILS)
+        self._keep(event, REPLY_DETAILS)
+        usage = choice.get("usage") or _object(event.get("x_groq")).get("usage")  # Moonshot, Groq
+        if usage and not self._usage:
+            self._usage = usage
+
+    def _keep(self, source: dict[str, Any], names: tuple[str, ...]) -> None:
+        for name in names:
+            if (found := source.get(name)) is not None:
+                self._details[name] = found
+
+    def finish(self) -> list[Delta]:
+        """The last deltas: parts that carry data of the provider, and the end."""
+        deltas: list[Delta] = []
+        if self._tags is not None:
+            self._say_tagged(self._tags.finish(), deltas)
+        for slot, thought in self._thoughts.items():
+            if thought.data:
+                data = ProviderData(self._origin, thought.data)
+                deltas.append(PartFinished(Thinking("".join(thought.texts), data), slot))
+        made = [call for call in self._calls if call.slot >= 0]
+        deltas += [PartFinished(call.part(self._origin), call.slot) for call in made if call.data]
+        if self._audio_id:
+            audio = ProviderData(self._origin, {"audio": {"id": self._audio_id}})
+            deltas.append(PartFinished(Text("", provider_data=audio), self._fresh()))
+        self._keep(self._tail, REPLY_DETAILS)
+        cost = _object(self._usage).get("cost")
+        if isinstance(cost, int | float):
+            self._details["cost_usd"] = cost
+        finish: Finish = _FINISHES.get(self._finish or "", "other")
+        if finish in ("stop", "other") and made:
+            finish = "tool_calls"  # many servers say "stop" all the same
+        elif finish == "stop" and self._refusal >= 0:
+            finish = "refusal"
+        deltas.append(ResponseFinished(finish, self._finish or "", usage_of(self._usage), self._details))
+        return deltas
+
+
+class _Thought:
+    """What has to go back with one part of thinking."""
+
+    __slots__ = ("data", "texts")
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.data: dict[str, Any] = {}
+
+
+class _Call:
+    """One call while it comes."""
+
+    __slots__ = ("_is_id_told", "data", "id", "index", "name", "slot", "texts")
+
+    def __init__(self, id: str, index: object) -> None:
+        self.id = id
+        self.index = index
+        self.name = ""
+        self.slot = -1
+        self.texts: list[str] = []
+        self.data: dict[str, Any] = {}
+        self._is_id_told = False
+
+    def tell_id(self, id: str) -> str:
+        """The id, the first time it is known."""
+        self.id = self.id or id
+        if self._is_id_told or not self.id:
+            return ""
+        self._is_id_told = True
+        return self.id
+
+    def is_repeated_by(self, arguments: str) -> bool:
+        """Whether these are all the arguments once more: some servers repeat them in the last event."""
+        return len(arguments) > 1 and arguments[0] == "{" and self._has_all() and "".join(self.texts) == arguments
+
+    def has_ended(self, name: str) -> bool:
+        """Whether a piece with this name can only begin another call."""
+        return self.slot >= 0 and (name != self.name or self._has_all())
+
+    def is_open(self, name: str) -> bool:
+        """Whether a piece with this name, and nothing else to tell it by, still belongs here."""
+        return self.slot < 0 or not self.has_ended(name)
+
+    def _has_all(self) -> bool:
+        text = "".join(self.texts)
+        if not text.endswith("}"):
+            return False
+        try:
+            from_json(text)
+        except ValueError:
+            return False
+        return True
+
+    def part(self, origin: str) -> ToolCall:
+        return ToolCall(self.id, self.name, "".join(self.texts), provider_data=ProviderData(origin, self.data))
+
+
+class _Tags:
+    """Splits text that begins with <think>...</think> into thinking and answer, however it is cut."""
+
+    __slots__ = ("_held", "_state")
+
+    def __init__(self, *, is_opened: bool) -> None:
+        self._state: Literal["start", "inside", "after", "outside"] = "inside" if is_opened else "start"
+        self._held: str = ""
+
+    def feed(self, text: str) -> list[tuple[bool, str]]:
+        pieces: list[tuple[bool, str]] = []
+        text, self._held = self._held + text, ""
+        if self._state == "start":
+            begun = text.lstrip()
+            if "<think>".startswith(begun[:7]) and len(begun) < 7:
+                self._held = text
+                return pieces
+            self._state = "inside" if begun.startswith("<think>") else "outside"
+            text = begun[7:] if self._state == "inside" else text
+        if self._state == "inside":
+            thinking, tag, text = text.partition("</think>")
+            if tag:
+                self._state = "after"
+            else:
+                held = next((n for n in range(7, 0, -1) if thinking.endswith("</think>"[:n])), 0)
+                thinking, self._held = thinking[: len(thinking) - held], thinking[len(thinking) - held :]
+            if thinking:
+                pieces.append((True, thinking))
+        if self._state == "after" and (text := text.lstrip()):
+            self._state = "outside"
+        if self._state == "outside" and text:
+            pieces.append((False, text))
+        return pieces
+
+    def finish(self) -> list[tuple[bool, str]]:
+        held, self._held = self._held, ""
+        return [(self._state == "inside", held)] if held else []
+
+
+def usage_of(raw: object) -> Usage:
+    """Usage in disjoint buckets: cached and thinking tokens stand inside the totals, except thinking at xAI."""
+    usage = _object(raw)
+    prompt_details = _object(usage.get("prompt_tokens_details"))
+    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    cached = _count(
+        prompt_details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("num_cached_tokens")
+    )  # OpenAI; DeepSeek; Mistral
+    written = _count(prompt_details.get("cache_write_tokens"))
+    details = _object(usage.get("completion_tokens_details"))
+    reasoning = _count(details.get("reasoning_tokens") or usage.get("reasoning_tokens"))
+    is_outside = reasoning > 0 and _count(usage.get("total_tokens")) == prompt + completion + reasoning
+    if not is_outside:
+        reasoning = min(reasoning, completion)
+    return Usage(
+        input=max(prompt - cached - written, 0),
+        cache_read=cached,
+        cache_write=written,
+        output=completion if is_outside else completion - reasoning,
+        reasoning=reasoning,
+    )
+
+
+def _count(value: Any) -> int:
+    return max(int(value), 0) if isinstance(value, int | float) else 0
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
