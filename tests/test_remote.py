@@ -1,0 +1,739 @@
+"""Exchanges over a transport of our own, on clocks that jump: nothing here sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import selectors
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import pytest
+import trio.testing
+
+from agentkit.codec import WireRequest
+from agentkit.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConnectionFailedError,
+    DeadlineError,
+    ExchangeError,
+    OverloadedError,
+    ProtocolError,
+    QuotaExceededError,
+    RateLimitError,
+    ServerError,
+)
+from agentkit.exchange import (
+    AttemptFailed,
+    Delta,
+    Memo,
+    PartFinished,
+    Request,
+    Response,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+)
+from agentkit.messages import AssistantMessage, Text, ToolCall
+from agentkit.model import Model, ModelIdentity
+from agentkit.remote import Endpoint, RemoteModel
+from agentkit.settings import Deadlines, Settings
+from agentkit.transport.protocol import ConnectDeadlineError, HttpRequest, NotSentError, StaleConnectionError
+
+pytestmark = pytest.mark.anyio
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer instead of waiting for it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        loop = self
+
+        class JumpingSelector(selectors.DefaultSelector):
+            def select(self, timeout: float | None = None) -> list[Any]:
+                ready = super().select(0)
+                if not ready and timeout is None:
+                    return super().select(None)
+                if not ready and timeout:
+                    loop.now += timeout + 1e-6  # a little more, so that rounding cannot leave the timer ahead
+                return ready
+
+        super().__init__(JumpingSelector())
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    if request.param == "asyncio":
+        return "asyncio", {"loop_factory": JumpingLoop}
+    return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+
+
+class LinesCodec:
+    """A wire format small enough to read: a document is JSON, a stream has a line for each event."""
+
+    name = "lines:test"
+
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+        self.names = names or {}
+        self.encoded: list[Request] = []
+
+    def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
+        self.encoded.append(request)
+        return WireRequest("/answers", b"{}", names=self.names)
+
+    def decode(self, body: bytes) -> Response:
+        try:
+            value = json.loads(body)
+        except ValueError as error:
+            raise ProtocolError("the reply is not JSON") from error
+        if "error" in value:
+            raise OverloadedError(value["error"])
+        calls = [ToolCall("c1", name, "{}") for name in value.get("calls", ())]
+        return Response(AssistantMessage((Text(value["text"]), *calls)))
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        kinds = {400: BadRequestError, 401: AuthenticationError, 402: QuotaExceededError, 429: RateLimitError}
+        return kinds.get(status, ServerError)(body.decode(), status=status)
+
+    def decoder(self) -> LinesDecoder:
+        return LinesDecoder()
+
+
+class LinesDecoder:
+    def __init__(self) -> None:
+        self.events = 0
+        self.rest = b""
+        self.is_done = False
+
+    def feed(self, chunk: bytes) -> list[Delta]:
+        *lines, self.rest = (self.rest + chunk).split(b"\n")
+        deltas: list[Delta] = []
+        for line in lines:
+            if not line or line.startswith(b":"):
+                continue
+            self.events += 1
+            word, _, text = line.removeprefix(b"data:").decode().partition(" ")
+            match word:
+                case "start":
+                    deltas.append(ResponseStarted("r1", "m"))
+                case "text":
+                    deltas.append(TextDelta(text))
+                case "call":
+                    deltas += [
+                        ToolCallDelta("{}", 1, "c1", text),
+                        PartFinished(ToolCall("c1", text, "{}"), 1),
+                    ]
+                case "done":
+                    self.is_done = True
+                    deltas.append(ResponseFinished("stop"))
+                case _:
+                    raise OverloadedError(text)
+        return deltas
+
+    def finish(self) -> list[Delta]:
+        if not self.is_done:
+            raise ProtocolError("the stream was cut")
+        return []
+
+
+@dataclass
+class FakeReply:
+    """A reply from a script: bytes are yielded, numbers are seconds of silence, errors are raised."""
+
+    status: int = 200
+    script: Sequence[bytes | float | Exception] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    is_closed: bool = False
+
+    async def read(self) -> bytes:
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for item in self.script:
+            if isinstance(item, bytes):
+                yield item
+            elif isinstance(item, Exception):
+                raise item
+            else:
+                await anyio.sleep(item)
+        self.is_closed = True
+
+    async def aclose(self) -> None:
+        await anyio.lowlevel.checkpoint()
+        self.is_closed = True
+
+
+@dataclass
+class FakeTransport:
+    """Gives what the script holds, one entry for each request; a number before a reply is how long its head takes."""
+
+    script: Sequence[FakeReply | Exception]
+    head_seconds: float = 0.0
+    requests: list[HttpRequest] = field(default_factory=list[HttpRequest])
+    times: list[float] = field(default_factory=list[float])
+    connect_seconds: float = 0.0
+
+    async def send(self, request: HttpRequest, *, connect_seconds: float) -> FakeReply:
+        self.requests.append(request)
+        self.times.append(anyio.current_time())
+        self.connect_seconds = connect_seconds
+        await anyio.sleep(self.head_seconds)
+        entry = self.script[len(self.requests) - 1]
+        if isinstance(entry, Exception):
+            raise entry
+        return entry
+
+    @property
+    def waits(self) -> list[float]:
+        """Seconds between the requests."""
+        return [round(later - earlier, 3) for earlier, later in zip(self.times, self.times[1:], strict=False)]
+
+    def assert_all_closed(self) -> None:
+        assert all(entry.is_closed for entry in self.script[: len(self.requests)] if isinstance(entry, FakeReply))
+
+
+class Listener:
+    """A sink that keeps what it is told, and is behind for as long as it is told to be."""
+
+    def __init__(self, *, drain_seconds: float = 0.0) -> None:
+        self.batches: list[list[Delta]] = []
+        self.drain_seconds = drain_seconds
+
+    def emit(self, deltas: Sequence[Delta]) -> bool:
+        self.batches.append(list(deltas))
+        return self.drain_seconds > 0
+
+    async def drain(self) -> None:
+        await anyio.sleep(self.drain_seconds)
+
+    @property
+    def deltas(self) -> list[Delta]:
+        return [delta for batch in self.batches for delta in batch]
+
+
+IDENTITY = ModelIdentity("acme", "m-default")
+ENDPOINT = Endpoint("https://api.acme.test/v1", {"authorization": "Bearer sk-secret"})
+ASK = Request("m-1", ())
+ASK_STREAMED = Request("m-1", (), is_streamed=True)
+HELLO = Response(AssistantMessage((Text("Hello"),)))
+EVENTS = {"content-type": "text/event-stream"}
+
+
+def ok(text: str = "Hello") -> FakeReply:
+    return FakeReply(200, [json.dumps({"text": text}).encode()])
+
+
+def failing(status: int, headers: Mapping[str, str] | None = None, *, body: bytes = b"no") -> FakeReply:
+    return FakeReply(status, [body], headers or {})
+
+
+def streamed(*script: bytes | float | Exception) -> FakeReply:
+    return FakeReply(200, script, EVENTS)
+
+
+def remote(
+    *script: FakeReply | Exception,
+    endpoint: Endpoint = ENDPOINT,
+    settings: Settings | None = None,
+    codec: LinesCodec | None = None,
+    head_seconds: float = 0.0,
+) -> tuple[RemoteModel, FakeTransport]:
+    transport = FakeTransport(script, head_seconds)
+    model = RemoteModel(
+        codec or LinesCodec(),
+        endpoint,
+        IDENTITY,
+        transport=transport,
+        settings=settings,
+        random=lambda: 1.0,
+        wall_clock=lambda: 1_800_000_000.0,
+    )
+    return model, transport
+
+
+class TestAnExchange:
+    async def test_is_one_request_and_its_answer(self) -> None:
+        model, transport = remote(ok())
+
+        assert await model.respond(ASK) == HELLO
+        assert transport.requests == [
+            HttpRequest(
+                "POST",
+                "https://api.acme.test/v1/answers",
+                (("content-type", "application/json"), ("authorization", "Bearer sk-secret")),
+                b"{}",
+            )
+        ]
+        transport.assert_all_closed()
+
+    async def test_is_a_model(self) -> None:
+        model, _ = remote()
+
+        assert isinstance(model, Model)
+        assert model.identity is IDENTITY
+
+    async def test_takes_model_and_settings_from_the_remote_where_the_request_has_none(self) -> None:
+        codec = LinesCodec()
+        model, transport = remote(
+            ok(), settings=Settings(seed=1, temperature=0.0, headers={"X-Team": "a"}), codec=codec
+        )
+
+        await model.respond(Request("", (), settings=Settings(temperature=1.0)))
+
+        assert codec.encoded == [
+            Request("m-default", (), settings=Settings(seed=1, temperature=1.0, headers={"X-Team": "a"}))
+        ]
+        assert ("x-team", "a") in transport.requests[0].headers
+
+    async def test_headers_of_a_request_win_over_those_of_the_endpoint(self) -> None:
+        model, transport = remote(ok())
+
+        await model.respond(Request("m", (), settings=Settings(headers={"Authorization": "Bearer other"})))
+
+        assert transport.requests[0].headers == (
+            ("content-type", "application/json"),
+            ("authorization", "Bearer other"),
+        )
+
+    async def test_is_signed_by_the_endpoint_on_each_attempt(self) -> None:
+        calls: list[HttpRequest] = []
+
+        async def sign(request: HttpRequest) -> HttpRequest:
+            calls.append(request)
+            return HttpRequest(request.method, request.url, (("signature", str(len(calls))),), request.body)
+
+        model, transport = remote(failing(500), ok(), endpoint=Endpoint("https://a.test", auth=sign))
+
+        await model.respond(ASK)
+
+        assert [request.headers for request in transport.requests] == [(("signature", "1"),), (("signature", "2"),)]
+
+    async def test_tells_a_listener_an_answer_that_did_not_stream(self) -> None:
+        model, _ = remote(ok())
+        listener = Listener()
+
+        await model.respond(ASK, listener)
+
+        assert listener.batches == [[ResponseStarted(), TextDelta("Hello"), ResponseFinished("stop")]]
+
+    async def test_maps_tool_names_back_to_ours(self) -> None:
+        codec = LinesCodec({"get_x2e_weather": "get.weather"})
+        model, _ = remote(FakeReply(200, [b'{"text": "", "calls": ["get_x2e_weather", "other"]}']), codec=codec)
+
+        response = await model.respond(ASK)
+
+        assert [call.name for call in response.calls] == ["get.weather", "other"]
+
+    async def test_refuses_a_reply_without_end(self) -> None:
+        replies = [FakeReply(200, [bytes(2**20)] * 300) for _ in range(2)]
+        model, transport = remote(*replies)
+
+        with pytest.raises(ProtocolError, match="larger than 256 MiB"):
+            await model.respond(ASK)
+        transport.assert_all_closed()
+
+    async def test_understands_a_server_that_streams_unasked(self) -> None:
+        model, _ = remote(FakeReply(200, [b"data:start\ndata:text Hello\ndata:done\n"]))
+
+        assert await model.respond(ASK) == Response(AssistantMessage((Text("Hello"),), "m", "r1"))
+
+
+class TestAStream:
+    async def test_is_told_chunk_by_chunk_and_put_together_at_the_end(self) -> None:
+        model, transport = remote(streamed(b"data:start\n", b"data:text Hel\ndata:text lo\n", b"data:do", b"ne\n"))
+        listener = Listener()
+
+        response = await model.respond(ASK_STREAMED, listener)
+
+        assert response == Response(AssistantMessage((Text("Hello"),), "m", "r1"))
+        assert listener.batches == [
+            [ResponseStarted("r1", "m")],
+            [TextDelta("Hel"), TextDelta("lo")],
+            [ResponseFinished("stop")],
+        ]
+        transport.assert_all_closed()
+
+    async def test_needs_no_listener(self) -> None:
+        model, _ = remote(streamed(b"data:text Hello\n", b"data:done\n"))
+
+        assert await model.respond(ASK_STREAMED) == HELLO
+
+    async def test_maps_tool_names_back_to_ours(self) -> None:
+        codec = LinesCodec({"a": "b", "b": "a"})
+        model, _ = remote(streamed(b"data:call a\ndata:done\n"), codec=codec)
+        listener = Listener()
+
+        response = await model.respond(ASK_STREAMED, listener)
+
+        assert response.calls == (ToolCall("c1", "b", "{}"),)
+        assert listener.deltas == [
+            ToolCallDelta("{}", 1, "c1", "b"),
+            PartFinished(ToolCall("c1", "b", "{}"), 1),
+            ResponseFinished("stop"),
+        ]
+
+    async def test_may_be_answered_in_one_piece(self) -> None:
+        model, _ = remote(streamed(b"\r\n", b'{"text": ', b'"Hello"}'))
+        listener = Listener()
+
+        assert await model.respond(ASK_STREAMED, listener) == HELLO
+        assert listener.deltas == [ResponseStarted(), TextDelta("Hello"), ResponseFinished("stop")]
+
+    async def test_whose_one_piece_is_an_error_raises_it(self) -> None:
+        model, _ = remote(streamed(b'{"error": "full"}'), settings=Settings(attempts=1))
+
+        with pytest.raises(OverloadedError, match="full"):
+            await model.respond(ASK_STREAMED)
+
+    async def test_that_is_a_web_page_makes_no_sense(self) -> None:
+        model, _ = remote(streamed(b"<html>"), settings=Settings(attempts=1))
+
+        with pytest.raises(ProtocolError, match="not JSON"):
+            await model.respond(ASK_STREAMED)
+
+    async def test_without_a_byte_was_cut(self) -> None:
+        model, transport = remote(streamed(), streamed(b"  "))
+
+        with pytest.raises(ProtocolError, match="cut"):
+            await model.respond(ASK_STREAMED)
+        assert len(transport.requests) == 2
+
+    async def test_is_complete_even_if_the_connection_then_hangs_or_breaks(self) -> None:
+        for ending in (3600.0, ConnectionFailedError("reset")):
+            model, transport = remote(streamed(b"data:text Hello\ndata:done\n", ending))
+
+            assert await model.respond(ASK_STREAMED) == HELLO
+            transport.assert_all_closed()
+
+    async def test_that_breaks_after_content_is_not_tried_again(self) -> None:
+        model, transport = remote(streamed(b"data:text Hel\n", ConnectionFailedError("reset")), ok())
+        listener = Listener()
+
+        with pytest.raises(ConnectionFailedError, match="reset"):
+            await model.respond(ASK_STREAMED, listener)
+        assert (len(transport.requests), listener.deltas) == (1, [TextDelta("Hel")])
+        transport.assert_all_closed()
+
+    async def test_that_breaks_before_content_is_tried_again(self) -> None:
+        model, transport = remote(
+            streamed(b"data:start\n", b"data:error full\n"), streamed(b"data:text Hello\ndata:done\n")
+        )
+        listener = Listener()
+
+        response = await model.respond(ASK_STREAMED, listener)
+
+        assert response == Response(HELLO.message, attempts=2)
+        assert listener.deltas == [
+            ResponseStarted("r1", "m"),
+            AttemptFailed(1, "OverloadedError: full (acme:m-1)", 0.5),
+            TextDelta("Hello"),
+            ResponseFinished("stop"),
+        ]
+        transport.assert_all_closed()
+
+
+class TestRetries:
+    @pytest.mark.parametrize("attempts", [1, 2, 3, 5])
+    async def test_send_as_many_requests_as_allowed_and_no_more(self, attempts: int) -> None:
+        model, transport = remote(*[failing(500, {"x-request-id": "req-7"}) for _ in range(9)])
+
+        with pytest.raises(ServerError) as caught:
+            await model.respond(Request("m-1", (), settings=Settings(attempts=attempts)))
+
+        assert len(transport.requests) == attempts
+        error = caught.value
+        assert (error.attempts, error.request_id, error.provider, error.model, error.status) == (
+            attempts,
+            "req-7",
+            "acme",
+            "m-1",
+            500,
+        )
+        assert len(getattr(error, "__notes__", [])) == attempts - 1
+        transport.assert_all_closed()
+
+    async def test_are_three_requests_with_growing_waits_when_nothing_is_said(self) -> None:
+        model, transport = remote(failing(500), ConnectionFailedError("reset"), ok())
+
+        assert await model.respond(ASK) == Response(HELLO.message, attempts=3)
+        assert transport.waits == [0.5, 1.0]
+
+    @pytest.mark.parametrize("status", [400, 401, 402])
+    async def test_are_not_made_where_they_cannot_help(self, status: int) -> None:
+        model, transport = remote(failing(status), ok())
+
+        with pytest.raises(ExchangeError):
+            await model.respond(ASK)
+        assert len(transport.requests) == 1
+
+    async def test_ask_once_more_after_a_reply_that_makes_no_sense(self) -> None:
+        model, transport = remote(*[FakeReply(200, [b"?"]) for _ in range(3)])
+
+        with pytest.raises(ProtocolError):
+            await model.respond(ASK)
+        assert len(transport.requests) == 2
+
+    @pytest.mark.parametrize(
+        ("headers", "wait"),
+        [
+            ({"retry-after-ms": "700"}, 0.7),
+            ({"retry-after": "7"}, 7.0),
+            ({"retry-after": "0"}, 0.0),
+            ({"retry-after": "Fri, 15 Jan 2027 08:00:09 GMT"}, 9.0),
+            ({"x-ratelimit-reset-requests": "6m0s", "x-ratelimit-remaining-requests": "3"}, 0.5),
+            ({"x-ratelimit-reset-tokens": "1m30s"}, 90.0),
+            ({"retry-after": "-7"}, 0.5),
+        ],
+    )
+    async def test_wait_as_long_as_the_provider_asks(self, headers: dict[str, str], wait: float) -> None:
+        model, transport = remote(failing(429, headers), ok())
+        listener = Listener()
+
+        await model.respond(ASK, listener)
+
+        assert transport.waits == [wait]
+        assert listener.batches[0] == [AttemptFailed(1, "RateLimitError: no (acme:m-1, HTTP 429)", wait)]
+
+    async def test_do_not_wait_longer_than_two_minutes(self) -> None:
+        model, transport = remote(failing(429, {"retry-after": "121"}))
+
+        with pytest.raises(RateLimitError, match="asks to wait 121 s; 120 s are the most we wait") as caught:
+            await model.respond(ASK)
+        assert (len(transport.requests), caught.value.retry_after_seconds) == (1, 121.0)
+
+    async def test_do_not_wait_past_the_deadline_of_the_exchange(self) -> None:
+        settings = Settings(deadlines=Deadlines(exchange_seconds=10.0))
+        model, transport = remote(failing(429, {"retry-after": "11"}), settings=settings)
+
+        with pytest.raises(RateLimitError, match=r"a wait of 11 s .*Deadlines\(exchange_seconds=\.\.\.\)"):
+            await model.respond(ASK)
+        assert len(transport.requests) == 1
+
+    async def test_obey_the_header_that_forbids_or_allows_them(self) -> None:
+        forbidden, _ = remote(failing(500, {"x-should-retry": "false"}))
+        allowed, _ = remote(failing(400, {"x-should-retry": "true"}), ok())
+
+        with pytest.raises(ServerError):
+            await forbidden.respond(ASK)
+        assert await allowed.respond(ASK) == Response(HELLO.message, attempts=2)
+
+    async def test_send_at_once_again_over_a_connection_that_had_been_closed(self) -> None:
+        model, transport = remote(StaleConnectionError("closed"), ok())
+
+        assert await model.respond(ASK) == Response(HELLO.message, attempts=2)
+        assert transport.waits == [0.0]
+
+    async def test_do_not_count_requests_that_found_no_connection(self) -> None:
+        model, transport = remote(NotSentError("refused"), NotSentError("refused"), *[failing(500) for _ in range(4)])
+
+        with pytest.raises(ServerError):
+            await model.respond(ASK)
+        assert len(transport.requests) == 5
+
+    async def test_end_when_no_connection_is_found(self) -> None:
+        model, transport = remote(*[NotSentError("refused") for _ in range(4)])
+
+        with pytest.raises(NotSentError, match=r"refused \(acme:m-1, 3 attempts\)"):
+            await model.respond(ASK)
+        assert len(transport.requests) == 3
+
+    async def test_renew_credentials_once(self) -> None:
+        renewals: list[str] = []
+
+        async def renew() -> None:
+            renewals.append("renewed")
+
+        endpoint = Endpoint("https://a.test", renew=renew)
+        model, transport = remote(failing(401), ok(), endpoint=endpoint)
+        refused, refused_transport = remote(failing(401), failing(401), ok(), endpoint=endpoint)
+
+        assert await model.respond(ASK) == Response(HELLO.message, attempts=2)
+        with pytest.raises(AuthenticationError):
+            await refused.respond(ASK)
+        assert (renewals, transport.waits, len(refused_transport.requests)) == (["renewed"] * 2, [0.0], 2)
+
+    async def test_name_the_earlier_failures_in_the_last_error(self) -> None:
+        model, _ = remote(failing(500, body=b"first"), failing(500, body=b"second"), settings=Settings(attempts=2))
+
+        with pytest.raises(ServerError, match="second") as caught:
+            await model.respond(ASK)
+        assert caught.value.__notes__ == ["attempt 1: ServerError: first (acme:m-1, HTTP 500); waited 0.5 s"]
+
+
+class TestErrorReplies:
+    async def test_are_cut_when_they_are_large(self) -> None:
+        model, transport = remote(FakeReply(400, [b"x" * 2**19] * 9))
+
+        with pytest.raises(BadRequestError) as caught:
+            await model.respond(ASK)
+        assert len(caught.value.message) == 2**20
+        transport.assert_all_closed()
+
+    @pytest.mark.parametrize("ending", [3600.0, ConnectionFailedError("reset")])
+    async def test_that_hang_or_break_are_told_by_their_status(self, ending: float | Exception) -> None:
+        model, transport = remote(FakeReply(400, [b"bad", ending]))
+
+        with pytest.raises(BadRequestError, match="bad"):
+            await model.respond(ASK)
+        assert anyio.current_time() - transport.times[0] < 11
+        transport.assert_all_closed()
+
+
+LIMITED = Settings(attempts=1, deadlines=Deadlines(4.0, 30.0, 10.0, 60.0))
+
+
+class TestDeadlines:
+    async def elapsed(self, model: RemoteModel, request: Request, *, sink: Listener | None = None) -> tuple[str, float]:
+        begun = anyio.current_time()
+        with pytest.raises(DeadlineError) as caught:
+            await model.respond(request, sink)
+        return str(caught.value), anyio.current_time() - begun
+
+    async def test_bound_the_time_to_the_first_event_of_a_stream(self) -> None:
+        model, transport = remote(streamed(20.0, b": keep-alive\n", 9.0, b": keep-alive\n", 9.0), settings=LIMITED)
+
+        message, seconds = await self.elapsed(model, ASK_STREAMED)
+
+        assert seconds == pytest.approx(30, abs=0.01)
+        assert message == (
+            "no event of the reply came within 30 s; "
+            "allow more with Settings(deadlines=Deadlines(first_event_seconds=...)) (acme:m-1)"
+        )
+        transport.assert_all_closed()
+
+    async def test_bound_the_time_to_a_whole_reply(self) -> None:
+        for script in ([FakeReply(200, [b"{", 40.0])], [ok()]):
+            model, _ = remote(*script, settings=LIMITED, head_seconds=40.0 if len(script[0].script) == 1 else 0.0)
+
+            _, seconds = await self.elapsed(model, ASK)
+
+            assert seconds == pytest.approx(30, abs=0.01)
+
+    async def test_bound_the_silence_between_events_which_keep_alives_do_not_break(self) -> None:
+        model, transport = remote(
+            streamed(20.0, b"data:text a\n", 9.5, b"data:text b\n", *[b": keep-alive\n", 3.0] * 9), settings=LIMITED
+        )
+        listener = Listener()
+
+        message, seconds = await self.elapsed(model, ASK_STREAMED, sink=listener)
+
+        assert 39.5 <= seconds <= 40.01
+        assert "no event came for 10 s" in message and "idle_seconds=..." in message
+        assert listener.deltas == [TextDelta("a"), TextDelta("b")]
+        transport.assert_all_closed()
+
+    async def test_are_never_early_for_a_stream_of_quick_events(self) -> None:
+        quick = [b"data:text a\n", 0.05] * 8
+        model, _ = remote(streamed(*quick, 9.9, b"data:text b\n", b"data:done\n"), settings=LIMITED)
+
+        assert (await model.respond(ASK_STREAMED)).text == "aaaaaaaab"
+
+    async def test_bound_the_exchange_with_its_waits(self) -> None:
+        settings = Settings(deadlines=Deadlines(4.0, 30.0, 10.0, 60.0))
+        model, transport = remote(failing(429, {"retry-after": "50"}), ok(), settings=settings, head_seconds=8.0)
+
+        message, seconds = await self.elapsed(model, ASK)
+
+        assert seconds == pytest.approx(60, abs=0.01)
+        assert message.startswith("the exchange took longer than 60 s, retries and waits included; allow more with")
+        assert len(transport.requests) == 2
+
+    async def test_are_tried_again_before_content(self) -> None:
+        settings = Settings(deadlines=Deadlines(4.0, 30.0, 10.0, None))
+        model, _ = remote(FakeReply(200, [math.inf]), ok(), settings=settings)
+
+        assert await model.respond(ASK) == Response(HELLO.message, attempts=2)
+
+    async def test_are_named_when_no_connection_is_made(self) -> None:
+        model, transport = remote(ConnectDeadlineError("no connection to a.test"), settings=LIMITED)
+
+        with pytest.raises(DeadlineError) as caught:
+            await model.respond(ASK)
+        assert str(caught.value) == (
+            "no connection to a.test; the connect deadline is 4 s; "
+            "allow more with Settings(deadlines=Deadlines(connect_seconds=...)) (acme:m-1)"
+        )
+        assert transport.connect_seconds == 4.0
+
+    async def test_stand_still_while_a_slow_reader_is_waited_for(self) -> None:
+        model, _ = remote(streamed(b"data:text a\n", 9.0, b"data:text b\n", 9.0, b"data:done\n"), settings=LIMITED)
+
+        response = await model.respond(ASK_STREAMED, Listener(drain_seconds=1000.0))
+
+        assert response.text == "ab"
+
+    async def test_may_be_lifted(self) -> None:
+        settings = Settings(deadlines=Deadlines(4.0, None, None, None))
+        model, _ = remote(streamed(9e4, b"data:text a\n", 9e4, b"data:done\n"), settings=settings)
+
+        assert (await model.respond(ASK_STREAMED)).text == "a"
+
+
+class TestLeaving:
+    @pytest.mark.parametrize("request_", [ASK, ASK_STREAMED], ids=["whole", "streamed"])
+    async def test_by_an_outer_deadline_is_no_error_of_ours_and_closes_the_reply(self, request_: Request) -> None:
+        reply = streamed(b"data:text a\n", 3600.0)
+        model, transport = remote(reply)
+        listener = Listener()
+
+        with anyio.move_on_after(5) as scope:
+            await model.respond(request_, listener)
+
+        assert scope.cancelled_caught
+        assert len(transport.requests) == 1
+        transport.assert_all_closed()
+
+    async def test_while_waiting_to_try_again_sends_nothing_more(self) -> None:
+        model, transport = remote(failing(429, {"retry-after": "60"}), ok())
+
+        with anyio.move_on_after(5) as scope:
+            await model.respond(ASK)
+
+        assert (scope.cancelled_caught, len(transport.requests)) == (True, 1)
+
+    async def test_because_the_listener_failed_closes_the_reply(self) -> None:
+        class Failing(Listener):
+            def emit(self, deltas: Sequence[Delta]) -> bool:
+                raise RuntimeError("the terminal is gone")
+
+        model, transport = remote(streamed(b"data:text a\n", b"data:text b\n", b"data:done\n"))
+
+        with pytest.raises(RuntimeError, match="the terminal is gone"):
+            await model.respond(ASK_STREAMED, Failing())
+        transport.assert_all_closed()
+
+
+class TestAnEndpoint:
+    def test_keeps_its_secrets_out_of_its_repr(self) -> None:
+        model, _ = remote(endpoint=Endpoint("https://u:pw@a.test/v1?api-key=sk-1&v=2", {"x-api-key": "sk-2"}))
+
+        assert repr(model) == (
+            "RemoteModel(acme:m-default, lines:test, "
+            "Endpoint(https://a.test/v1?api-key=REDACTED&v=2, headers: x-api-key))"
+        )
+
+    @pytest.mark.parametrize(
+        ("base_url", "path", "url"),
+        [
+            ("https://a.test/v1/", "/chat", "https://a.test/v1/chat"),
+            ("https://a.test", "/chat?alt=sse", "https://a.test/chat?alt=sse"),
+            ("https://a.test/v1?version=2", "/chat", "https://a.test/v1/chat?version=2"),
+            ("https://a.test?version=2", "/chat?alt=sse", "https://a.test/chat?version=2&alt=sse"),
+        ],
+    )
+    def test_puts_paths_under_its_address(self, base_url: str, path: str, url: str) -> None:
+        assert Endpoint(base_url).url(path) == url
+
+    def test_refuses_an_address_without_a_scheme(self) -> None:
+        with pytest.raises(ConfigurationError, match="has to begin with https://"):
+            Endpoint("api.acme.test/v1")
