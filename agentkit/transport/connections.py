@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import ssl
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Protocol, cast
 
 import anyio
@@ -48,11 +48,12 @@ class Connection(Protocol):
 class Connections:
     """All connections of one event loop. Only that loop's tasks may use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._sources: dict[tuple[str, str, int], Any] = {}  # origin -> httpcore pool, used only to make connections
         self._idle: dict[tuple[str, str, int], list[Connection]] = {}
         self._taken: set[Connection] = set()
-        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
+        self._sweep_at = clock() + _SWEEP_SECONDS
         self._is_closed = False
         self.closer: AsyncGenerator[None] | None = None
         """Suspended until the loop ends."""
@@ -80,7 +81,7 @@ class Connections:
             await self.drop(connection)
         elif connection.is_idle():
             self._idle[target.origin].append(connection)
-        if time.monotonic() >= self._sweep_at:
+        if self._clock() >= self._sweep_at:
             await self._sweep()
 
     async def drop(self, connection: Connection) -> None:
@@ -101,7 +102,7 @@ class Connections:
 
     async def _sweep(self) -> None:
         """Close what has expired, of every origin: nobody may ever ask for its origin again."""
-        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
+        self._sweep_at = self._clock() + _SWEEP_SECONDS
         expired: list[Connection] = []
         for idle in self._idle.values():
             living = [connection for connection in idle if not connection.has_expired()]

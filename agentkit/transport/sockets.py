@@ -35,7 +35,7 @@ _SOCKET_OPTIONS = [
 
 
 class SocketBackend:
-    """Opens connections; has the shape of `httpcore.AsyncNetworkBackend`."""
+    """Opens connections; what httpcore uses of its `AsyncNetworkBackend` (no unix sockets, no second attempts)."""
 
     async def connect_tcp(
         self,
@@ -59,14 +59,6 @@ class SocketBackend:
         for option in [*_SOCKET_OPTIONS, *(socket_options or ())]:
             raw_socket.setsockopt(*option)
         return NetworkStream(stream, peer=peer, connect_by=connect_by)
-
-    async def connect_unix_socket(self, path: str, **_options: Any) -> NetworkStream:
-        """Never asked for: no provider has a path for an address."""
-        raise NotSentError(f"no connection to {path}: unix sockets need a client of your own")
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait; httpcore asks for it between attempts to connect, of which we allow one."""
-        await anyio.sleep(seconds)
 
 
 class NetworkStream:

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from anyio.from_thread import start_blocking_portal
 from anyio.streams.tls import TLSListener, TLSStream
 
 from agentkit.errors import ConfigurationError
+from agentkit.transport.connections import Connections
 from agentkit.transport.httpx_transport import HttpxTransport
 from agentkit.transport.protocol import HttpRequest, NotSentError
+from agentkit.transport.target import target_of
 
 from .raw_server import CHUNKED, RawServer, Visit, chunk, raw_server, reply
 
@@ -78,6 +81,73 @@ def test_a_loop_that_ended_is_not_held_in_memory() -> None:
         asyncio.run(once(server))
     gc.collect()
     assert loops[0]() is None
+
+
+@dataclass(eq=False)
+class StubConnection:
+    """A connection in a state that a test gives it."""
+
+    expired: bool = False
+    closed: bool = False
+
+    async def handle_async_request(self, request: Any) -> Any:
+        raise AssertionError("these tests send nothing")
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    def is_idle(self) -> bool:
+        return not self.closed
+
+    def has_expired(self) -> bool:
+        return self.expired
+
+
+@pytest.mark.anyio
+async def test_gives_the_connection_that_was_used_last() -> None:
+    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    await connections.take(target)
+    older, newer = StubConnection(), StubConnection()
+    await connections.give_back(older, target)
+    await connections.give_back(newer, target)
+    assert [await connections.take(target), await connections.take(target)] == [newer, older]
+
+
+@pytest.mark.anyio
+async def test_closes_an_expired_connection_instead_of_giving_it() -> None:
+    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    await connections.take(target)
+    expired = StubConnection(expired=True)
+    await connections.give_back(expired, target)
+    assert await connections.take(target) is not expired
+    assert expired.closed
+
+
+@pytest.mark.anyio
+async def test_closes_expired_connections_of_origins_that_nobody_asks_for_again() -> None:
+    now = 0.0
+    connections = Connections(clock=lambda: now)
+    deserted, busy = target_of("http://127.0.0.1:1/"), target_of("http://127.0.0.1:2/")
+    for target in (deserted, busy):
+        await connections.take(target)
+    expired, living, last = StubConnection(expired=True), StubConnection(), StubConnection()
+    await connections.give_back(expired, deserted)
+    await connections.give_back(living, deserted)
+    await connections.give_back(last, busy)
+    assert not expired.closed
+    now = 31.0
+    await connections.give_back(await connections.take(busy), busy)
+    assert (expired.closed, living.closed, last.closed) == (True, False, False)
+
+
+@pytest.mark.anyio
+async def test_keeps_no_connection_once_closed() -> None:
+    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    await connections.take(target)
+    late = StubConnection()
+    await connections.aclose()
+    await connections.give_back(late, target)
+    assert late.closed
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import httpx
 import httpx2
 import pytest
 
-from agentkit.errors import ConfigurationError, ConnectionFailedError, ProtocolError
+from agentkit.errors import ConfigurationError, ConnectionFailedError, DeadlineError, ProtocolError
 from agentkit.transport.httpx_transport import HttpxTransport
 from agentkit.transport.protocol import (
     ConnectDeadlineError,
@@ -514,6 +514,31 @@ async def test_a_user_and_password_in_the_url_become_basic_authorization(transpo
         await (await transport.send(request(url), connect_seconds=5)).read()
         assert server.visits[0].header("authorization") == "Basic bWU6cEBzcw=="
         assert server.visits[0].header("host") == f"127.0.0.1:{server.port}"
+
+
+@pytest.mark.parametrize("package", [httpx, httpx2])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ConnectTimeout", ConnectDeadlineError),
+        ("PoolTimeout", ConnectDeadlineError),
+        ("ReadTimeout", DeadlineError),
+        ("ConnectError", NotSentError),
+        ("ProxyError", NotSentError),
+        ("ReadError", ConnectionFailedError),
+        ("WriteError", ConnectionFailedError),
+        ("RemoteProtocolError", ProtocolError),
+    ],
+)
+async def test_failures_of_a_clients_own_transport_become_ours(package: Any, name: str, expected: type) -> None:
+    def fail(_: Any) -> Any:
+        raise getattr(package, name)("it broke")
+
+    async with package.AsyncClient(transport=package.MockTransport(fail)) as client:
+        with pytest.raises(expected) as caught:
+            await HttpxTransport(client=client).send(request("http://127.0.0.1:1/"), connect_seconds=5)
+    assert type(caught.value) is expected
+    assert type(caught.value.__cause__) is getattr(package, name)
 
 
 async def test_refuses_a_client_of_another_kind() -> None:
