@@ -106,21 +106,17 @@ class MessageWriter:
             return
         shown: list[dict[str, Any]] = []
         for part in parts:
-            role = self._role_of(part)
-            if role is None:
+            if isinstance(part, Text) and (role := self._role_of(part)):
+                self._add_user(shown)
+                shown = []
+                self.written.append({"role": role, "content": part.text})
+            else:
                 shown += self._user_part(part)
-                continue
-            self._add_user(shown)
-            shown = []
-            assert isinstance(part, Text)  # noqa: S101 - only texts have a role
-            self.written.append({"role": role, "content": part.text})
         self._add_user(shown)
 
-    def _role_of(self, part: Part) -> str | None:
+    def _role_of(self, part: Text) -> str | None:
         """The role of a system message in the midst of a conversation, when this format brought it in."""
-        if not isinstance(part, Text) or (own := self._own(part.provider_data)) is None:
-            return None
-        role = own.get("role")
+        role = (self._own(part.provider_data) or {}).get("role")
         if role not in ("system", "developer") or not self.rules.system_in_place:
             return None
         return "developer" if role == "developer" and self.rules.instructions_role == "developer" else "system"
