@@ -10,7 +10,6 @@ from agentkit.exchange import Delta, Request, Response
 from agentkit.messages import Message, Outcome
 
 __all__ = [
-    "Allow",
     "Ask",
     "CallOffer",
     "Capabilities",
@@ -116,11 +115,6 @@ class CallOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Allow:
-    """Go on."""
-
-
-@dataclass(frozen=True, slots=True)
 class Ask:
     """A person has to decide; the call becomes pending."""
 
@@ -129,7 +123,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """No; the model is told the reason."""
+    """No, says a hook or a person; the model is told the reason."""
 
     reason: str = ""
 

@@ -1,0 +1,531 @@
+"""Agent: a model, instructions, tools and an output, put together once and run many times.
+
+agent = Agent("openai:gpt-6-luna", tools=[get_weather], instructions="Be brief.")
+result = agent.run_sync("What is the weather in Paris?")
+print(result.output, result.usage, result.cost)
+"""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import Any, Generic, Self, TypeAlias, cast, overload
+
+import anyio
+from typing_extensions import TypeVar
+
+from agentkit.approvals import Decisions, decide, decisions_from_json
+from agentkit.budget import Budget, Ledger
+from agentkit.errors import (
+    AgentkitError,
+    BudgetExceededError,
+    ConfigurationError,
+    DuplicateToolError,
+    ToolError,
+)
+from agentkit.events import Event, Nested
+from agentkit.execute import AgentSeam, PausedRun, SubAnswer
+from agentkit.loop import (
+    Prompted,
+    Record,
+    Resumed,
+    RunBegan,
+    RunState,
+    advance,
+    state_from_json,
+)
+from agentkit.messages import AssistantMessage, Lost, Message, Prompt, ToolCall, user_message
+from agentkit.model import Middleware, Model, ModelIdentity, identity_of
+from agentkit.output import Output, OutputPlan, plan_output
+from agentkit.portal import call_in_portal
+from agentkit.prices import PriceBook
+from agentkit.providers import resolve
+from agentkit.result import Result
+from agentkit.run import EventSink, RunPlan, drive
+from agentkit.runtime import InMemoryRuntime, Runtime, Session, StepKey
+from agentkit.schema.function import compile_function
+from agentkit.settings import Settings
+from agentkit.stream import RunStream
+from agentkit.telemetry import TELEMETRY, Telemetry
+from agentkit.tools import Approval, Context, Effect, Tool, as_tool
+from agentkit.toolsets import Toolset
+
+__all__ = ["Agent"]
+
+Deps = TypeVar("Deps", default=Any)
+AnyDeps = TypeVar("AnyDeps", default=Any)
+Out = TypeVar("Out", default=str)
+
+_NOTHING: Any = None
+
+Instructions: TypeAlias = "str | Callable[[Context[Any]], str | Awaitable[str]] | None"
+ToolSource: TypeAlias = "Tool | Toolset | Callable[..., Any]"
+
+
+class Agent(Generic[Deps, Out]):
+    """Immutable configuration of runs. Type parameters: what tools get as `deps`, and the type of the output."""
+
+    @overload
+    def __init__(
+        self: Agent[AnyDeps, dict[str, Any]],
+        model: str | Model,
+        *,
+        output: Mapping[str, Any],
+        tools: Sequence[ToolSource] = (),
+        instructions: Instructions = None,
+        settings: Settings | None = None,
+        budget: Budget = Budget(),
+        middleware: Sequence[Middleware] = (),
+        name: str | None = None,
+        prices: PriceBook | None = None,
+        runtime: Runtime | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        model: str | Model,
+        *,
+        output: type[Out] | Sequence[type[Out]] | Output[Out] = ...,
+        tools: Sequence[ToolSource] = (),
+        instructions: Instructions = None,
+        settings: Settings | None = None,
+        budget: Budget = Budget(),
+        middleware: Sequence[Middleware] = (),
+        name: str | None = None,
+        prices: PriceBook | None = None,
+        runtime: Runtime | None = None,
+    ) -> None: ...
+    def __init__(
+        self,
+        model: str | Model,
+        *,
+        output: Any = str,
+        tools: Sequence[ToolSource] = (),
+        instructions: Instructions = None,
+        settings: Settings | None = None,
+        budget: Budget = Budget(),
+        middleware: Sequence[Middleware] = (),
+        name: str | None = None,
+        prices: PriceBook | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        """Put an agent together. Nothing is sent, and no key is looked up, before the first run.
+
+        model: "provider:model-id", or a Model.
+        output: a type, several types, a JSON Schema, or Output(...) with more knobs.
+        tools: functions (decorated or not), Tools, Toolsets.
+        instructions: what the model is told first; text, or a function of the Context that gives it.
+        settings: knobs of every exchange.
+        budget: what a run may consume, its sub-agents included; 50 steps by default.
+        middleware: hooks around model and tool calls, the first one outermost.
+        name: for traces and messages.
+        prices: a PriceBook with prices of your own.
+        runtime: what performs and keeps side effects; in memory by default.
+
+        Raises DuplicateToolError, SchemaError.
+        """
+        self.name = name or "agent"
+        self.instructions = instructions
+        self.settings = settings or Settings()
+        self.budget = budget
+        self.middleware = tuple(middleware)
+        self.prices = prices or PriceBook()
+        self.runtime: Runtime = runtime or InMemoryRuntime()
+        self.telemetry: Telemetry = TELEMETRY
+        self._output = output
+        self._named_model = model
+        self._model: Model | None = None if isinstance(model, str) else model
+        self._sources = tuple(tools)
+        self._toolsets = tuple(source for source in tools if isinstance(source, Toolset))
+        self._fixed = _by_name(as_tool(source) for source in tools if not isinstance(source, Toolset))
+        self._open_stack: AsyncExitStack | None = None
+        self._plans: dict[bool, OutputPlan] = {}  # asked natively -> plan
+        if not isinstance(model, str):
+            self._output_plan(identity_of(model))
+
+    @property
+    def model(self) -> Model:
+        """The model. Raises UnknownProviderError, UnknownModelError, MissingKeyError."""
+        if self._model is None:
+            self._model = resolve(self._named_model)
+        return self._model
+
+    def replace(self, **changes: Any) -> Agent[Any, Any]:
+        """A copy with some parts changed, by the names of the constructor: `agent.replace(model="offline:")`."""
+        parts: dict[str, Any] = {
+            "model": self._named_model,
+            "output": self._output,
+            "tools": self._sources,
+            "instructions": self.instructions,
+            "settings": self.settings,
+            "budget": self.budget,
+            "middleware": self.middleware,
+            "name": self.name,
+            "prices": self.prices,
+            "runtime": self.runtime,
+        }
+        unknown = [name for name in changes if name not in parts]
+        if unknown:
+            raise ConfigurationError(f"an agent has no part {', '.join(unknown)}; it has {', '.join(parts)}")
+        return Agent(**{**parts, **changes})
+
+    async def run(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        deps: Deps = _NOTHING,
+        messages: Sequence[Message] | None = None,
+        session: Session | None = None,
+        budget: Budget | None = None,
+        state: Mapping[str, Any] | None = None,
+        approvals: Decisions | None = None,
+    ) -> Result[Out]:
+        """Run until there is an answer, or until a call waits for a person (`result.pending`).
+
+        prompt: text, a part such as Image.from_file(...), or several of them.
+        deps: what tools get as `context.deps`.
+        messages: the conversation before, such as `result.messages` of an earlier run.
+        session: keeps the conversation; its messages come before the prompt, and what the run adds is appended.
+        budget: in place of the agent's own.
+        state: go on with an earlier run (`result.state`, `run.state`, `error.state`).
+        approvals: decisions on its pending calls: {call: Approve() | Approve(arguments=...) | Deny("why")}.
+
+        Raises ExchangeError, BudgetExceededError, OutputError, ConfigurationError; errors carry the state so far.
+        """
+        begun = await self._begin(prompt, deps, messages, session, budget, state, approvals)
+        return await begun.go(None)
+
+    def run_sync(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        deps: Deps = _NOTHING,
+        messages: Sequence[Message] | None = None,
+        session: Session | None = None,
+        budget: Budget | None = None,
+        state: Mapping[str, Any] | None = None,
+        approvals: Decisions | None = None,
+    ) -> Result[Out]:
+        """`run` for code that is not async; works from any thread, repeatedly, and inside a running event loop."""
+
+        async def run() -> Result[Out]:
+            return await self.run(
+                prompt,
+                deps=deps,
+                messages=messages,
+                session=session,
+                budget=budget,
+                state=state,
+                approvals=approvals,
+            )
+
+        return cast("Result[Out]", call_in_portal(run))
+
+    def stream(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        deps: Deps = _NOTHING,
+        messages: Sequence[Message] | None = None,
+        session: Session | None = None,
+        budget: Budget | None = None,
+        state: Mapping[str, Any] | None = None,
+        approvals: Decisions | None = None,
+    ) -> RunStream[Out]:
+        """Run and watch: `async with agent.stream(...) as run: async for event in run`; then `run.result`."""
+        begun: list[_Begun[Out]] = []
+
+        async def start(listener: EventSink) -> Result[Out]:
+            begun.append(await self._begin(prompt, deps, messages, session, budget, state, approvals))
+            return await begun[0].go(listener)
+
+        def read_partial(text: str) -> Any:
+            return self._output_plan(identity_of(self.model)).read_partial(text)
+
+        return RunStream(start, lambda: begun[0].state if begun else None, read_partial)
+
+    async def resume(
+        self,
+        state: Mapping[str, Any],
+        *,
+        approvals: Decisions | None = None,
+        prompt: Prompt | None = None,
+        deps: Deps = _NOTHING,
+        session: Session | None = None,
+        budget: Budget | None = None,
+    ) -> Result[Out]:
+        """Go on with an earlier run: after an approval, a cancel, an error, in another process. As `run(state=...)`."""
+        return await self.run(prompt, deps=deps, session=session, budget=budget, state=state, approvals=approvals)
+
+    def as_tool(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        effect: Effect | None = None,
+        approve: Approval = False,
+    ) -> Tool:
+        """This agent as a tool of another: it is given a prompt, and shares budget, trace, events and approvals."""
+
+        async def ask(prompt: str, context: Context[Any]) -> Any:
+            return await self._run_below(prompt, context)
+
+        shown = name or self.name
+        schema = compile_function(ask, name=shown, context_type=Context, strict=None)
+        return Tool(
+            ask,
+            schema,
+            name=shown,
+            description=description or f"Ask the agent {self.name}.",
+            effect=effect,
+            approve=approve,
+            timeout_seconds=None,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Keep the toolsets open until the block is left, instead of for each run."""
+        self._open_stack = await self._open_toolsets()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        stack, self._open_stack = self._open_stack, None
+        if stack is not None:
+            await stack.aclose()
+
+    def __repr__(self) -> str:
+        model = self._named_model if isinstance(self._named_model, str) else identity_of(self._named_model).model
+        return f"Agent({model!r}, name={self.name!r}, tools=[{', '.join(self._fixed)}])"
+
+    async def _begin(
+        self,
+        prompt: Prompt | None,
+        deps: Any,
+        messages: Sequence[Message] | None,
+        session: Session | None,
+        budget: Budget | None,
+        document: Mapping[str, Any] | None,
+        approvals: Decisions | None,
+    ) -> _Begun[Out]:
+        """The state and the ledger of a run that begins or goes on."""
+        ledger = Ledger(budget or self.budget)
+        if document is not None:
+            if messages is not None:
+                raise ConfigurationError("pass either messages= or state=; a state holds its messages")
+            state = self._resumed(document, prompt, approvals, ledger)
+            return _Begun(self, state, ledger, deps, session, len(state.visible_messages))
+        if approvals:
+            raise ConfigurationError("approvals= decide on pending calls of an earlier run: pass its state= too")
+        if prompt is None and not messages:
+            raise ConfigurationError("a run needs a prompt, or messages= that end with one")
+        history = [*(await session.load() if session else ()), *(messages or ())]
+        earlier = len(history)
+        if prompt is not None:
+            history.append(user_message(prompt))
+        state = RunState()
+        began = RunBegan(uuid.uuid4().hex, tuple(history), self.name, earlier)
+        await _take(self.runtime, state, began)
+        return _Begun(self, state, ledger, deps, session, earlier)
+
+    def _resumed(
+        self, document: Mapping[str, Any], prompt: Prompt | None, approvals: Decisions | None, ledger: Ledger
+    ) -> RunState:
+        state = state_from_json(document)
+        if approvals:
+            decide(state, approvals)
+        advance(state, Resumed())
+        if prompt is not None:
+            advance(state, Prompted(user_message(prompt)))
+        ledger.restore(steps=state.step, tool_calls=state.tool_calls, usage=state.usage, cost=state.cost)
+        return state
+
+    async def _run_below(self, prompt: str, context: Context[Any]) -> SubAnswer:
+        """Run as a tool of another agent."""
+        seam = context.seam
+        if not isinstance(seam, AgentSeam):
+            raise ConfigurationError(
+                "an agent as a tool runs inside a run of another agent; call agent.run(...) directly"
+            )
+        ledger = Ledger(self.budget, seam.ledger)
+        if seam.state is None:
+            state = RunState()
+            await _take(seam.runtime, state, RunBegan(seam.run_id, (user_message(prompt),), self.name))
+        else:
+            decisions = decisions_from_json(seam.decisions) if seam.decisions else None
+            state = self._resumed(seam.state, None, decisions, ledger)
+        listener = _Below(seam.emit, context.step, context.call_id, self.name) if seam.emit else None
+        try:
+            result = await self._drive(state, ledger, context.deps, listener, None, seam.runtime)
+        except BudgetExceededError as error:
+            if error.is_shared and error.state is not None:
+                raise PausedRun(error.state, reason=str(error), is_waiting=False) from error
+            raise ToolError(f"the agent {self.name} stopped: {error}") from error
+        except AgentkitError as error:
+            raise ToolError(f"the agent {self.name} failed: {error}") from error
+        if result.pending:
+            raise PausedRun(result.state, reason=f"{self.name} waits for a person", is_waiting=True)
+        return SubAnswer(result.output, result.usage, result.cost)
+
+    async def _drive(
+        self,
+        state: RunState,
+        ledger: Ledger,
+        deps: Any,
+        listener: EventSink | None,
+        conversation_id: str | None,
+        runtime: Runtime,
+    ) -> Result[Out]:
+        async with self._lifetimes():
+            model = self.model
+            identity = identity_of(model)
+            plan = RunPlan(
+                self.name,
+                model,
+                identity,
+                await self._instructions(state, deps),
+                await self._tools(),
+                self._output_plan(identity),
+                self.settings,
+                self.middleware,
+                self.prices,
+                self.telemetry,
+            )
+            return await drive(
+                plan,
+                state,
+                ledger=ledger,
+                runtime=runtime,
+                deps=deps,
+                listener=listener,
+                conversation_id=conversation_id,
+            )
+
+    async def _instructions(self, state: RunState, deps: Any) -> str:
+        given = self.instructions
+        if given is None or isinstance(given, str):
+            return given or ""
+        text = given(Context(deps, state.run_id, self.name, messages=state.messages))
+        return await text if inspect.isawaitable(text) else text
+
+    async def _tools(self) -> Mapping[str, Tool]:
+        if not self._toolsets:
+            return self._fixed
+        listed: list[Tool] = list(self._fixed.values())
+        for toolset in self._toolsets:
+            listed += await toolset.list_tools()
+        return _by_name(listed)
+
+    def _output_plan(self, identity: ModelIdentity) -> OutputPlan:
+        able = identity.capabilities
+        is_native = able.structured_output and (able.output_with_tools or not self._sources)
+        plan = self._plans.get(is_native)
+        if plan is None:
+            plan = self._plans[is_native] = plan_output(self._output, is_native=is_native)
+        return plan
+
+    @asynccontextmanager
+    async def _lifetimes(self) -> AsyncGenerator[None]:
+        if not self._toolsets or self._open_stack is not None:
+            yield
+            return
+        stack = await self._open_toolsets()
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await stack.aclose()
+
+    async def _open_toolsets(self) -> AsyncExitStack:
+        async with AsyncExitStack() as stack:
+            for toolset in self._toolsets:
+                await toolset.open()
+                stack.push_async_callback(toolset.close)
+            return stack.pop_all()
+
+
+class _Begun(Generic[Out]):
+    """A run that has its state and waits to be driven."""
+
+    __slots__ = ("agent", "deps", "earlier", "ledger", "session", "state")
+
+    def __init__(
+        self, agent: Agent[Any, Out], state: RunState, ledger: Ledger, deps: Any, session: Session | None, earlier: int
+    ) -> None:
+        self.agent = agent
+        self.state = state
+        self.ledger = ledger
+        self.deps = deps
+        self.session = session
+        self.earlier = earlier
+
+    async def go(self, listener: EventSink | None) -> Result[Out]:
+        agent, session = self.agent, self.session
+        try:
+            return await agent._drive(  # pyright: ignore[reportPrivateUsage]  # the two are one thing
+                self.state, self.ledger, self.deps, listener, session.id if session else None, agent.runtime
+            )
+        finally:
+            if session is not None:
+                with anyio.CancelScope(shield=True):
+                    await session.append(_keepable(self.state, self.earlier))
+
+
+class _Below:
+    """Tells the events of a sub-agent to the listener of the run above, wrapped."""
+
+    __slots__ = ("agent", "call_id", "emit", "step")
+
+    def __init__(self, emit: Callable[[Event], None], step: int, call_id: str, agent: str) -> None:
+        self.emit = emit
+        self.step = step
+        self.call_id = call_id
+        self.agent = agent
+
+    def push(self, event: Event) -> None:
+        self.emit(Nested(self.step, self.call_id, self.agent, event))
+
+    def is_behind(self) -> bool:
+        return False
+
+    async def drain(self) -> None:
+        return
+
+
+async def _take(runtime: Runtime, state: RunState, record: RunBegan) -> None:
+    async def same() -> Record:
+        return record
+
+    advance(state, await runtime.step(StepKey(record.run_id, 0, record.kind), same))
+
+
+def _keepable(state: RunState, earlier: int) -> list[Message]:
+    """What a session keeps of a run: calls that still wait are not known to have happened."""
+    kept: list[Message] = []
+    for message in state.visible_messages[earlier:]:
+        if isinstance(message, AssistantMessage) and not message.is_settled:
+            lost = {position: Lost() for position, call in enumerate(message.calls) if _is_pending(call)}
+            message = message.with_outcomes(lost)
+        kept.append(message)
+    return kept
+
+
+def _is_pending(call: ToolCall) -> bool:
+    return call.outcome.kind == "pending"
+
+
+def _by_name(tools: Iterable[Tool]) -> dict[str, Tool]:
+    found: dict[str, Tool] = {}
+    for tool in tools:
+        if tool.name in found:
+            raise DuplicateToolError(tool.name, [_source(found[tool.name]), _source(tool)])
+        found[tool.name] = tool
+    return found
+
+
+def _source(tool: Tool) -> str:
+    code = getattr(inspect.unwrap(tool.call), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(tool.call)

@@ -1,0 +1,135 @@
+"""Budget: what a run may consume; and the ledger that keeps to it.
+
+Everything is reserved before it is spent and settled after, on a ledger that sub-agents share, so the overshoot is at
+most one response.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentkit.errors import BudgetExceededError
+from agentkit.usage import Cost, Usage
+
+__all__ = ["Budget", "Ledger"]
+
+LEAST_OUTPUT_TOKENS = 1_000
+"""The output reserved where no maximum is set and the run's answers so far were shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be consumed; None is without bound. Sub-agents spend from the same budget."""
+
+    steps: int | None = 50
+    """Model calls."""
+    tool_calls: int | None = None
+    tokens: int | None = None
+    """Input and output together."""
+    usd: float | None = None
+    """Money; a model whose price is not known is refused when this is set."""
+    seconds: float | None = None
+    """Time from the start of the run (or of its resumption)."""
+
+    @property
+    def bounds_tokens(self) -> bool:
+        """Whether the size of prompts matters."""
+        return self.tokens is not None or self.usd is not None
+
+
+class Ledger:
+    """What one run and its sub-agents have spent and reserved of a budget."""
+
+    __slots__ = ("answers", "budget", "output", "parent", "steps", "tokens", "tool_calls", "usd")
+
+    def __init__(self, budget: Budget, parent: Ledger | None = None) -> None:
+        self.budget = budget
+        self.parent = parent
+        """The ledger of the agent that called this one; everything is booked there too."""
+        self.steps = 0
+        self.tool_calls = 0
+        self.tokens = 0
+        """Spent and reserved."""
+        self.usd = 0.0
+        """Spent and reserved."""
+        self.answers = 0
+        self.output = 0
+
+    @property
+    def bounds_tokens(self) -> bool:
+        """Whether this ledger or one above it bounds tokens or money."""
+        return self.budget.bounds_tokens or (self.parent is not None and self.parent.bounds_tokens)
+
+    @property
+    def bounds_money(self) -> bool:
+        """Whether this ledger or one above it bounds money."""
+        return self.budget.usd is not None or (self.parent is not None and self.parent.bounds_money)
+
+    def expected_output(self, maximum: int | None) -> int:
+        """Output tokens to reserve: the maximum, else the mean answer so far, at least 1,000."""
+        if maximum is not None:
+            return maximum
+        return max(LEAST_OUTPUT_TOKENS, self.output // self.answers if self.answers else 0)
+
+    def reserve_step(self, *, tokens: int = 0, usd: float = 0.0) -> None:
+        """Book one model call. Raises BudgetExceededError, and then books nothing."""
+        ledger: Ledger | None = self
+        while ledger is not None:
+            self._check(ledger, "steps", ledger.budget.steps, ledger.steps, 1)
+            self._check(ledger, "tokens", ledger.budget.tokens, ledger.tokens, tokens)
+            self._check(ledger, "usd", ledger.budget.usd, ledger.usd, usd)
+            ledger = ledger.parent
+        ledger = self
+        while ledger is not None:
+            ledger.steps += 1
+            ledger.tokens += tokens
+            ledger.usd += usd
+            ledger = ledger.parent
+
+    def settle_step(self, usage: Usage, cost: Cost, *, tokens: int = 0, usd: float = 0.0) -> None:
+        """Replace what was reserved for a model call by what it took."""
+        ledger: Ledger | None = self
+        while ledger is not None:
+            ledger.tokens += usage.total - tokens
+            ledger.usd += cost.usd - usd
+            ledger.answers += 1
+            ledger.output += usage.total_output
+            ledger = ledger.parent
+
+    def release_step(self, *, tokens: int = 0, usd: float = 0.0) -> None:
+        """Give back what was reserved for a model call that failed; the step itself stays counted."""
+        ledger: Ledger | None = self
+        while ledger is not None:
+            ledger.tokens -= tokens
+            ledger.usd -= usd
+            ledger = ledger.parent
+
+    def reserve_calls(self, count: int) -> None:
+        """Book tool calls. Raises BudgetExceededError, and then books nothing."""
+        ledger: Ledger | None = self
+        while ledger is not None:
+            self._check(ledger, "tool_calls", ledger.budget.tool_calls, ledger.tool_calls, count)
+            ledger = ledger.parent
+        ledger = self
+        while ledger is not None:
+            ledger.tool_calls += count
+            ledger = ledger.parent
+
+    def restore(self, *, steps: int, tool_calls: int, usage: Usage, cost: Cost) -> None:
+        """Take up what a resumed run had spent before; agents above take it up too."""
+        ledger: Ledger | None = self
+        while ledger is not None:
+            ledger.steps += steps
+            ledger.tool_calls += tool_calls
+            ledger.tokens += usage.total
+            ledger.usd += cost.usd
+            ledger.answers += steps
+            ledger.output += usage.total_output
+            ledger = ledger.parent
+
+    def _check(self, ledger: Ledger, limit: str, allowed: float | None, used: float, wanted: float) -> None:
+        if allowed is None or used + wanted <= allowed:
+            return
+        error = BudgetExceededError(limit, allowed=allowed, used=used, wanted=wanted)
+        error.is_shared = ledger is not self
+        raise error

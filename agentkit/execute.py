@@ -1,0 +1,483 @@
+"""One batch of tool calls: find, validate, approve, run in a task group, bound in time and size, record.
+
+What goes wrong in a call is told to the model in words it can act on, as the call's outcome; it never ends the run.
+Only cancellation and an exhausted budget leave a call without its own outcome, and both leave the state valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import anyio
+import anyio.to_thread
+from anyio.lowlevel import RunVar
+
+from agentkit.errors import BudgetExceededError, ToolError, nearest
+from agentkit.events import Event, ToolFinished, ToolProgress, ToolStarted
+from agentkit.loop import CallEnded, CallPaused, OpenCall, Record
+from agentkit.media import Audio, Document, Image, Video
+from agentkit.messages import (
+    Cancelled,
+    Denied,
+    Failed,
+    Lost,
+    Media,
+    Message,
+    Outcome,
+    Returned,
+    Text,
+)
+from agentkit.model import Ask, CallOffer, Deny, Middleware
+from agentkit.repair import repair_json
+from agentkit.runtime import Runtime, StepKey
+from agentkit.schema.arguments import ArgumentsError
+from agentkit.schema.function import BoundArguments
+from agentkit.telemetry import Telemetry, ToolScope
+from agentkit.tools import Context, Found, Tool
+from agentkit.usage import Cost, Usage
+
+__all__ = ["AgentSeam", "PausedRun", "Scene", "SubAnswer", "run_calls"]
+
+MAX_ERROR_CHARS = 2_000
+MAX_THREADS = 256
+"""Sync tools that may run at once in one event loop; abandoned ones count until they end."""
+
+_threads: RunVar[anyio.CapacityLimiter] = RunVar("agentkit_tool_threads")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSeam:
+    """What an agent that runs as a tool needs of the run that calls it."""
+
+    runtime: Runtime
+    ledger: Any
+    run_id: str
+    """For the sub-run: this run's id with the step and position of the call."""
+    emit: Callable[[Event], None] | None
+    state: dict[str, Any] | None
+    """The sub-run's state, when it goes on."""
+    decisions: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubAnswer:
+    """What an agent that runs as a tool returns: its output, and what it consumed."""
+
+    output: Any
+    usage: Usage
+    cost: Cost
+
+
+class PausedRun(Exception):
+    """Raised by an agent that runs as a tool when it cannot end: a person has to decide, or the budget is spent."""
+
+    def __init__(self, state: dict[str, Any], *, reason: str, is_waiting: bool) -> None:
+        super().__init__(reason)
+        self.state = state
+        self.reason = reason
+        self.is_waiting = is_waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a batch of calls needs to know of its run."""
+
+    tools: Mapping[str, Tool]
+    """The tools of this step by name."""
+    withdrawn: frozenset[str]
+    """Tools that failed too often."""
+    runtime: Runtime
+    record: Callable[[Record], None]
+    emit: Callable[[Event], None] | None
+    telemetry: Telemetry
+    middleware: Sequence[Middleware]
+    ledger: Any
+    deps: Any
+    run_id: str
+    agent: str
+    conversation_id: str | None
+    step: int
+    history: tuple[Message, ...]
+    usage: Usage
+    is_cut: bool = False
+    """The answer that made these calls was cut by its token limit."""
+
+
+async def run_calls(calls: Sequence[OpenCall], scene: Scene) -> None:
+    """Make the calls; each one's record goes to `scene.record` when it ends.
+
+    Calls that read or declare nothing run side by side; those that write, destroy or ask for it run alone, in order.
+    """
+    together: list[OpenCall] = []
+    for call in calls:
+        tool = scene.tools.get(call.call.name)
+        if tool is None or not tool.run_alone:
+            together.append(call)
+            continue
+        await _run_together(together, scene)
+        together = []
+        await _run_call(call, scene)
+    await _run_together(together, scene)
+
+
+async def _run_together(calls: Sequence[OpenCall], scene: Scene) -> None:
+    if len(calls) == 1:
+        await _run_call(calls[0], scene)
+        return
+    if not calls:
+        return
+    stopped: list[BudgetExceededError] = []
+
+    async def guarded(call: OpenCall) -> None:
+        try:
+            await _run_call(call, scene)
+        except BudgetExceededError as error:  # the others finish first: what they earn is kept
+            stopped.append(error)
+
+    async with anyio.create_task_group() as group:
+        for call in calls:
+            group.start_soon(guarded, call)
+    if stopped:
+        raise stopped[0]
+
+
+async def _run_call(open_call: OpenCall, scene: Scene) -> None:
+    call = _Call(open_call, scene)
+    try:
+        record = await scene.runtime.step(call.key, call.perform)
+    except anyio.get_cancelled_exc_class():
+        with anyio.CancelScope(shield=True):
+            scene.record(await scene.runtime.step(call.key, call.interrupted))
+        raise
+    scene.record(record)
+    if isinstance(record, CallPaused) and not record.is_waiting and call.stopped is not None:
+        raise call.stopped
+    if scene.emit and isinstance(record, CallEnded):
+        made = open_call.call
+        scene.emit(ToolFinished(open_call.step, open_call.position, made.name, made.id, record.outcome))
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call on its way."""
+
+    open: OpenCall
+    scene: Scene
+    tool: Tool | None = None
+    has_started: bool = False
+    stopped: BudgetExceededError | None = None
+    usage: Usage = Usage()
+    cost: Cost = Cost.zero
+    found: tuple[str, ...] = ()
+    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def key(self) -> StepKey:
+        return StepKey(self.scene.run_id, self.open.step, str(self.open.position))
+
+    async def perform(self) -> Record:
+        """Make the call; the record of what became of it."""
+        scene, made = self.scene, self.open.call
+        self.tool = tool = scene.tools.get(made.name)
+        with scene.telemetry.tool_span(
+            tool_name=made.name if tool else "unknown",
+            call_id=made.id,
+            description=tool.description if tool else "",
+            agent_name=scene.agent,
+            conversation_id=scene.conversation_id,
+        ) as span:
+            if span.is_recording and scene.telemetry.content is not None:
+                span.arguments(_parsed(made.arguments))
+            outcome = await self._outcome(span)
+            for name, value in self.notes.items():
+                span.note(name, value)
+            if isinstance(outcome, CallPaused):
+                return outcome
+            return self._ended(outcome, span)
+
+    async def interrupted(self) -> Record:
+        """What is known of a call that a cancel stopped."""
+        is_read = self.tool is not None and self.tool.effect == "read"
+        outcome = Lost() if self.has_started and not is_read else Cancelled(started=self.has_started)
+        return CallEnded(self.open.step, self.open.position, outcome)
+
+    async def _outcome(self, span: ToolScope) -> Outcome | CallPaused:
+        """Every reason not to run first, then the run."""
+        tool, made = self.tool, self.open.call
+        refusal = self._refusal()
+        if tool is None or refusal is not None:
+            span.failed("unknown_tool" if tool is None else "tool_withdrawn", refusal.message if refusal else "")
+            return refusal or Failed("")
+        try:
+            bound = self._parse(tool, made.arguments)
+        except ArgumentsError as error:
+            span.failed("invalid_arguments", str(error))
+            return Failed(self._complaint(tool, str(error)))
+        paused = self._needs_approval(tool, bound)
+        if paused is not None:
+            return paused
+        if not self.scene.middleware:
+            return await self._run(tool, bound, span)
+        return await self._run_hooks(tool, bound, span)
+
+    def _refusal(self) -> Failed | None:
+        name = self.open.call.name
+        if self.tool is None:
+            known = list(self.scene.tools)
+            like = nearest(name, known, count=1)
+            hint = f" Did you mean {like[0]}?" if like else ""
+            return Failed(f"There is no tool named {name!r}.{hint} The tools are: {', '.join(known) or 'none'}.")
+        if name in self.scene.withdrawn:
+            return Failed(
+                f"The tool {name} has failed too often and cannot be used any more in this conversation. "
+                "Go on without it, or say what is missing."
+            )
+        return None
+
+    def _parse(self, tool: Tool, arguments: str) -> BoundArguments:
+        try:
+            bound = tool.parse(arguments)
+        except ArgumentsError as error:
+            repaired = repair_json(arguments) if error.is_malformed and not self.scene.is_cut else None
+            if repaired is None:
+                raise
+            bound = tool.parse(repaired.text)
+            self.notes["arguments.repairs"] = list(repaired.repairs)
+        if bound.coerced:
+            self.notes["arguments.coerced"] = True
+        return bound
+
+    def _complaint(self, tool: Tool, problem: str) -> str:
+        if self.scene.is_cut:
+            return (
+                f"The call of {tool.name} was not made: your answer was cut by the limit of output tokens, and its "
+                "arguments with it. Call it again with shorter arguments, or in several smaller calls."
+            )
+        return (
+            f"The call of {tool.name} was not made, its arguments are not valid:\n{problem}\n"
+            "Correct them and call again."
+        )
+
+    def _needs_approval(self, tool: Tool, bound: BoundArguments) -> CallPaused | None:
+        if self.open.is_approved or self.open.decisions is not None or tool.approve is False:
+            return None
+        if tool.approve is True or tool.approve(*bound.args, **bound.kwargs):
+            return self._paused("")
+        return None
+
+    def _paused(self, reason: str) -> CallPaused:
+        return CallPaused(self.open.step, self.open.position, reason)
+
+    async def _run_hooks(self, tool: Tool, bound: BoundArguments, span: ToolScope) -> Outcome | CallPaused:
+        """The tool_call hooks around the run, the first one outermost."""
+        from pydantic_core import from_json
+
+        offer = CallOffer(
+            tool.name,
+            tool.effect,
+            from_json(self.open.call.arguments) if bound.args or bound.kwargs else {},
+            self.open.call.id,
+            self.open.step,
+            self.scene.history,
+            tool.untrusted,
+        )
+        paused: list[CallPaused] = []
+
+        async def run(changed: CallOffer) -> Outcome:
+            inner = bound
+            if changed.arguments is not offer.arguments:
+                inner = tool.schema.validate_python(changed.arguments, strict=False)
+            outcome = await self._run(tool, inner, span)
+            if isinstance(outcome, CallPaused):
+                paused.append(outcome)
+                return Cancelled(started=False)
+            return outcome
+
+        call_next: Callable[[CallOffer], Awaitable[Outcome]] = run
+        for hook in reversed(self.scene.middleware):
+            call_next = self._around(hook, call_next, paused)
+        outcome = await call_next(offer)
+        return paused[0] if paused else outcome
+
+    def _around(
+        self, hook: Middleware, call_next: Callable[[CallOffer], Awaitable[Outcome]], paused: list[CallPaused]
+    ) -> Callable[[CallOffer], Awaitable[Outcome]]:
+        async def hooked(offer: CallOffer) -> Outcome:
+            verdict = await hook.tool_call(offer, call_next)
+            match verdict:
+                case Deny(reason):
+                    return Denied(reason)
+                case Ask(reason):
+                    if self.open.is_approved:
+                        return await call_next(offer)
+                    paused.append(self._paused(reason))
+                    return Cancelled(started=False)
+                case _:
+                    return verdict
+
+        return hooked
+
+    async def _run(self, tool: Tool, bound: BoundArguments, span: ToolScope) -> Outcome | CallPaused:
+        """Run the tool itself, bounded in time; whatever it raises becomes an outcome."""
+        scene, open_call = self.scene, self.open
+        if scene.emit:
+            made = open_call.call
+            scene.emit(ToolStarted(open_call.step, open_call.position, tool.name, made.id, made.arguments))
+        context = self._context(tool) if tool.context_parameter is not None else None
+        self.has_started = True
+        try:
+            if tool.timeout_seconds is None:
+                return self._returned(tool, await _invoke(tool, bound, context))
+            with anyio.move_on_after(tool.timeout_seconds):
+                return self._returned(tool, await _invoke(tool, bound, context))
+        except PausedRun as pause:
+            self.stopped = pause.__cause__ if isinstance(pause.__cause__, BudgetExceededError) else None
+            return CallPaused(open_call.step, open_call.position, pause.reason, pause.state, pause.is_waiting)
+        except BudgetExceededError:
+            raise
+        except ToolError as error:
+            span.failed("tool_error", error.message)
+            again = " The same call may work later." if error.is_retryable else ""
+            return Failed(_cut(error.message) + again)
+        except Exception as error:
+            span.raised(error)
+            return Failed(_cut(f"The tool {tool.name} failed: {type(error).__name__}: {error}"))
+        span.failed("timeout", f"no result within {tool.timeout_seconds:g} seconds")
+        return Failed(f"The tool {tool.name} gave no result within {tool.timeout_seconds:g} seconds and was stopped.")
+
+    def _context(self, tool: Tool) -> Context[Any]:
+        scene, open_call = self.scene, self.open
+        emit = scene.emit
+
+        def progress(text: str) -> None:
+            if emit:
+                emit(ToolProgress(open_call.step, open_call.position, tool.name, text))
+
+        seam = AgentSeam(
+            scene.runtime,
+            scene.ledger,
+            f"{scene.run_id}/{open_call.step}.{open_call.position}",
+            emit,
+            open_call.paused.state if open_call.paused else None,
+            open_call.decisions,
+        )
+        return Context(
+            scene.deps,
+            scene.run_id,
+            scene.agent,
+            tool.name,
+            open_call.call.id,
+            open_call.step,
+            scene.history,
+            scene.usage,
+            progress,
+            seam,
+        )
+
+    def _returned(self, tool: Tool, value: Any) -> Outcome:
+        if isinstance(value, Found):
+            self.found, value = value.names, value.content
+        if isinstance(value, SubAnswer):
+            self.usage, self.cost, value = value.usage, value.cost, value.output
+        media: list[Media] = []
+        value = _without_media(value, media)
+        try:
+            return Returned(_as_json(value), tuple(media))
+        except ValueError as error:
+            return Failed(
+                f"The tool {tool.name} worked, but returned a {type(value).__name__}, which cannot be written as JSON: "
+                f"{_cut(str(error))}"
+            )
+
+    def _ended(self, outcome: Outcome, span: ToolScope) -> CallEnded:
+        tool, open_call = self.tool, self.open
+        remainder = None
+        if isinstance(outcome, Returned):
+            if tool is not None:
+                outcome, remainder = _capped(outcome, tool.max_output_chars, f"{open_call.step}.{open_call.position}")
+            if remainder is not None:
+                span.note("result.truncated", True)
+            span.result(outcome.content)
+        is_output = tool is not None and tool.is_output and isinstance(outcome, Returned)
+        return CallEnded(
+            open_call.step, open_call.position, outcome, is_output, remainder, self.found, self.usage, self.cost
+        )
+
+
+async def _invoke(tool: Tool, bound: BoundArguments, context: Context[Any] | None) -> Any:
+    if tool.is_async:
+        return await tool.invoke(bound, context)
+    limiter = _threads.get(None)
+    if limiter is None:
+        limiter = anyio.CapacityLimiter(MAX_THREADS)
+        _threads.set(limiter)
+    value: Any = await anyio.to_thread.run_sync(tool.invoke, bound, context, abandon_on_cancel=True, limiter=limiter)
+    return await value if isinstance(value, Awaitable) else value
+
+
+def _without_media(value: Any, media: list[Media]) -> Any:
+    """The value without the media parts in it, which go to `media`; text parts become their text."""
+    if isinstance(value, (Image, Audio, Document, Video)):
+        media.append(value)
+        return None
+    if isinstance(value, Text):
+        return value.text
+    if isinstance(value, (list, tuple)):
+        items = cast("Sequence[Any]", value)
+        if any(isinstance(item, (Image, Audio, Document, Video, Text)) for item in items):
+            kept = [_without_media(item, media) for item in items]
+            kept = [item for item in kept if item is not None]
+            return kept[0] if len(kept) == 1 else kept
+    return cast("Any", value)
+
+
+def _as_json(value: Any) -> Any:
+    """The value as plain JSON. Raises ValueError for what JSON cannot hold."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+    try:
+        return to_jsonable_python(value, inf_nan_mode="strings")
+    except PydanticSerializationError as error:
+        raise ValueError(str(error)) from error
+
+
+def _capped(outcome: Returned, max_chars: int, result_id: str) -> tuple[Returned, str | None]:
+    """The outcome with at most `max_chars` characters of text, and the whole text when it was longer."""
+    content = outcome.content
+    if isinstance(content, str):
+        text = content
+    elif content is None or isinstance(content, (bool, int, float)):
+        return outcome, None
+    else:
+        from pydantic_core import to_json
+
+        text = to_json(content).decode()
+    if len(text) <= max_chars:
+        return outcome, None
+    shown = {
+        "truncated": True,
+        "shown": text[:max_chars],
+        "shown_characters": max_chars,
+        "total_characters": len(text),
+        "how_to_read_on": f'call read_result with result_id "{result_id}" and offset {max_chars}',
+    }
+    return Returned(shown, outcome.media), text
+
+
+def _parsed(arguments: str) -> dict[str, Any]:
+    """The arguments as a span shows them: an object in any case."""
+    from pydantic_core import from_json
+
+    try:
+        value: Any = from_json(arguments or "{}")
+    except ValueError:
+        value = arguments
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {"arguments": value}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_ERROR_CHARS else text[:MAX_ERROR_CHARS] + "..."

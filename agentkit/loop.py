@@ -1,0 +1,486 @@
+"""The machine: what a run needs next, and what has happened to it.
+
+What happened is a journal of typed records; the state is the fold of the journal and nothing else, so a run can be
+stored, resumed, replayed and forked at any record. The machine does no I/O and reads no clock: `run` drives it.
+
+    state = fold(journal)
+    next_need(state)  ->  CallModel | CallTools | AwaitApproval | Finish
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, TypeAlias, assert_never
+
+from agentkit.errors import ConfigurationError, NewerVersionError, StateError
+from agentkit.messages import (
+    AssistantMessage,
+    Denied,
+    Failed,
+    Message,
+    Outcome,
+    Returned,
+    Text,
+    ToolCall,
+    UserMessage,
+)
+from agentkit.usage import Cost, Usage
+
+__all__ = [
+    "Answered",
+    "AwaitApproval",
+    "CallDecided",
+    "CallEnded",
+    "CallModel",
+    "CallPaused",
+    "CallTools",
+    "Ended",
+    "Finish",
+    "Interrupted",
+    "Need",
+    "OpenCall",
+    "Prompted",
+    "Record",
+    "Rejected",
+    "Resumed",
+    "RunBegan",
+    "RunState",
+    "advance",
+    "fold",
+    "fork",
+    "next_need",
+    "state_from_json",
+    "state_to_json",
+]
+
+VERSION = 1
+"""Version of the JSON form of a state."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunBegan:
+    """A run began, with the conversation before it and the prompt."""
+
+    run_id: str
+    messages: tuple[Message, ...]
+    agent: str = ""
+    earlier: int = 0
+    """How many of the messages are from before this run."""
+    kind: Literal["run_began"] = field(default="run_began", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """The user said more to a run that had ended or was cancelled."""
+
+    message: UserMessage
+    kind: Literal["prompted"] = field(default="prompted", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The run goes on: half an answer that a cancel left is asked for again."""
+
+    kind: Literal["resumed"] = field(default="resumed", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The model answered."""
+
+    step: int
+    message: AssistantMessage
+    cost: Cost = Cost.unknown
+    attempts: int = 1
+    kind: Literal["answered"] = field(default="answered", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A tool call ended; its outcome will not change any more."""
+
+    step: int
+    position: int
+    """Which of the step's calls, from 0."""
+    outcome: Outcome
+    is_output: bool = False
+    """The call gave the run's output."""
+    remainder: str | None = None
+    """The whole text of a result that was too long to show; the model can read it in pieces."""
+    reveals: tuple[str, ...] = ()
+    """Tools that this call made visible to the model."""
+    usage: Usage = Usage()
+    """What sub-agents consumed in this call."""
+    cost: Cost = Cost.zero
+    kind: Literal["call_ended"] = field(default="call_ended", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CallPaused:
+    """A tool call waits for a person."""
+
+    step: int
+    position: int
+    reason: str = ""
+    state: dict[str, Any] | None = None
+    """The state of the sub-agent inside this call."""
+    is_waiting: bool = True
+    """False when nobody has to decide: the sub-agent was stopped and goes on when the run does."""
+    kind: Literal["call_paused"] = field(default="call_paused", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CallDecided:
+    """A person decided on a paused call."""
+
+    step: int
+    position: int
+    is_approved: bool
+    arguments: str | None = None
+    """The arguments that the person put in place of the model's."""
+    reason: str = ""
+    inner: dict[str, Any] | None = None
+    """Decisions on calls of the sub-agent inside this call, by their path."""
+    kind: Literal["call_decided"] = field(default="call_decided", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The answer was not the declared output; the complaint goes back to the model."""
+
+    step: int
+    complaint: str
+    kind: Literal["rejected"] = field(default="rejected", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The run was cancelled; `message` is what can be kept of the answer that was coming."""
+
+    step: int
+    message: AssistantMessage | None = None
+    kind: Literal["interrupted"] = field(default="interrupted", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run has its output."""
+
+    step: int
+    kind: Literal["ended"] = field(default="ended", repr=False, kw_only=True)
+
+
+Record: TypeAlias = (
+    RunBegan | Prompted | Resumed | Answered | CallEnded | CallPaused | CallDecided | Rejected | Interrupted | Ended
+)
+"""One thing that happened in a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call that has no outcome yet."""
+
+    step: int
+    position: int
+    call: ToolCall
+    """Its arguments are those that the person put in place, if one did."""
+    is_approved: bool = False
+    paused: CallPaused | None = None
+    decisions: Mapping[str, Any] | None = None
+    """What a person decided on calls of the sub-agent inside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallModel:
+    """The model is to be asked."""
+
+    step: int
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallTools:
+    """These calls are to be made."""
+
+    step: int
+    calls: tuple[OpenCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitApproval:
+    """Nothing can be done until a person decides on these calls."""
+
+    calls: tuple[OpenCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The model has answered without calls, or by calling an output tool."""
+
+    message: AssistantMessage
+    output_call: ToolCall | None = None
+    is_ended: bool = False
+    """The run had ended before; this is its last answer once more."""
+
+
+Need: TypeAlias = CallModel | CallTools | AwaitApproval | Finish
+"""What a run needs next."""
+
+
+class RunState:
+    """The fold of a journal. `advance` is its only writer."""
+
+    __slots__ = (
+        "agent",
+        "answer",
+        "complaints",
+        "cost",
+        "decided",
+        "earlier",
+        "failures",
+        "is_ended",
+        "journal",
+        "messages",
+        "outcomes",
+        "output_position",
+        "paused",
+        "remainders",
+        "revealed",
+        "run_id",
+        "step",
+        "tool_calls",
+        "usage",
+    )
+
+    def __init__(self) -> None:
+        self.journal: list[Record] = []
+        self.run_id = ""
+        self.agent = ""
+        self.messages: tuple[Message, ...] = ()
+        """Everything said, without the answer whose calls are still open."""
+        self.earlier = 0
+        """How many of the messages are from before this run."""
+        self.answer: AssistantMessage | None = None
+        """The answer whose calls are still open."""
+        self.outcomes: dict[int, Outcome] = {}  # position -> outcome of the open answer's calls, in ending order
+        self.paused: dict[int, CallPaused] = {}  # position -> why it waits
+        self.decided: dict[int, CallDecided] = {}  # position -> what a person said
+        self.output_position: int | None = None
+        self.step = 0
+        """How many times the model has answered."""
+        self.tool_calls = 0
+        self.usage = Usage()
+        self.cost = Cost.zero
+        self.failures: dict[str, int] = {}  # tool -> failures in a row
+        self.complaints: list[str] = []
+        self.remainders: dict[str, str] = {}  # "step.position" -> whole text of a result that was too long
+        self.revealed: set[str] = set()
+        self.is_ended = False
+
+    @property
+    def visible_messages(self) -> tuple[Message, ...]:
+        """Everything said, the answer with open calls included (its calls without an outcome are pending)."""
+        if self.answer is None:
+            return self.messages
+        return (*self.messages, self.answer.with_outcomes(self.outcomes))
+
+    def open_calls(self) -> list[OpenCall]:
+        """The calls of the open answer that have no outcome yet, in call order."""
+        if self.answer is None:
+            return []
+        found: list[OpenCall] = []
+        for position, call in enumerate(self.answer.calls):
+            if position in self.outcomes:
+                continue
+            decision = self.decided.get(position)
+            if decision is None:
+                found.append(OpenCall(self.step, position, call, paused=self.paused.get(position)))
+                continue
+            if decision.arguments is not None:
+                call = ToolCall(call.id, call.name, decision.arguments, call.outcome, call.provider_data)
+            found.append(
+                OpenCall(self.step, position, call, decision.is_approved, self.paused.get(position), decision.inner)
+            )
+        return found
+
+
+def next_need(state: RunState) -> Need:
+    """What the run needs next."""
+    if state.answer is not None:
+        calls = state.open_calls()
+        ready = tuple(call for call in calls if not _waits(state, call))
+        return CallTools(state.step, ready) if ready else AwaitApproval(tuple(calls))
+    last = state.messages[-1] if state.messages else None
+    if not isinstance(last, AssistantMessage):
+        return CallModel(state.step + 1, state.messages)
+    if state.is_ended or state.output_position is not None:
+        calls = last.calls
+        call = calls[state.output_position] if state.output_position is not None else None
+        return Finish(last, call, state.is_ended)
+    if last.calls or last.finish in ("paused", "cancelled"):
+        return CallModel(state.step + 1, state.messages)
+    return Finish(last)
+
+
+def _waits(state: RunState, call: OpenCall) -> bool:
+    return call.paused is not None and call.paused.is_waiting and call.position not in state.decided
+
+
+def advance(state: RunState, record: Record) -> None:
+    """Take one record into the state. Raises StateError for a record that cannot follow what happened."""
+    match record:
+        case Answered():
+            _answered(state, record)
+        case CallEnded():
+            _call_ended(state, record)
+        case CallPaused():
+            state.paused[record.position] = record
+            state.decided.pop(record.position, None)
+        case CallDecided():
+            _call_decided(state, record)
+        case RunBegan():
+            state.run_id, state.agent, state.earlier = record.run_id, record.agent, record.earlier
+            state.messages = record.messages
+        case Prompted():
+            if state.answer is not None:
+                raise StateError(
+                    "the run waits for a decision on its tool calls; decide with approvals= before prompting"
+                )
+            state.messages = (*state.messages, record.message)
+            state.is_ended, state.output_position = False, None
+        case Resumed():
+            last = state.messages[-1] if state.messages else None
+            if isinstance(last, AssistantMessage) and last.finish == "cancelled" and not last.calls:
+                state.messages = state.messages[:-1]
+        case Rejected():
+            state.complaints.append(record.complaint)
+            state.output_position = None
+            state.messages = (*state.messages, UserMessage((Text(record.complaint),)))
+        case Interrupted():
+            if record.message is not None:
+                state.messages = (*state.messages, record.message)
+        case Ended():
+            state.is_ended = True
+            state.complaints = []
+        case _:
+            assert_never(record)
+    state.journal.append(record)
+
+
+def _answered(state: RunState, record: Answered) -> None:
+    if state.answer is not None or record.step != state.step + 1:
+        raise StateError(f"an answer to step {record.step} cannot follow step {state.step}; was the journal edited?")
+    state.step = record.step
+    state.usage = state.usage + record.message.usage
+    state.cost = state.cost + record.cost
+    state.output_position = None
+    if record.message.is_settled:
+        state.messages = (*state.messages, record.message)
+        return
+    state.answer = record.message
+    state.outcomes, state.paused, state.decided = {}, {}, {}
+
+
+def _call_ended(state: RunState, record: CallEnded) -> None:
+    answer = state.answer
+    if answer is None or record.step != state.step or record.position in state.outcomes:
+        raise StateError(f"call {record.step}.{record.position} ended, but is not open; was the journal edited?")
+    calls = answer.calls
+    name = calls[record.position].name
+    state.outcomes[record.position] = record.outcome
+    state.tool_calls += 1
+    state.usage = state.usage + record.usage
+    state.cost = state.cost + record.cost
+    if isinstance(record.outcome, Failed):
+        state.failures[name] = state.failures.get(name, 0) + 1
+    elif isinstance(record.outcome, Returned):
+        state.failures.pop(name, None)
+    if record.is_output and state.output_position is None:
+        state.output_position = record.position
+    if record.remainder is not None:
+        state.remainders[f"{record.step}.{record.position}"] = record.remainder
+    state.revealed.update(record.reveals)
+    if len(state.outcomes) == len(calls):
+        state.messages = (*state.messages, _settled(state, answer))
+        state.answer = None
+
+
+def _settled(state: RunState, answer: AssistantMessage) -> AssistantMessage:
+    """The answer with every outcome, and with the arguments that the calls were really made with."""
+    message = answer.with_outcomes(state.outcomes)
+    changed = {p: d.arguments for p, d in state.decided.items() if d.arguments is not None}
+    if not changed:
+        return message
+    parts = list(message.parts)
+    places = [index for index, part in enumerate(parts) if isinstance(part, ToolCall)]
+    for position, arguments in changed.items():
+        call = parts[places[position]]
+        assert isinstance(call, ToolCall)
+        parts[places[position]] = ToolCall(call.id, call.name, arguments, call.outcome, call.provider_data)
+    return AssistantMessage(tuple(parts), message.model, message.response_id, message.finish, message.usage)
+
+
+def _call_decided(state: RunState, record: CallDecided) -> None:
+    if record.position not in state.paused or record.step != state.step:
+        raise StateError(
+            f"call {record.step}.{record.position} waits for no decision; result.pending lists those that do"
+        )
+    state.decided[record.position] = record
+    if not record.is_approved and record.inner is None:
+        _call_ended(state, CallEnded(record.step, record.position, Denied(record.reason)))
+
+
+def fold(journal: Iterable[Record]) -> RunState:
+    """The state after these records."""
+    state = RunState()
+    for record in journal:
+        advance(state, record)
+    return state
+
+
+def state_to_json(state: RunState) -> dict[str, Any]:
+    """A state as a JSON document with a version."""
+    return {"version": VERSION, "journal": _adapter().dump_python(state.journal, mode="json")}
+
+
+def state_from_json(document: Mapping[str, Any]) -> RunState:
+    """The state in a JSON document. Raises StateError, NewerVersionError."""
+    from pydantic import ValidationError  # loaded on first use: importing agentkit stays cheap
+    from pydantic_core import to_json
+
+    version = document.get("version")
+    if not isinstance(version, int):
+        raise StateError(f"this is no state of a run: its version is {version!r}, a number was expected")
+    if version > VERSION:
+        raise NewerVersionError("state of a run", found=version, known=VERSION)
+    try:
+        journal: list[Record] = _adapter().validate_json(to_json(document.get("journal")))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise StateError(f"this state cannot be read: at journal.{where}: {first['msg']}; was it edited?") from error
+    if not journal or not isinstance(journal[0], RunBegan):
+        raise StateError("this state has no beginning: its journal does not start with run_began; was it cut?")
+    return fold(journal)
+
+
+def fork(document: Mapping[str, Any], *, step: int) -> dict[str, Any]:
+    """The state when the model was about to be asked for the `step`-th time: resume it to take another way."""
+    state = state_from_json(document)
+    if not 1 <= step <= state.step + 1:
+        raise ConfigurationError(f"there is no step {step} to fork from; this run has steps 1 to {state.step + 1}")
+    kept: list[Record] = []
+    for record in state.journal:
+        if isinstance(record, Answered) and record.step == step:
+            break
+        kept.append(record)
+    return state_to_json(fold(kept))
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(list[Record])

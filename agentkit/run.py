@@ -1,0 +1,474 @@
+"""Drives one run: asks the machine what is needed, does it, tells the machine what happened, until the run ends.
+
+Streamed or not, it is this one driver; they differ in who listens. The driver is a coroutine that pushes events; spans
+are made here, since tools need them current, and nothing is attached across a yield.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Protocol, assert_never
+
+import anyio
+
+from agentkit.approvals import pending_calls
+from agentkit.assemble import assemble_cut
+from agentkit.budget import Ledger
+from agentkit.errors import AgentkitError, BudgetExceededError, ContentFilteredError, OutputError, UnsupportedError
+from agentkit.events import Answer, ApprovalRequired, Event, OutputRejected, RunEnded, RunStarted, StepStarted
+from agentkit.exchange import Delta, Memo, Request, Response, ToolDefinition
+from agentkit.execute import Scene, run_calls
+from agentkit.loop import (
+    Answered,
+    AwaitApproval,
+    CallModel,
+    CallTools,
+    Ended,
+    Finish,
+    Interrupted,
+    Record,
+    Rejected,
+    RunState,
+    advance,
+    next_need,
+    state_to_json,
+)
+from agentkit.messages import AssistantMessage, Message, UserMessage
+from agentkit.model import Middleware, Model, ModelCallNext, ModelIdentity, Sink
+from agentkit.output import OutputPlan, OutputProblem
+from agentkit.prices import PriceBook
+from agentkit.result import Result
+from agentkit.runtime import Runtime, StepKey
+from agentkit.settings import Settings
+from agentkit.telemetry import AgentScope, Telemetry
+from agentkit.tools import Tool
+from agentkit.usage import Usage
+
+__all__ = ["EventSink", "RunPlan", "drive"]
+
+CHARS_PER_TOKEN = 4
+"""A rough measure for reserving; what was really used is settled after."""
+
+
+class EventSink(Protocol):
+    """Somebody who listens to a run."""
+
+    def push(self, event: Event) -> None:
+        """Tell an event."""
+        ...
+
+    def is_behind(self) -> bool:
+        """Whether the listener has much unread."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until the listener has caught up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What stays the same for a whole run."""
+
+    agent: str
+    model: Model
+    identity: ModelIdentity
+    instructions: str
+    tools: Mapping[str, Tool]
+    output: OutputPlan
+    settings: Settings
+    middleware: Sequence[Middleware]
+    prices: PriceBook
+    telemetry: Telemetry
+
+
+async def drive(
+    plan: RunPlan,
+    state: RunState,
+    *,
+    ledger: Ledger,
+    runtime: Runtime,
+    deps: Any,
+    listener: EventSink | None,
+    conversation_id: str | None,
+) -> Result[Any]:
+    """Drive a run until it ends or waits for a person.
+
+    Raises what ended the run; an AgentkitError carries `state` and `usage` then. On cancellation the state stays valid.
+    """
+    driver = _Driver(plan, state, ledger, runtime, deps, listener, conversation_id)
+    seconds = ledger.budget.seconds
+    try:
+        if seconds is None:
+            return await driver.run()
+        with anyio.move_on_after(seconds):
+            return await driver.run()
+        raise BudgetExceededError("seconds", allowed=seconds, used=seconds, wanted=1)
+    except AgentkitError as error:
+        error.state = state_to_json(state)
+        error.usage = _usage_json(state.usage)
+        raise
+
+
+class _DeltaSink:
+    """Passes an answer's deltas on to the listener, and keeps them for the case that the answer is cut."""
+
+    __slots__ = ("deltas", "first_at", "listener")
+
+    def __init__(self, listener: EventSink) -> None:
+        self.listener = listener
+        self.deltas: list[Delta] = []
+        self.first_at: float | None = None
+
+    def emit(self, deltas: Sequence[Delta]) -> bool:
+        if self.first_at is None and deltas:
+            self.first_at = perf_counter()
+        self.deltas.extend(deltas)
+        push = self.listener.push
+        for delta in deltas:
+            push(delta)
+        return self.listener.is_behind()
+
+    async def drain(self) -> None:
+        await self.listener.drain()
+
+
+class _Driver:
+    """One run on its way."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        state: RunState,
+        ledger: Ledger,
+        runtime: Runtime,
+        deps: Any,
+        listener: EventSink | None,
+        conversation_id: str | None,
+    ) -> None:
+        self.plan = plan
+        self.state = state
+        self.ledger = ledger
+        self.runtime = runtime
+        self.deps = deps
+        self.listener = listener
+        self.emit: Callable[[Event], None] | None = listener.push if listener else None
+        self.conversation_id = conversation_id
+        self.memo = Memo()
+        self.respond = _with_hooks(plan)
+        self.response: Response | None = None
+        self.offered: dict[str, Tool] = {}
+        self.definitions: tuple[ToolDefinition, ...] = ()
+        self._offer_key: tuple[Any, ...] | None = None
+
+    async def run(self) -> Result[Any]:
+        plan, state = self.plan, self.state
+        with plan.telemetry.agent_span(
+            name=plan.agent, model=plan.identity, conversation_id=self.conversation_id
+        ) as span:
+            if self.emit:
+                self.emit(RunStarted(state.run_id, plan.agent))
+            if span.is_recording:
+                span.asked(state.messages[state.earlier :])
+            result = await self._until_done(span)
+            if self.emit:
+                self.emit(RunEnded(result))
+            return result
+
+    async def _until_done(self, span: AgentScope) -> Result[Any]:
+        state = self.state
+        while True:
+            need = next_need(state)
+            match need:
+                case CallModel():
+                    await self._call_model(need)
+                case CallTools():
+                    await self._call_tools(need)
+                case AwaitApproval():
+                    return self._pending(span)
+                case Finish():
+                    result = await self._finish(need, span)
+                    if result is not None:
+                        return result
+                case _:
+                    assert_never(need)
+
+    async def _call_model(self, need: CallModel) -> None:
+        self._offer()
+        request = self._request(need)
+        tokens, usd = self._reserve(request)
+        if self.emit:
+            self.emit(StepStarted(need.step))
+        sink = _DeltaSink(self.listener) if self.listener and request.is_streamed else None
+
+        async def ask() -> Record:
+            return await self._ask(request, need.step, sink)
+
+        try:
+            record = await self.runtime.step(StepKey(self.state.run_id, need.step, "model"), ask)
+        except anyio.get_cancelled_exc_class():
+            self.ledger.release_step(tokens=tokens, usd=usd)
+            kept = assemble_cut(sink.deltas) if sink else None
+            with anyio.CancelScope(shield=True):
+                await self._note(Interrupted(need.step, kept))
+            raise
+        except AgentkitError:
+            self.ledger.release_step(tokens=tokens, usd=usd)
+            raise
+        assert isinstance(record, Answered)
+        advance(self.state, record)
+        self.ledger.settle_step(record.message.usage, record.cost, tokens=tokens, usd=usd)
+        if self.emit:
+            self.emit(Answer(need.step, self.response or Response(record.message)))
+
+    async def _ask(self, request: Request, step: int, sink: _DeltaSink | None) -> Record:
+        plan = self.plan
+        with plan.telemetry.model_span(
+            identity=plan.identity, request=request, conversation_id=self.conversation_id
+        ) as span:
+            began = perf_counter() if sink else 0.0
+            self.response = response = await self.respond(request, sink)
+            message = response.message
+            cost = plan.prices.cost_of(plan.identity.provider, message.model or request.model, message.usage)
+            if not cost.is_known and message.model and message.model != request.model:
+                cost = plan.prices.cost_of(plan.identity.provider, request.model, message.usage)
+            if span.is_recording:
+                first = sink.first_at - began if sink and sink.first_at is not None else None
+                span.responded(response, time_to_first_chunk=first, cost=cost)
+            return Answered(step, message, cost, response.attempts)
+
+    def _offer(self) -> None:
+        """The tools of this step: hidden ones once they were revealed, without those that failed too often."""
+        state = self.state
+        key = (len(state.remainders) > 0, len(state.revealed), tuple(state.failures.items()))
+        if key == self._offer_key:
+            return
+        self._offer_key = key
+        offered = {
+            name: tool
+            for name, tool in self.plan.tools.items()
+            if state.failures.get(name, 0) <= tool.retries and (not tool.is_hidden or name in state.revealed)
+        }
+        for tool in self.plan.output.tools:
+            offered[tool.name] = tool
+        if state.remainders:
+            offered["read_result"] = _reader_of(state)
+        self.offered = offered
+        definitions = tuple(tool.definition for tool in offered.values())
+        if definitions != self.definitions:
+            self.definitions = definitions
+
+    def _request(self, need: CallModel) -> Request:
+        plan, settings = self.plan, self.plan.settings
+        choice = settings.tool_choice
+        if plan.output.tools and not plan.output.takes_text and plan.identity.capabilities.forced_tools:
+            choice = choice or "required"
+        elif choice not in (None, "auto", "none") and need.step > 1:
+            choice = None
+        if choice != settings.tool_choice:
+            settings = _with_choice(settings, choice)
+        is_streamed = settings.stream if settings.stream is not None else self.listener is not None
+        return Request(
+            plan.identity.model,
+            need.messages,
+            plan.instructions,
+            self.definitions,
+            plan.output.format,
+            settings,
+            is_streamed,
+            self.memo,
+        )
+
+    def _reserve(self, request: Request) -> tuple[int, float]:
+        """Book the step, with what it may take where tokens or money are bounded."""
+        ledger, plan = self.ledger, self.plan
+        if not ledger.bounds_tokens:
+            ledger.reserve_step()
+            return 0, 0.0
+        prompt = _prompt_tokens(request.messages, request.instructions)
+        output = ledger.expected_output(request.settings.max_output_tokens)
+        usd = 0.0
+        if ledger.bounds_money:
+            price = plan.prices.cost_of(plan.identity.provider, request.model, Usage(input=prompt, output=output))
+            if not price.is_known:
+                raise UnsupportedError(
+                    f"the price of {plan.identity.provider}:{request.model} is not known, so a budget in usd cannot be "
+                    "kept; set a price (PriceBook().with_price(...), Agent(prices=...)) or bound tokens instead"
+                )
+            usd = price.usd
+        ledger.reserve_step(tokens=prompt + output, usd=usd)
+        return prompt + output, usd
+
+    async def _call_tools(self, need: CallTools) -> None:
+        plan, state = self.plan, self.state
+        self._offer()
+        self.ledger.reserve_calls(sum(call.paused is None for call in need.calls))
+        answer = state.answer
+        withdrawn = frozenset(name for name in plan.tools if name not in self.offered and name in state.failures)
+        tools = {**self.offered, **{name: plan.tools[name] for name in withdrawn}} if withdrawn else self.offered
+        await run_calls(
+            need.calls,
+            Scene(
+                tools,
+                withdrawn,
+                self.runtime,
+                self._record,
+                self.emit,
+                plan.telemetry,
+                plan.middleware,
+                self.ledger,
+                self.deps,
+                state.run_id,
+                plan.agent,
+                self.conversation_id,
+                state.step,
+                state.messages,
+                state.usage,
+                answer is not None and answer.finish == "length",
+            ),
+        )
+        for tool in plan.output.tools:
+            failures = state.failures.get(tool.name, 0)
+            if failures >= plan.output.attempts:
+                last = next(call for call in reversed(need.calls) if call.call.name == tool.name)
+                raise self._output_error(last.call.arguments, failures, ())
+
+    def _record(self, record: Record) -> None:
+        advance(self.state, record)
+
+    async def _note(self, record: Record) -> None:
+        """Take a record of our own making into journal and state."""
+
+        async def same() -> Record:
+            return record
+
+        key = StepKey(self.state.run_id, self.state.step, f"{record.kind} {len(self.state.journal)}")
+        advance(self.state, await self.runtime.step(key, same))
+
+    def _pending(self, span: AgentScope) -> Result[Any]:
+        pending = pending_calls(self.state)
+        if self.emit:
+            for call in pending:
+                self.emit(ApprovalRequired(call.id, call.tool, call.arguments, call.reason))
+        return Result(self.state, None, pending=pending, trace_id=span.trace_id)
+
+    async def _finish(self, need: Finish, span: AgentScope) -> Result[Any] | None:
+        """The result; None when the answer was rejected and the model is to be asked again."""
+        plan, state, message = self.plan, self.state, need.message
+        if message.finish in ("refusal", "content_filter") or (message.refusal and not message.text):
+            self._refused(message)
+        try:
+            output = (
+                plan.output.read_call(need.output_call.name, need.output_call.arguments)
+                if need.output_call is not None
+                else plan.output.read(message)
+            )
+        except OutputProblem as problem:
+            if len(state.complaints) + 1 >= plan.output.attempts:
+                text = message.text
+                raise self._output_error(
+                    text, len(state.complaints) + 1, (*state.complaints, problem.complaint)
+                ) from problem
+            await self._note(Rejected(state.step, problem.complaint))
+            if self.emit:
+                self.emit(OutputRejected(state.step, problem.complaint))
+            return None
+        if not need.is_ended:
+            await self._note(Ended(state.step))
+        if span.is_recording:
+            span.answered(message)
+        return Result(state, output, trace_id=span.trace_id)
+
+    def _refused(self, message: AssistantMessage) -> None:
+        what = (
+            "refused to answer" if message.finish == "refusal" or message.refusal else "stopped on its content filter"
+        )
+        said = message.refusal or message.text
+        raise ContentFilteredError(
+            f"the model {what}" + (f": {said[:500]}" if said else "") + "; rephrase the prompt or use another model",
+            provider=self.plan.identity.provider,
+            model=message.model or self.plan.identity.model,
+        )
+
+    def _output_error(self, text: str, attempts: int, complaints: Sequence[str]) -> OutputError:
+        last = complaints[-1] if complaints else "its arguments were not valid"
+        return OutputError(
+            f"the model gave no valid output in {attempts} attempts; the last problem: {last} "
+            "Loosen the output type, describe it better, or allow more with Output(..., attempts=...)",
+            text=text,
+            complaints=complaints,
+        )
+
+
+def _with_hooks(plan: RunPlan) -> ModelCallNext:
+    """The model with the middleware around it, the first one outermost."""
+    call_next: ModelCallNext = plan.model.respond
+    for hook in reversed(plan.middleware):
+        call_next = _around(hook, call_next)
+    return call_next
+
+
+def _around(hook: Middleware, call_next: ModelCallNext) -> ModelCallNext:
+    async def hooked(request: Request, sink: Sink | None) -> Response:
+        return await hook.model_call(request, call_next, sink)
+
+    return hooked
+
+
+def _with_choice(settings: Settings, choice: str | None) -> Settings:
+    """The settings with another tool choice; None, which `over` cannot set, is "auto" on every wire."""
+    return Settings(tool_choice=choice or "auto").over(settings)
+
+
+def _reader_of(state: RunState) -> Tool:
+    """A tool by which the model reads on in results that were too long to show."""
+
+    async def read_result(result_id: str, offset: int = 0, count: int = 20_000) -> str:
+        text = state.remainders.get(result_id)
+        if text is None:
+            return f"There is no result {result_id!r}; there are {', '.join(state.remainders)}."
+        return text[offset : offset + min(count, 40_000)]
+
+    schema = {
+        "type": "object",
+        "properties": {
+            "result_id": {"type": "string", "description": 'The result to read, such as "1.0".'},
+            "offset": {"type": "integer", "minimum": 0, "description": "The character to begin at."},
+            "count": {"type": "integer", "minimum": 1, "description": "How many characters, at most 40,000."},
+        },
+        "required": ["result_id"],
+        "additionalProperties": False,
+    }
+    return Tool.from_schema(
+        "read_result", "Read more of an earlier tool result that was too long to show whole.", schema, read_result
+    )
+
+
+def _prompt_tokens(messages: Sequence[Message], instructions: str) -> int:
+    """About how many tokens a prompt has: what the last answer says it took, and the length of what came after."""
+    chars, known = len(instructions), 0
+    for message in reversed(messages):
+        if isinstance(message, AssistantMessage) and message.usage.total:
+            known = message.usage.total
+            chars = sum(len(str(call.outcome)) for call in message.calls) + (chars - len(instructions))
+            break
+        chars += _length(message)
+    return known + chars // CHARS_PER_TOKEN + 1
+
+
+def _length(message: Message) -> int:
+    if isinstance(message, UserMessage):
+        return len(message.text)
+    return len(message.text) + sum(len(call.arguments) + len(str(call.outcome)) for call in message.calls)
+
+
+def _usage_json(usage: Usage) -> dict[str, int]:
+    return {
+        "input": usage.input,
+        "cache_read": usage.cache_read,
+        "cache_write": usage.cache_write,
+        "output": usage.output,
+        "reasoning": usage.reasoning,
+    }

@@ -1,0 +1,159 @@
+"""Toolsets: sources of tools with a lifetime, and ways to change what they offer.
+
+class Orders(Toolset):
+    def __init__(self, url: str) -> None:
+        self.client = httpx.AsyncClient(base_url=url)
+
+    @tool(effect="read")
+    async def find_order(self, number: int) -> Order:
+        '''Find an order by its number.'''
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+Agent(..., tools=[Orders(url).prefixed("shop_").approved(lambda tool: tool.effect != "read")])
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from agentkit.errors import ConfigurationError
+from agentkit.tools import Approval, Found, Tool, as_tool
+
+__all__ = ["StaticToolset", "Toolset"]
+
+
+class Toolset:
+    """A source of tools. Subclass it: methods decorated with @tool are its tools, `open` and `close` its lifetime.
+
+    A run opens its toolsets before the first step and closes them after the last; `async with agent:` keeps them open
+    for many runs. Toolsets that derive from another one (filtered, prefixed, ...) share its lifetime.
+    """
+
+    async def open(self) -> None:
+        """Get ready: connect, log in."""
+
+    async def close(self) -> None:
+        """Let go of what `open` got."""
+
+    async def list_tools(self) -> Sequence[Tool]:
+        """The tools it offers now; by default its decorated methods, in the order of their definition."""
+        return self.own_tools()
+
+    def own_tools(self) -> list[Tool]:
+        """The tools of the methods decorated with @tool, bound to this toolset."""
+        found: dict[str, Tool] = {}
+        for cls in reversed(type(self).__mro__):
+            for name, member in vars(cls).items():
+                made = getattr(member, "tool", None)
+                if isinstance(made, Tool):
+                    found[name] = made.bind(self)
+                elif name in found:
+                    del found[name]  # a subclass put something else in its place
+        return list(found.values())
+
+    def filtered(self, keep: Callable[[Tool], bool] | Iterable[str]) -> Toolset:
+        """Only some tools: those of these names, or those for which `keep` says yes."""
+        if callable(keep):
+            return _Changed(self, lambda tools: [tool for tool in tools if keep(tool)])
+        names = list(keep)
+        return _Changed(self, lambda tools: _named(tools, names))
+
+    def prefixed(self, prefix: str) -> Toolset:
+        """Every name with a prefix, so that two sources do not clash."""
+        return _Changed(self, lambda tools: [tool.copy(name=prefix + tool.name) for tool in tools])
+
+    def renamed(self, names: Mapping[str, str]) -> Toolset:
+        """Some tools under other names: old name -> new name."""
+
+        def rename(tools: Sequence[Tool]) -> list[Tool]:
+            _named(tools, names)
+            return [tool.copy(name=names[tool.name]) if tool.name in names else tool for tool in tools]
+
+        return _Changed(self, rename)
+
+    def approved(self, needs: Callable[[Tool], bool] = lambda _: True, *, when: Approval = True) -> Toolset:
+        """A person has to agree to calls of the tools for which `needs` says yes (all of them by default)."""
+        return _Changed(self, lambda tools: [tool.copy(approve=when) if needs(tool) else tool for tool in tools])
+
+    def searchable(self, *, name: str = "search_tools", count: int = 5) -> Toolset:
+        """Hide the tools behind a search: the model sees one tool that finds others by words, and then those it found.
+
+        For sources of many tools, whose definitions would fill the prompt.
+        """
+        return _Changed(self, lambda tools: [_search_tool(tools, name, count), *(_hidden(tool) for tool in tools)])
+
+
+class StaticToolset(Toolset):
+    """A toolset of given tools."""
+
+    def __init__(self, tools: Iterable[Tool | Callable[..., Any]]) -> None:
+        self._tools = [as_tool(source) for source in tools]
+
+    async def list_tools(self) -> Sequence[Tool]:
+        """The given tools."""
+        return self._tools
+
+
+class _Changed(Toolset):
+    """Another toolset with its list of tools changed; opening it opens the other."""
+
+    def __init__(self, inner: Toolset, change: Callable[[Sequence[Tool]], list[Tool]]) -> None:
+        self._inner = inner
+        self._change = change
+        self._made: tuple[Sequence[Tool], list[Tool]] | None = None
+
+    async def open(self) -> None:
+        await self._inner.open()
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    async def list_tools(self) -> Sequence[Tool]:
+        """The other's tools, changed; the same objects as long as the other gives the same."""
+        tools = await self._inner.list_tools()
+        if self._made is None or list(self._made[0]) != list(tools):
+            self._made = (tools, self._change(tools))
+        return self._made[1]
+
+
+def _named(tools: Sequence[Tool], names: Iterable[str]) -> list[Tool]:
+    known = {tool.name: tool for tool in tools}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ConfigurationError(f"this toolset has no tool {', '.join(missing)}; it has {', '.join(known) or 'none'}")
+    return [known[name] for name in names]
+
+
+def _hidden(tool: Tool) -> Tool:
+    return tool.copy(is_hidden=True)
+
+
+def _search_tool(tools: Sequence[Tool], name: str, count: int) -> Tool:
+    words = {tool.name: _words(f"{tool.name} {tool.description}") for tool in tools}
+    descriptions = {tool.name: tool.description for tool in tools}
+
+    async def search(query: str) -> Found:
+        wanted = _words(query)
+        scores = {known: len(wanted & own) for known, own in words.items()}
+        best = sorted((known for known in scores if scores[known]), key=lambda known: -scores[known])[:count]
+        if not best:
+            return Found((), f"Nothing fits {query!r}. Try other words; there are {len(words)} tools.")
+        return Found(tuple(best), [{"name": known, "description": descriptions[known]} for known in best])
+
+    schema = {
+        "type": "object",
+        "properties": {"query": {"type": "string", "description": "Words for what the tool should do."}},
+        "required": ["query"],
+        "additionalProperties": False,
+    }
+    description = f"Find tools by what they do. There are {len(tools)}; those found can be called from then on."
+    return Tool.from_schema(name, description, schema, search, effect="read")
+
+
+def _words(text: str) -> set[str]:
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", text.replace("_", " "))
+    return {word.lower().rstrip("s") for word in re.findall(r"[A-Za-z0-9]{2,}", spaced)}
