@@ -105,6 +105,8 @@ def _texts(item: Mapping[str, Any], origin: str) -> list[Part]:
     if isinstance(content, str):
         content = [{"type": "output_text", "text": content}]
     shared = {key: value for key, value in item.items() if key not in _MESSAGE_KEYS and value is not None}
+    if not shared.get("id"):  # it goes back as plain words, which carry nothing but their phase
+        shared = {"phase": shared["phase"]} if "phase" in shared else {}
     texts: list[Part] = []
     for piece in objects(content):
         is_refusal = piece.get("type") == "refusal"
@@ -112,7 +114,6 @@ def _texts(item: Mapping[str, Any], origin: str) -> list[Part]:
         if not isinstance(text, str):
             continue
         extras = {key: value for key, value in piece.items() if key not in _TEXT_KEYS and value}
-        # Without an id the item goes back as plain words, which carry no extras.
         value = {**shared, "part": extras} if extras and shared.get("id") else shared
         texts.append(Text(text, is_refusal, ProviderData(origin, value) if value else None))
     return texts

@@ -36,7 +36,9 @@ class ResponsesDecoder:
     """Decodes one streamed reply; see StreamDecoder."""
 
     __slots__ = (
+        "_contents",
         "_finished",
+        "_firsts",
         "_handlers",
         "_is_done",
         "_origin",
@@ -54,6 +56,8 @@ class ResponsesDecoder:
         self._splitter = SseSplitter()
         self._started = ResponseStarted()
         self._finished: dict[int, Part] = {}  # index -> part as told
+        self._firsts: dict[str, int] = {}  # item id -> index of its first part
+        self._contents: dict[int, list[int]] = {}  # index of an item's first part -> indexes of its announced parts
         self._is_done = False
         self._plain = b""  # what came before the first event: servers label plain JSON as an event stream
         self._handlers: dict[str, Callable[[Event], list[Delta]]] = {
@@ -62,6 +66,7 @@ class ResponsesDecoder:
             "response.in_progress": self._on_start,
             "response.output_item.added": self._on_item_added,
             "response.output_item.done": self._on_item_done,
+            "response.content_part.added": self._on_content_added,
             "response.refusal.delta": _on_refusal,
             "response.reasoning_summary_text.delta": _on_thinking,
             "response.reasoning_text.delta": _on_thinking,
@@ -155,12 +160,24 @@ class ResponsesDecoder:
         name, id = item.get("name") or "", item.get("call_id") or ""
         return [ToolCallDelta(arguments_of(item.get("arguments")), _index_of(event), id, name)]
 
+    def _on_content_added(self, event: Event) -> list[Delta]:
+        # Some servers count an item's content from 1 (bedrock-mantle, seen 2026-06).
+        first = _index_of(event)
+        self._contents.setdefault(first, []).append(first + event.get("content_index", 0))
+        return []
+
     def _on_item_done(self, event: Event) -> list[Delta]:
-        return self._finish_parts(event["item"], _index_of(event))
+        item, first = event["item"], _index_of(event)
+        if id := item.get("id"):
+            self._firsts[id] = first
+        return self._finish_parts(item, first)
 
     def _finish_parts(self, item: Mapping[str, Any], first: int) -> list[Delta]:
         told: list[Delta] = []
-        for index, part in enumerate(parts_of(item, self._origin), first):
+        parts = parts_of(item, self._origin)
+        announced = self._contents.get(first, ())
+        indexes = announced if len(announced) == len(parts) else range(first, first + len(parts))
+        for index, part in zip(indexes, parts, strict=True):
             if self._finished.get(index) != part:
                 self._finished[index] = part
                 told.append(PartFinished(part, index))
@@ -169,11 +186,14 @@ class ResponsesDecoder:
     def _on_end(self, event: Event) -> list[Delta]:
         response: dict[str, Any] = dict(event.get("response") or {})
         if not response.get("output") and self._finished:
-            response["output"] = []  # some servers leave the output out of the last event: what was streamed stands
+            response["output"] = list[
+                Any
+            ]()  # some servers leave the output out of the last event: what was streamed stands
         whole = response_of(response, self._origin, provider=self._provider)
         deltas = self._start(response)
         for position, item in enumerate(objects(response["output"])):
-            deltas += self._finish_parts(item, position * _SLOTS_PER_ITEM)
+            # Positions in the last event close the gaps that dropped items left in the stream's own numbers.
+            deltas += self._finish_parts(item, self._firsts.get(item.get("id") or "", position * _SLOTS_PER_ITEM))
         self._is_done = True
         message = whole.message
         deltas.append(ResponseFinished(message.finish, whole.finish_raw, message.usage, whole.details))
