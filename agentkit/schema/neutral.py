@@ -61,7 +61,7 @@ class _Generator(GenerateJsonSchema):
 
 
 class _Methods(dict[Any, Any]):
-    """The generator's method for each core schema type, looked up when it is met: there are 60, and a schema uses few."""
+    """The generator's method for each core schema type, looked up when met: there are 60 and a schema uses few."""
 
     def __init__(self, generator: _Generator) -> None:
         super().__init__()

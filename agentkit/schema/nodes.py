@@ -46,12 +46,12 @@ def map_subschemas(node: Mapping[str, Any], change: Callable[[Any, str], Any], *
     copy: dict[str, Any] = {}
     for key, value in node.items():
         if key in _NAMED and is_object(value):
-            inside = path if key == "properties" else f"{path}.{key}"
-            copy[key] = {name: change(child, f"{inside}.{name}") for name, child in value.items()}
+            inside = path if key == "properties" else _joined(path, key)
+            copy[key] = {name: change(child, _joined(inside, name)) for name, child in value.items()}
         elif key in _MANY and is_array(value):
-            copy[key] = [change(child, f"{path}.{key}[{place}]") for place, child in enumerate(value)]
+            copy[key] = [change(child, f"{_joined(path, key)}[{place}]") for place, child in enumerate(value)]
         elif (key in _ONE or key in _ONE_UNEVALUATED) and isinstance(value, (dict, bool)):
-            copy[key] = change(value, f"{path}[]" if key == "items" else f"{path}.{key}")
+            copy[key] = change(value, f"{path}[]" if key == "items" else _joined(path, key))
         else:
             copy[key] = value
     return copy
@@ -94,3 +94,7 @@ def accepts_null(schema: Any, root: Mapping[str, Any]) -> bool:
         if word in schema and not any(accepts_null(branch, root) for branch in schema[word]):
             return False
     return all(accepts_null(part, root) for part in schema.get("allOf", ()))
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

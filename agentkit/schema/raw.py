@@ -81,10 +81,15 @@ def compile_raw(schema: Mapping[str, Any], *, tool: str) -> RawSchema:
         raise SchemaError(f"its schema is {shown(given)}, not a JSON object", tool=tool, advice="pass a dict")
     kind = _validator_class(given, tool=tool)
     try:
-        kind.check_schema(given)
+        kind.check_schema(given, format_checker=jsonschema.FormatChecker(formats=()))  # a pattern may be ECMA's
     except jsonschema.SchemaError as error:
         where = path_text(error.absolute_path) or "the root"
-        problem = f"its JSON Schema is not valid at {where}: {_cut(error.message)}"
+        said = _cut(error.message)
+        if error.absolute_path and error.absolute_path[-1] == "type":
+            said = (
+                f"{shown(error.instance)} is no type; types are array, boolean, integer, null, number, object, string"
+            )
+        problem = f"its JSON Schema is not valid at {where}: {said}"
         raise SchemaError(problem, tool=tool, advice=f"correct it by {kind.META_SCHEMA['$schema']}") from None
     _check_references(given, tool)
     _check_root(given, tool)

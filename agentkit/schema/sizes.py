@@ -9,6 +9,9 @@ from agentkit.schema.nodes import is_array, is_object, subschemas
 
 __all__ = ["SIZES", "is_recursive", "named_references"]
 
+_LONG_ENUM = 250
+"""Only enums of more values than this have a limit of characters."""
+
 
 def named_references(schema: Mapping[str, Any]) -> list[str]:
     """The names of the definitions that the schema refers to."""
@@ -52,6 +55,11 @@ def _count_enum_values(schema: Mapping[str, Any]) -> int:
     return sum(len(node.get("enum", ())) for _, node in subschemas(schema))
 
 
+def _characters_of_largest_long_enum(schema: Mapping[str, Any]) -> int:
+    enums: list[list[Any]] = [node["enum"] for _, node in subschemas(schema) if is_array(node.get("enum"))]
+    return max((sum(len(str(value)) for value in enum) for enum in enums if len(enum) > _LONG_ENUM), default=0)
+
+
 def _count_optional(schema: Mapping[str, Any]) -> int:
     return sum(len(set(node.get("properties", {})) - set(node.get("required", ()))) for _, node in subschemas(schema))
 
@@ -79,6 +87,7 @@ SIZES: dict[str, Callable[[Mapping[str, Any]], int]] = {
     "depth": _depth,
     "characters": _count_characters,
     "enum_values": _count_enum_values,
+    "characters_in_an_enum": _characters_of_largest_long_enum,
     "optional": _count_optional,
     "unions": _count_unions,
 }

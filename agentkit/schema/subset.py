@@ -42,7 +42,13 @@ OPENAI = Subset(
     is_closed=True,
     has_optional=False,
     pattern_refuses=("(?=", "(?!", "(?<=", "(?<!"),
-    limits={"properties": 5000, "depth": 10, "characters": 120_000, "enum_values": 1000},
+    limits={
+        "properties": 5000,
+        "depth": 10,
+        "characters": 120_000,
+        "enum_values": 1000,
+        "characters_in_an_enum": 15_000,
+    },
 )
 
 ANTHROPIC = Subset(
