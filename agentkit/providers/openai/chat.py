@@ -296,6 +296,7 @@ def _read_whole(reply: Any, body: bytes, *, reader: AnswerReader, deltas: list[D
     if not isinstance(reply, dict):
         raise _nonsense("the reply is no JSON object", body, provider=reader.provider)
     event = cast("dict[str, Any]", reply)
+    reader.is_whole = True
     reader.read(event, deltas)
     if not event.get("choices"):
         if {"detail", "message", "statusCode"} & event.keys():

@@ -74,9 +74,12 @@ class AnswerReader:
         "_thoughts",
         "_usage",
         "has_ended",
+        "is_whole",
     )  # fmt: skip
 
     def __init__(self, *, origin: str, tags: Literal["none", "tagged", "opened"]) -> None:
+        self.is_whole = False
+        """Whether the event is a whole reply."""
         self._origin = origin
         self._tags = None if tags == "none" else _Tags(is_opened=tags == "opened")
         self._id = ""
@@ -121,9 +124,10 @@ class AnswerReader:
         for choice in event.get("choices") or ():
             if choice.get("index"):
                 continue  # a second candidate; one answer was asked for
-            delta = choice.get("delta")
-            if delta:
-                self._read_piece(delta, deltas, is_whole=False)
+            # Perplexity sends both: in a stream `message` holds all so far, in a whole reply `delta` is empty.
+            if not self.is_whole and "delta" in choice:
+                if delta := choice["delta"]:
+                    self._read_piece(delta, deltas, is_whole=False)
             elif message := choice.get("message"):
                 self._read_piece(message, deltas, is_whole=True)
             if choice.get("finish_reason") is not None or choice.get("error"):
@@ -138,8 +142,9 @@ class AnswerReader:
     def _read_piece(self, piece: dict[str, Any], deltas: list[Delta], *, is_whole: bool) -> None:
         if reasoning := piece.get("reasoning_content") or piece.get("reasoning"):
             self._think(_text(reasoning), deltas)
+            self._thoughts[self._thinking].is_plain = True
         if details := piece.get("reasoning_details"):
-            self._keep_details(details, deltas, has_text=bool(reasoning))
+            self._keep_details(details, deltas)
         if content := piece.get("content"):
             if content.__class__ is not str:
                 self._read_chunks(content, deltas)
@@ -198,9 +203,10 @@ class AnswerReader:
             elif text := chunk.get("text"):
                 self._say(text, deltas)
 
-    def _keep_details(self, details: list[dict[str, Any]], deltas: list[Delta], *, has_text: bool) -> None:
+    def _keep_details(self, details: list[dict[str, Any]], deltas: list[Delta]) -> None:
         """OpenRouter's signed thinking, which goes back unchanged; streamed pieces of one detail share an index."""
-        self._think("" if has_text else "".join(_text(detail.get("text")) for detail in details), deltas)
+        is_plain = self._thinking >= 0 and self._thoughts[self._thinking].is_plain  # its text stands in `reasoning` too
+        self._think("" if is_plain else "".join(_text(detail.get("text")) for detail in details), deltas)
         kept: list[dict[str, Any]] = self._thoughts[self._thinking].data.setdefault("reasoning_details", [])
         for detail in details:
             last = kept[-1] if kept else {}
@@ -232,7 +238,7 @@ class AnswerReader:
             call = _Call(id, entry.get("index"))
             self._calls.append(call)
         self._last_call = call
-        if len(entry) > 3:
+        if not entry.keys() <= _CALL_KEYS:
             call.data.update({key: value for key, value in entry.items() if key not in _CALL_KEYS and value})
         if call.is_repeated_by(arguments):
             return
@@ -240,10 +246,14 @@ class AnswerReader:
             if not (name or arguments):
                 return  # some servers send an empty call beside every answer; a real one will get a name
             call.slot = self._fresh()
-        fresh_name = "" if call.name else name
-        call.name = call.name or name
-        call.texts.append(arguments)
-        deltas.append(ToolCallDelta(arguments, call.slot, call.tell_id(id), fresh_name))
+        if call.name:
+            name = ""
+        else:
+            call.name = name
+        id = call.tell_id(id)
+        if arguments or name or id:
+            call.texts.append(arguments)
+            deltas.append(ToolCallDelta(arguments, call.slot, id, name))
 
     def _find_call(self, id: str, index: object, name: str) -> _Call | None:
         """The call that a streamed piece belongs to: by index unless the id says otherwise, by id, else the latest.
@@ -273,7 +283,7 @@ class AnswerReader:
 
     def _keep(self, source: dict[str, Any], names: tuple[str, ...]) -> None:
         for name in names:
-            if (found := source.get(name)) is not None:
+            if found := source.get(name):
                 self._details[name] = found
 
     def finish(self) -> list[Delta]:
@@ -306,9 +316,10 @@ class AnswerReader:
 class _Thought:
     """What has to go back with one part of thinking."""
 
-    __slots__ = ("data", "texts")
+    __slots__ = ("data", "is_plain", "texts")
 
     def __init__(self) -> None:
+        self.is_plain = False
         self.texts: list[str] = []
         self.data: dict[str, Any] = {}
 
@@ -405,17 +416,20 @@ def usage_of(raw: object) -> Usage:
     usage = _object(raw)
     prompt_details = _object(usage.get("prompt_tokens_details"))
     prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    asked = prompt
     cached = _count(
         prompt_details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("num_cached_tokens")
     )  # OpenAI; DeepSeek; Mistral
     written = _count(prompt_details.get("cache_write_tokens"))
+    if cached + written <= prompt:
+        prompt -= cached + written  # else they cannot stand inside: Grok at Azure counts them apart (seen 2026)
     details = _object(usage.get("completion_tokens_details"))
     reasoning = _count(details.get("reasoning_tokens") or usage.get("reasoning_tokens"))
-    is_outside = reasoning > 0 and _count(usage.get("total_tokens")) == prompt + completion + reasoning
+    is_outside = reasoning > 0 and _count(usage.get("total_tokens")) == asked + completion + reasoning
     if not is_outside:
         reasoning = min(reasoning, completion)
     return Usage(
-        input=max(prompt - cached - written, 0),
+        input=prompt,
         cache_read=cached,
         cache_write=written,
         output=completion if is_outside else completion - reasoning,
