@@ -13,7 +13,7 @@ from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote,
 from agentkit.messages import Media, Message, Opaque, Outcome, Part, Returned, Text, Thinking, ToolCall, UserMessage
 from agentkit.providers.openai.responses_words import words_of
 
-__all__ = ["AUDIO_FORMATS", "InputWriter", "default_filename", "message_item", "own_value"]
+__all__ = ["AUDIO_FORMATS", "InputWriter", "call_item", "default_filename", "message_item", "own_value"]
 
 AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 """Sound that the format carries: MIME type -> its name on the wire."""
@@ -44,6 +44,14 @@ def message_item(texts: Sequence[Text], origin: str) -> Item:
         else:
             content.append({"type": "output_text", "text": text.text, "annotations": [], **extras})
     return {"type": "message", "role": "assistant", "status": "completed", **shared, "content": content}
+
+
+def call_item(call: ToolCall, origin: str, *, call_id: str, name: str) -> Item:
+    """The item of a call: a function's, or a custom tool's when it came as one."""
+    value = own_value(call.provider_data, origin)
+    if value.get("type") == "custom_tool_call":
+        return {**value, "call_id": call_id, "name": name, "input": _custom_input(call.arguments)}
+    return {"type": "function_call", **value, "call_id": call_id, "name": name, "arguments": call.arguments or "{}"}
 
 
 class InputWriter:
@@ -149,17 +157,14 @@ class InputWriter:
         return dict(value) if self._is_stored or value.get("encrypted_content") else None
 
     def _call(self, call: ToolCall, *, keeps_ids: bool) -> tuple[Item, Item]:
-        value = dict(own_value(call.provider_data, self._origin))
-        if not keeps_ids:
-            value.pop("id", None)
         id = self._unique(call.id)
-        caller = {"caller": value["caller"]} if "caller" in value else {}
-        shared = {"call_id": id, "name": self._names.get(call.name, call.name)}
-        if value.get("type") == "custom_tool_call":
-            output = {"type": "custom_tool_call_output", "call_id": id, "output": self._output(call.outcome), **caller}
-            return {**value, **shared, "input": _custom_input(call.arguments)}, output
-        output = {"type": "function_call_output", "call_id": id, "output": self._output(call.outcome), **caller}
-        return {"type": "function_call", **value, **shared, "arguments": call.arguments or "{}"}, output
+        item = call_item(call, self._origin, call_id=id, name=self._names.get(call.name, call.name))
+        if not keeps_ids:
+            item.pop("id", None)
+        output = {"type": f"{item['type']}_output", "call_id": id, "output": self._output(call.outcome)}
+        if "caller" in item:  # a program that runs at the provider made the call
+            output["caller"] = item["caller"]
+        return item, output
 
     def _unique(self, id: str) -> str:
         """An id that no other call of this request has; providers repeat ids, leave them out, or make them too long."""
@@ -241,5 +246,8 @@ def _custom_input(arguments: str) -> str:
         value = from_json(arguments)
     except ValueError:
         return arguments
-    text = value.get("input") if isinstance(value, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return text if isinstance(text, str) else arguments
+    match value:
+        case {"input": str() as text}:
+            return text
+        case _:
+            return arguments
