@@ -103,7 +103,8 @@ class ContentWriter:
 
     def output_messages(self, message: AssistantMessage) -> str:
         """gen_ai.output.messages: one message, with the finish reason that readers of the older conventions need."""
-        return _dumps([{"role": "assistant", "parts": self._parts(message.parts), "finish_reason": message.finish}])
+        finish = "tool_call" if message.finish == "tool_calls" else message.finish  # the conventions' own spelling
+        return _dumps([{"role": "assistant", "parts": self._parts(message.parts), "finish_reason": finish}])
 
     def tool_definitions(self, tools: Sequence[ToolDefinition]) -> str:
         """gen_ai.tool.definitions: names only, since schemas are large and never change."""

@@ -45,7 +45,7 @@ class FileExporter(TraceExporter):
         if known is not None:
             return known
         began = datetime.fromtimestamp(min(span.start_ns for span in spans) / 1e9, UTC)
-        path = self.folder / f"{began:%Y%m%dT%H%M%S}-{trace_id}.jsonl"
+        path = self.folder / f"{began:%Y%m%dT%H%M%S}Z-{trace_id}.jsonl"
         if len(self._paths) >= _REMEMBERED_FILES:
             del self._paths[next(iter(self._paths))]
         self._paths[trace_id] = path
