@@ -70,7 +70,7 @@ class Timer:
 
     def stop(self) -> None:
         """The answer is complete: no deadline may take it away."""
-        self._scope.deadline = math.inf
+        self._scope.deadline = self._move_at = math.inf
 
     def error(self) -> DeadlineError:
         """What to raise when the scope has ended by its deadline."""

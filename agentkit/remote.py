@@ -56,7 +56,7 @@ _LARGEST_REPLY_BYTES = 256 * 2**20
 _LARGEST_ERROR_BYTES = 2**20
 _ERROR_BODY_SECONDS = 10.0
 """The body of an error is waited for this long: its status alone says enough to go on."""
-_FAREWELL_SECONDS = 1.0
+_FAREWELL_SECONDS = 0.25
 """After the last event the end of the reply is waited for this long, so that the connection can be kept."""
 _CLOSE_SECONDS = 2.0
 
@@ -323,7 +323,8 @@ class _Attempt:
             lost = error
             await self._close(reply)
         if self._is_answered:
-            await self._leave(reply, decoder, chunks)
+            await self._leave(reply, chunks)
+            return assemble(self._deltas)
         try:
             deltas = [_renamed(delta, self._names) for delta in decoder.finish()]
         except ProtocolError as error:
@@ -367,12 +368,12 @@ class _Attempt:
             self.is_shown = any(type(delta) is not ResponseStarted for delta in deltas)
         return self._sink.emit(deltas)
 
-    async def _leave(self, reply: Reply, decoder: StreamDecoder, chunks: AsyncIterator[bytes]) -> None:
+    async def _leave(self, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
         """Read on to the end of the reply, which keeps the connection; the answer is complete whatever comes."""
         self._timer.stop()
         with anyio.move_on_after(_FAREWELL_SECONDS), suppress(ExchangeError):
-            async for chunk in chunks:
-                self._hear(decoder, chunk)
+            async for _ in chunks:
+                continue
             return
         await self._close(reply)
 

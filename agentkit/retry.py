@@ -47,7 +47,7 @@ def may_retry(error: ExchangeError, headers: Mapping[str, str], *, protocol_erro
 def asked_wait(error: ExchangeError, headers: Mapping[str, str], *, now: float) -> float | None:
     """The seconds that the provider asks to wait; None when it does not say. `now` is seconds since 1970."""
     milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
+    if milliseconds:  # Azure sends 0 beside a retry-after of 1 (seen in a recording of 2026)
         return milliseconds / 1000
     text = headers.get("retry-after", "")
     wait = seconds_until(text, now=_moment(headers.get("date", "")) or now) if text else None

@@ -85,6 +85,7 @@ class LinesCodec:
 
     def __init__(self, names: Mapping[str, str] | None = None) -> None:
         self.names = names or {}
+        self.is_finished_at_the_end = False  # of the bytes, not by the last event
         self.encoded: list[Request] = []
 
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
@@ -106,11 +107,12 @@ class LinesCodec:
         return kinds.get(status, ServerError)(body.decode(), status=status)
 
     def decoder(self) -> LinesDecoder:
-        return LinesDecoder()
+        return LinesDecoder(is_finished_at_the_end=self.is_finished_at_the_end)
 
 
 class LinesDecoder:
-    def __init__(self) -> None:
+    def __init__(self, *, is_finished_at_the_end: bool) -> None:
+        self.is_finished_at_the_end = is_finished_at_the_end
         self.events = 0
         self.rest = b""
         self.is_done = False
@@ -135,7 +137,8 @@ class LinesDecoder:
                     ]
                 case "done":
                     self.is_done = True
-                    deltas.append(ResponseFinished("stop"))
+                    if not self.is_finished_at_the_end:
+                        deltas.append(ResponseFinished("stop"))
                 case _:
                     raise OverloadedError(text)
         return deltas
@@ -143,7 +146,7 @@ class LinesDecoder:
     def finish(self) -> list[Delta]:
         if not self.is_done:
             raise ProtocolError("the stream was cut")
-        return []
+        return [ResponseFinished("stop")] if self.is_finished_at_the_end else []
 
 
 @dataclass
@@ -182,6 +185,7 @@ class FakeTransport:
     requests: list[HttpRequest] = field(default_factory=list[HttpRequest])
     times: list[float] = field(default_factory=list[float])
     connect_seconds: float = 0.0
+    given: list[FakeReply] = field(default_factory=list[FakeReply])
 
     async def send(self, request: HttpRequest, *, connect_seconds: float) -> FakeReply:
         self.requests.append(request)
@@ -191,6 +195,7 @@ class FakeTransport:
         entry = self.script[len(self.requests) - 1]
         if isinstance(entry, Exception):
             raise entry
+        self.given.append(entry)
         return entry
 
     @property
@@ -199,7 +204,7 @@ class FakeTransport:
         return [round(later - earlier, 3) for earlier, later in zip(self.times, self.times[1:], strict=False)]
 
     def assert_all_closed(self) -> None:
-        assert all(entry.is_closed for entry in self.script[: len(self.requests)] if isinstance(entry, FakeReply))
+        assert all(reply.is_closed for reply in self.given)
 
 
 class Listener:
@@ -334,6 +339,15 @@ class TestAnExchange:
 
         assert [call.name for call in response.calls] == ["get.weather", "other"]
 
+    async def test_waits_for_a_listener_that_is_behind(self) -> None:
+        for answer in (ok(), streamed(b"data:text Hello\ndata:done\n")):
+            model, transport = remote(failing(500), answer)
+
+            await model.respond(ASK, Listener(drain_seconds=100.0))
+
+            assert transport.waits == [100.5]
+            assert anyio.current_time() - transport.times[1] == pytest.approx(100, abs=0.01)
+
     async def test_refuses_a_reply_without_end(self) -> None:
         replies = [FakeReply(200, [bytes(2**20)] * 300) for _ in range(2)]
         model, transport = remote(*replies)
@@ -400,6 +414,25 @@ class TestAStream:
 
         with pytest.raises(ProtocolError, match="not JSON"):
             await model.respond(ASK_STREAMED)
+
+    async def test_has_a_largest_size(self) -> None:
+        model, transport = remote(streamed(*[b":" * 2**24 + b"\n"] * 17), settings=Settings(attempts=1))
+
+        with pytest.raises(ProtocolError, match="larger than 256 MiB"):
+            await model.respond(ASK_STREAMED)
+        transport.assert_all_closed()
+
+    async def test_is_complete_when_it_breaks_behind_its_last_event(self) -> None:
+        codec = LinesCodec()
+        codec.is_finished_at_the_end = True
+        model, transport = remote(
+            streamed(b"data:text Hello\n", b"data:done\n", ConnectionFailedError("reset")), codec=codec
+        )
+        listener = Listener(drain_seconds=1.0)
+
+        assert await model.respond(ASK_STREAMED, listener) == HELLO
+        assert listener.deltas == [TextDelta("Hello"), ResponseFinished("stop")]
+        transport.assert_all_closed()
 
     async def test_without_a_byte_was_cut(self) -> None:
         model, transport = remote(streamed(), streamed(b"  "))
@@ -692,6 +725,21 @@ class TestLeaving:
         assert scope.cancelled_caught
         assert len(transport.requests) == 1
         transport.assert_all_closed()
+
+    @pytest.mark.parametrize("request_", [ASK, ASK_STREAMED], ids=["whole", "streamed"])
+    async def test_at_any_moment_leaves_no_reply_open(self, request_: Request) -> None:
+        for moment in range(40):
+            model, transport = remote(
+                failing(500), streamed(b"data:start\n", 0.0, b"data:text a\n", 0.0, b"data:done\n", 0.0, b": bye\n")
+            )
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(model.respond, request_, Listener(drain_seconds=0.001))
+                for _ in range(moment):
+                    await anyio.sleep(0.0005 if moment % 2 else 0)
+                tasks.cancel_scope.cancel()
+
+            transport.assert_all_closed()
 
     async def test_while_waiting_to_try_again_sends_nothing_more(self) -> None:
         model, transport = remote(failing(429, {"retry-after": "60"}), ok())

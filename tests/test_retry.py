@@ -68,6 +68,7 @@ def test_ignores_waits_that_are_past_or_cannot_be_read(text: str) -> None:
     [
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after-ms": "-1", "retry-after": "9"}, 9.0),
+        ({"retry-after-ms": "0", "retry-after": "1"}, 1.0),
         ({"retry-after": "Fri, 15 Jan 2027 08:00:02 GMT"}, 2.0),
         ({"retry-after": "Fri, 15 Jan 2027 09:00:02 GMT", "date": "Fri, 15 Jan 2027 09:00:00 GMT"}, 2.0),
         ({"x-ratelimit-reset-requests": "2s"}, 2.0),
