@@ -1,0 +1,170 @@
+"""The provider table: from "provider:model-id" to a Model.
+
+Adding a provider is one folder and one line in PROVIDERS; a server that speaks Chat Completions is one row in
+compatible.py. A package of somebody else adds its own by an entry point in the group "agentkit.providers" that names a
+Provider. A provider's module is loaded when its first model is made.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import importlib.metadata
+import warnings
+from collections.abc import Mapping
+from typing import cast
+
+from agentkit.catalog import find_model, model_ids
+from agentkit.errors import ConfigurationError, UnknownModelError, UnknownProviderError, UnsupportedError, nearest
+from agentkit.model import Model
+from agentkit.providers.compatible import COMPATIBLE
+from agentkit.providers.table import Options, Provider, ProviderModule, RetirementWarning, base_url_of, retirement
+from agentkit.settings import Settings
+from agentkit.transport.protocol import Transport
+
+__all__ = ["PROVIDERS", "Provider", "RetirementWarning", "find_provider", "model", "resolve"]
+
+_OPENAI = "agentkit.providers.openai.provider"
+_AZURE_ADDRESS = ("AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT")
+
+_ROWS = (
+    Provider(
+        "openai",
+        "OpenAI",
+        _OPENAI,
+        base_url="https://api.openai.com/v1",
+        base_url_variables=("OPENAI_BASE_URL",),
+        key_variables=("OPENAI_API_KEY",),
+        api="responses",
+        is_listed=True,
+    ),
+    Provider(
+        "openai-chat",
+        "OpenAI, Chat Completions",
+        _OPENAI,
+        base_url="https://api.openai.com/v1",
+        base_url_variables=("OPENAI_BASE_URL",),
+        key_variables=("OPENAI_API_KEY",),
+        family="openai",
+        is_listed=True,
+    ),
+    Provider(
+        "azure",
+        "Azure OpenAI, v1",
+        _OPENAI,
+        base_url_variables=_AZURE_ADDRESS,
+        key_variables=("AZURE_OPENAI_API_KEY",),
+        api="responses",
+        otel_name="azure.ai.openai",
+    ),
+    Provider(
+        "azure-chat",
+        "Azure OpenAI, v1, Chat Completions",
+        _OPENAI,
+        base_url_variables=_AZURE_ADDRESS,
+        key_variables=("AZURE_OPENAI_API_KEY",),
+        family="azure",
+        otel_name="azure.ai.openai",
+    ),
+    *COMPATIBLE,
+    Provider(
+        "offline",
+        "agentkit's offline model",
+        "agentkit.providers.offline",
+        needs_key=False,
+        api="offline",
+        is_local=True,
+        default_model="matcher",
+    ),
+)
+
+PROVIDERS: Mapping[str, Provider] = {row.name: row for row in _ROWS}
+"""Name before the colon -> row."""
+
+
+def model(
+    name: str,
+    *,
+    settings: Settings | None = None,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    transport: Transport | None = None,
+    is_listed: bool = True,
+) -> Model:
+    """The model of a name such as "openai:gpt-6-luna". Nothing is sent; connections are shared by all models.
+
+    Keys and addresses that are not given are read from the environment now. Raises UnknownProviderError,
+    UnknownModelError (not with `base_url`, nor with is_listed=False, for models newer than agentkit's list),
+    MissingKeyError. Warns with RetirementWarning of a model that is shut down within 60 days.
+    """
+    prefix, colon, id = name.partition(":")
+    provider = find_provider(prefix, is_whole=not colon)
+    id = id or provider.default_model
+    options = Options(settings, base_url, api_key, headers, transport)
+    if not id:
+        raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id{_example(provider)}")
+    _look_up(provider, id, is_checked=is_listed and _is_at_home(provider, options))
+    loaded = cast("ProviderModule", importlib.import_module(provider.module))
+    return loaded.connect(provider, id, options)
+
+
+def resolve(name: str | Model) -> Model:
+    """The model of a name; a model stays what it is. Raises what `model` raises."""
+    return model(name) if isinstance(name, str) else name
+
+
+def find_provider(name: str, *, is_whole: bool = False) -> Provider:
+    """The row of a provider, of this package or of an installed one. Raises UnknownProviderError.
+
+    `is_whole` says that nothing followed the name: for what looks like a model id the error then says how to write it.
+    """
+    found = PROVIDERS.get(name.strip().lower())
+    if found is not None:
+        return found
+    for entry in importlib.metadata.entry_points(group="agentkit.providers", name=name):
+        row = entry.load()
+        if isinstance(row, Provider):
+            return row
+    if is_whole:
+        close = nearest(name, model_ids("openai"), count=1)
+        example = close[0] if close else "gpt-6-luna"
+        if not nearest(name, PROVIDERS):
+            raise ConfigurationError(
+                f"{name!r} names no provider; write it as provider:model-id, such as 'openai:{example}', "
+                f"or 'offline:' to go on without a key"
+            )
+    raise UnknownProviderError(name, list(PROVIDERS))
+
+
+def _example(provider: Provider) -> str:
+    return ", such as 'openai:gpt-6-luna'" if provider.vendor == "openai" else ""
+
+
+def _is_at_home(provider: Provider, options: Options) -> bool:
+    """Whether the model is asked for at the provider's own address, where the list of models holds."""
+    return provider.is_listed and base_url_of(provider, options) == provider.base_url
+
+
+def _look_up(provider: Provider, id: str, *, is_checked: bool) -> None:
+    row = find_model(provider.vendor, id)
+    if row is None:
+        if is_checked and not id.startswith("ft:"):
+            raise UnknownModelError(provider.name, id, _suggested(provider))
+        return
+    if not is_checked:
+        return
+    if row.kind not in ("chat", "other"):
+        raise UnsupportedError(f"{provider.name}:{row.id} is a model for {row.kind}; an agent needs one that chats")
+    notice = retirement(row, datetime.date.today())
+    if notice is not None:
+        warnings.warn(notice, RetirementWarning, stacklevel=3)
+
+
+def _suggested(provider: Provider) -> list[str]:
+    """The ids worth suggesting: models that chat and are not shut down."""
+    today = datetime.date.today()
+    rows = {id: find_model(provider.vendor, id) for id in model_ids(provider.vendor)}
+    return [
+        id for id, row in rows.items() if row and row.kind == "chat" and (row.retires is None or row.retires > today)
+    ]

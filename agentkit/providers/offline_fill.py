@@ -1,0 +1,410 @@
+"""Filling of the offline model: a value for a JSON Schema, taken from what a text says; always valid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from agentkit.providers.offline_facts import Fact, FactKind
+from agentkit.providers.offline_schema import Bounds, conforming, resolve
+from agentkit.providers.offline_words import STOP_WORDS, stem, stems, words
+
+__all__ = ["Filler", "Material"]
+
+_REQUIRED_SCORE, _OPTIONAL_SCORE = 0.5, 2.5
+_DEEPEST = 6
+
+_ROLES: tuple[tuple[str, tuple[FactKind, ...]], ...] = (
+    ("path file filename filepath folder directory dir root", ("path", "quoted")),
+    ("url uri link website href webpage endpoint", ("url",)),
+    ("email mail recipient sender cc bcc", ("email",)),
+    ("date day deadline due birthday until since when start end begin arrival departure", ("date", "datetime")),
+    ("time hour when start end begin at", ("time", "datetime")),
+    ("city place location country town region address destination origin airport station", ("name", "quoted")),
+    ("name person user customer author attendee contact assignee owner who recipient team company", ("name", "quoted")),
+    ("currency code symbol ticker stock base target source iata unit", ("code", "name")),
+    ("language lang locale", ("name",)),
+    ("id identifier number sku reference ref order ticket invoice account", ("id", "number", "code")),
+    ("expression formula equation calculation", ("expression",)),
+    ("query text message body content subject title question topic keyword pattern note prompt task item term", ("quoted",)),
+)  # fmt: skip
+_FREE_TEXT = frozenset(
+    stem(word)
+    for word in """query text message body content subject title question topic keyword keywords term terms note prompt task
+    description summary item comment search reason todo expression name""".split()  # noqa: SIM905
+)
+_CUES: Mapping[str, frozenset[str]] = {
+    stem(name): frozenset(cues.split())
+    for name, cues in {
+        "to": "to into", "target": "to into", "destination": "to into", "recipient": "to for", "from": "from",
+        "source": "from", "origin": "from", "base": "from", "city": "in for at near", "location": "in for at near",
+        "place": "in for at near", "country": "in for", "start": "from on at after between", "end": "to until till before and",
+        "begin": "from on at", "since": "since after from", "until": "until before to", "name": "named called",
+        "title": "titled called named", "subject": "subject about", "language": "to into in", "attendee": "with",
+        "person": "with for", "percent": "at", "body": "saying", "message": "saying", "b": "by to and", "divisor": "by",
+    }.items()
+}  # fmt: skip
+_UNITS: Mapping[str, frozenset[str]] = {
+    stem(name): frozenset(stem(unit) for unit in units.split())
+    for name, units in {
+        "limit": "results items entries rows first top files", "count": "times results items", "max": "results items",
+        "age": "years old year", "price": "dollars euros usd eur", "quantity": "pieces items units", "amount": "dollars euros usd",
+        "nights": "nights", "guests": "people persons guests adults", "party": "people persons guests", "minutes": "min mins",
+        "duration": "minutes min hours seconds", "brightness": "percent", "temperature": "degrees", "people": "people persons",
+    }.items()
+}  # fmt: skip
+_ENUM_WORDS: Mapping[str, str] = {
+    "dollar": "usd", "dollars": "usd", "euro": "eur", "euros": "eur", "pound": "gbp", "pounds": "gbp", "yen": "jpy",
+    "francs": "chf", "celsius": "c", "fahrenheit": "f", "centigrade": "celsius", "urgent": "high", "asap": "high",
+    "plus": "add", "minus": "subtract", "times": "multiply", "divided": "divide", "multiplied": "multiply", "+": "add",
+    "-": "subtract", "*": "multiply", "/": "divide", "sum": "add",
+}  # fmt: skip
+_NEGATIONS = frozenset(["no", "not", "without", "don't", "dont", "disable", "off", "never", "exclude", "skip", "false"])
+_TEXT_CUE = re.compile(
+    r"(?i)(?:\bsaying(?: that)?|\bthat says|\bwhich says|\bwith the (?:text|message|body)|:)\s+(?P<said>\S.*)$"
+)
+_TOPIC_CUE = re.compile(r"(?i)\b(?:for|about|on|named|called|titled|to)\s+(?P<topic>\S.*)$")
+_EXAMPLE = re.compile(r"(?:such as|for example|e\.g\.,?|like)\s+[\"'“`]?(?P<example>[\w][\w .\-/:@]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a value may be made of."""
+
+    text: str
+    facts: Sequence[Fact]
+    vocabulary: frozenset[str] = frozenset()
+    """Stems that name the tool, and so are no content."""
+    known: Mapping[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
+    """Results of earlier calls: stem of a key -> values found under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A scalar parameter that waits for a fact."""
+
+    path: tuple[str, ...]
+    schema: Mapping[str, Any]
+    stems: frozenset[str]
+    is_required: bool
+
+
+class Filler:
+    """Fills one schema from some material. `missing` names what was required and not found in it."""
+
+    def __init__(self, schema: Mapping[str, Any], material: Material) -> None:
+        self._root = schema
+        self._material = material
+        self._found: dict[tuple[str, ...], Any] = {}  # path of a slot -> value
+        self.missing: list[str] = []
+        self.used: dict[tuple[str, ...], Fact] = {}
+
+    def fill(self) -> Any:
+        """The value. Everything required is there; what is optional only where the text speaks of it."""
+        self._assign()
+        return self._build(self._root, (), is_required=True)
+
+    # Assigning: which fact belongs to which scalar parameter, best pair first.
+
+    def _assign(self) -> None:
+        slots = list(self._slots(self._root, (), is_required=True))
+        pairs: list[tuple[float, int, int, Any, Fact]] = []
+        facts = [*self._material.facts, *self._mentions(slots)]
+        for order, slot in enumerate(slots):
+            for place, fact in enumerate(facts):
+                score, value = self._score(slot, fact)
+                if score >= (_REQUIRED_SCORE if slot.is_required else _OPTIONAL_SCORE):
+                    pairs.append(
+                        (-score + 0.01 * fact.start / (1 + len(self._material.text)), order, place, value, fact)
+                    )
+        spans: list[tuple[int, int]] = []
+        for _, order, _, value, fact in sorted(pairs, key=lambda pair: pair[:3]):
+            path = slots[order].path
+            if path in self._found or any(start < fact.end and fact.start < end for start, end in spans):
+                continue
+            self._found[path] = value
+            self.used[path] = fact
+            spans.append((fact.start, fact.end))
+
+    def _slots(self, schema: Mapping[str, Any], path: tuple[str, ...], *, is_required: bool) -> Iterable[_Slot]:
+        schema = resolve(schema, self._root)
+        if _is_object(schema) and len(path) < _DEEPEST:
+            required = schema.get("required", ())
+            for name, inner in cast("Mapping[str, Any]", schema.get("properties", {})).items():
+                if isinstance(inner, Mapping):
+                    needed = is_required and name in required
+                    yield from self._slots(cast("Mapping[str, Any]", inner), (*path, name), is_required=needed)
+        elif path and schema.get("type") not in ("array", "object", "boolean", "null"):
+            names = frozenset(stem(word) for word in words(path[-1]))
+            yield _Slot(path, schema, names, is_required)
+
+    def _mentions(self, slots: Iterable[_Slot]) -> Iterable[Fact]:
+        """Words of the text that are values of some enum."""
+        values = {str(value).lower() for slot in slots for value in slot.schema.get("enum", ())}
+        values |= {value.replace("_", " ") for value in values}
+        for match in re.finditer(r"[^\W_]+(?:[ _-][^\W_]+)?|[-+*/]", self._material.text):
+            for text, end in (
+                (match[0], match.end()),
+                (match[0].split(" ")[0], match.start() + len(match[0].split(" ")[0])),
+            ):
+                low = text.lower()
+                stemmed = {stem(value): value for value in values if value.isalpha() and len(value) > 3}
+                hit = low if low in values else _ENUM_WORDS.get(low) or stemmed.get(stem(low))
+                if hit in values and not (len(text) == 1 and text.islower()):
+                    yield Fact("code", hit, text, match.start(), end)
+                    break
+
+    def _score(self, slot: _Slot, fact: Fact) -> tuple[float, Any]:
+        """How well a fact fits a parameter, and the value it would give; 0 when it does not fit."""
+        value = conforming(fact, slot.schema)
+        if value is None:
+            return 0.0, None
+        kind = slot.schema.get("type")
+        if "enum" in slot.schema:
+            base = 3.0
+        elif kind in ("integer", "number"):
+            base = 1.5
+        else:
+            base = self._role_score(slot, fact)
+        if base <= 0:
+            return 0.0, None
+        return base + self._closeness(slot, fact), value
+
+    def _role_score(self, slot: _Slot, fact: Fact) -> float:
+        if slot.schema.get("format") in _FORMAT_KINDS:
+            return 4.0 if fact.kind in _FORMAT_KINDS[slot.schema["format"]] else 0.0
+        kinds = _kinds(slot)
+        if fact.kind in kinds:
+            return 3.0 - 0.2 * kinds.index(fact.kind)
+        if slot.stems & _FREE_TEXT or (kinds and kinds[0] not in ("name", "quoted")):
+            return 1.0 if fact.kind == "quoted" else 0.0
+        return {"quoted": 1.5, "name": 1.2, "code": 1.0, "id": 0.9}.get(fact.kind, 0.0)
+
+    def _closeness(self, slot: _Slot, fact: Fact) -> float:
+        """Whether words around the fact speak of the parameter: its name, a unit, a preposition."""
+        before = words(self._material.text[: fact.start])[-3:]
+        after = words(self._material.text[fact.end :])[:2]
+        score = 0.0
+        if any(stem(word) in slot.stems for word in before):
+            score += 2.0
+        units = frozenset[str]().union(*(_UNITS.get(name, frozenset()) for name in slot.stems)) | slot.stems
+        if after and stem(after[0]) in units:
+            score += 2.5
+        elif len(after) > 1 and after[0] in STOP_WORDS and stem(after[1]) in units:
+            score += 1.0
+        cues = frozenset[str]().union(*(_CUES.get(name, frozenset()) for name in slot.stems))
+        if before and before[-1] in cues:
+            score += 1.5
+        return score
+
+    # Building: the value itself, from what was assigned, what earlier calls returned, and what is always valid.
+
+    def _build(self, schema: Mapping[str, Any], path: tuple[str, ...], *, is_required: bool) -> Any:
+        schema = resolve(schema, self._root)
+        if path in self._found:
+            return self._found[path]
+        bounds = Bounds(schema)
+        if _is_object(schema):
+            return self._object(schema, path)
+        known = self._known(schema, path)
+        if known is not None:
+            return known
+        kind = schema.get("type")
+        if kind == "array":
+            return self._array(schema, path, is_required=is_required)
+        if kind == "boolean" and "const" not in schema and "enum" not in schema:
+            return self._boolean(path) or False
+        if kind == "string" and bounds.is_free_text:
+            text = self._free_text(path)
+            if text is not None and bounds.accepts(text):
+                return text
+        if is_required and path and not bounds.is_fixed:
+            self.missing.append(path[-1])
+        return self._example(schema, bounds)
+
+    def _object(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+        required = cast("Sequence[str]", schema.get("required", ()))
+        properties = cast("Mapping[str, Any]", schema.get("properties", {}))
+        made: dict[str, Any] = {}
+        for name, inner in properties.items():
+            here = (*path, name)
+            if name in required:
+                made[name] = self._build(inner, here, is_required=True)
+            elif len(path) < _DEEPEST and self._speaks_of(inner, here):
+                made[name] = self._build(inner, here, is_required=False)
+        for name in required:
+            if name not in made:
+                made[name] = ""
+        return made
+
+    def _speaks_of(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+        """Whether the text says something for an optional property."""
+        if any(found[: len(path)] == path for found in self._found):
+            return True
+        inner = resolve(schema, self._root)
+        if inner.get("type") == "boolean":
+            said = self._boolean(path)
+            return said is not None and said is not inner.get("default")
+        if inner.get("type") == "array":
+            return bool(self._items(inner, path, is_required=False))
+        if inner.get("type") == "string" and Bounds(inner).is_free_text and not self._required_text(path):
+            match = _TEXT_CUE.search(self._material.text)
+            named = frozenset(stem(word) for word in words(path[-1]))
+            return bool(match and named & {stem(word) for word in words(self._material.text[: match.end()])})
+        return not _is_object(inner) and self._known(inner, path) is not None
+
+    def _required_text(self, path: tuple[str, ...]) -> bool:
+        """Whether the free text of the prompt already belongs to a required property beside this one."""
+        parent = self._root
+        required = cast("Sequence[str]", parent.get("required", ())) if len(path) == 1 else ()
+        return any(stem(word) in _FREE_TEXT for name in required for word in words(name))
+
+    def _known(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+        """A value that an earlier call returned under this name."""
+        if not path:
+            return None
+        for name in ("".join(words(path[-1])), *(stem(word) for word in reversed(words(path[-1])))):
+            for value in self._material.known.get(name, ()):
+                if Bounds(schema).accepts_json(value, self._root):
+                    return value
+        return None
+
+    def _array(self, schema: Mapping[str, Any], path: tuple[str, ...], *, is_required: bool) -> list[Any]:
+        items = self._items(schema, path, is_required=is_required)
+        inner = cast("Mapping[str, Any]", schema["items"]) if isinstance(schema.get("items"), Mapping) else {}
+        prefix = cast("Sequence[Mapping[str, Any]]", schema.get("prefixItems", ()))
+        if prefix:
+            built = [
+                self._build(each, (*path, f"item {place}"), is_required=False) for place, each in enumerate(prefix)
+            ]
+            return [*items[: len(built)], *built[len(items) :]]
+        least = schema.get("minItems", 0)
+        if is_required and not items and path:
+            self.missing.append(path[-1])
+        while len(items) < least:
+            extra = self._build(inner, (*path, f"item {len(items)}"), is_required=False)
+            if schema.get("uniqueItems") and extra in items:
+                extra = Bounds(resolve(inner, self._root)).another(extra, items)
+            items.append(extra)
+        return items[: schema.get("maxItems", len(items))]
+
+    def _items(self, schema: Mapping[str, Any], path: tuple[str, ...], *, is_required: bool) -> list[Any]:
+        """What the text lists for an array: its facts of the right kind, or a row of words with commas."""
+        if not isinstance(schema.get("items"), Mapping):
+            return []
+        inner = resolve(cast("Mapping[str, Any]", schema["items"]), self._root)
+        if _is_object(inner):
+            value = Filler(inner, replace(self._material, known={}))
+            made = value.fill()
+            return [made] if is_required or value.used else []
+        spans = [(fact.start, fact.end) for fact in self.used.values()]
+        slot = _Slot(path, inner, frozenset(stem(word) for word in words(path[-1] if path else "")), True)
+        found: list[tuple[str, Any]] = []
+        for fact in [*self._material.facts, *self._mentions([slot])]:
+            if any(start < fact.end and fact.start < end for start, end in spans):
+                continue
+            score, value = self._score(slot, fact)
+            if score >= (_REQUIRED_SCORE if is_required else 2.9) and (fact.kind, value) not in found:
+                found.append((fact.kind, value))
+        listed = self._listing() if inner.get("type") == "string" and Bounds(inner).is_free_text else []
+        if len(listed) > 1 and is_required and not any(kind == "quoted" for kind, _ in found):
+            return listed
+        if inner.get("type") == "string" and "enum" not in inner and found:
+            first = next((kind for kind, _ in found if kind in _kinds(slot)), found[0][0])
+            return [value for kind, value in found if kind == first]
+        return [value for _, value in found]
+
+    def _listing(self) -> list[str]:
+        """The members of "milk, eggs and bread"."""
+        text = self._material.text.rstrip(" .!?")
+        cue = re.search(r"(?i)(?::|\b(?:of|for|add|buy|with|tags?|items?))\s+(?P<rest>[^:]+)$", text)
+        rest = cue["rest"] if cue else text
+        if not re.search(r",|\band\b", rest):
+            return []
+        rest = re.sub(r"(?i)\s+(?:to|from|in|on)\s+(?:the|my|a)\s.*$", "", rest)
+        return [
+            piece.strip(" '\"") for piece in re.split(r"\s*(?:,\s*and\b|,|\band\b)\s*", rest) if piece.strip(" '\"")
+        ]
+
+    def _boolean(self, path: tuple[str, ...]) -> bool | None:
+        """What the text says of a yes-or-no parameter: None when it does not speak of it."""
+        named = [
+            stem(word)
+            for word in words(path[-1])
+            if word not in ("is", "has", "include", "should", "use", "with", "enable")
+        ]
+        said = words(self._material.text)
+        for place, word in enumerate(said):
+            if stem(word) in named and word not in STOP_WORDS - {"on", "off"}:
+                return not _NEGATIONS & set(said[max(0, place - 3) : place])
+        if {"on", "state", "enabled", "power", "active"} & set(words(path[-1])):
+            if {"off", "disable", "deactivate"} & set(said):
+                return False
+            if {"on", "enable", "activate"} & set(said):
+                return True
+        return None
+
+    def _free_text(self, path: tuple[str, ...]) -> str | None:
+        """The words of the text that are its content."""
+        names = {stem(word) for word in words(path[-1])} if path else set[str]()
+        text = self._material.text.strip().rstrip("?!.")
+        said = _TEXT_CUE.search(text)
+        if said and not names & {"subject", "titl", "name"}:
+            return said["said"].strip().strip("\"'")
+        if not names & _FREE_TEXT and names:
+            return None
+        spans = [(fact.start, fact.end) for fact in self.used.values()]
+        for match in re.finditer(_TOPIC_CUE, text):
+            if not any(start <= match.start("topic") < end for start, end in spans):
+                return match["topic"].strip().strip("\"'")
+        pieces = re.findall(r"\S+", text)
+        while len(pieces) > 1 and _says_nothing(pieces[0], self._material.vocabulary):
+            pieces = pieces[1:]
+        return " ".join(pieces) or None
+
+    def _example(self, schema: Mapping[str, Any], bounds: Bounds) -> Any:
+        """A valid value that the schema itself suggests."""
+        for suggestion in (schema.get("default"), *schema.get("examples", ())):
+            if suggestion is not None and bounds.accepts_json(suggestion, self._root):
+                return suggestion
+        match = _EXAMPLE.search(str(schema.get("description", "")))
+        if match and schema.get("type") == "string" and bounds.accepts(match["example"].strip()):
+            return match["example"].strip()
+        return bounds.smallest()
+
+
+_FORMAT_KINDS: Mapping[str, tuple[FactKind, ...]] = {
+    "date": ("date", "datetime"),
+    "date-time": ("datetime", "date"),
+    "time": ("time", "datetime"),
+    "email": ("email",),
+    "uri": ("url",),
+    "url": ("url",),
+    "uuid": ("id",),
+    "path": ("path", "quoted"),
+    "file-path": ("path", "quoted"),
+    "directory-path": ("path", "quoted"),
+}
+
+
+def _kinds(slot: _Slot) -> list[FactKind]:
+    found: list[FactKind] = []
+    for names, kinds in _ROLES:
+        if slot.stems & {stem(word) for word in names.split()}:
+            found.extend(kind for kind in kinds if kind not in found)
+    if not found:
+        hints = set(stems(str(slot.schema.get("description", ""))))
+        for names, kinds in _ROLES:
+            if hints & {stem(word) for word in names.split()}:
+                return list(kinds)
+    return found
+
+
+def _is_object(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "object" or ("properties" in schema and "type" not in schema)
+
+
+def _says_nothing(piece: str, vocabulary: frozenset[str]) -> bool:
+    return all(word in STOP_WORDS or stem(word) in vocabulary for word in words(piece))

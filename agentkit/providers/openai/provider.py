@@ -1,0 +1,103 @@
+"""Models of OpenAI, and of every server that speaks its formats, as the provider table makes them."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+from agentkit.codec import Codec
+from agentkit.errors import ConfigurationError
+from agentkit.model import Capabilities, Model, ModelIdentity
+from agentkit.providers.openai.chat import ChatCodec
+from agentkit.providers.openai.chat_rules import ChatRules
+from agentkit.providers.openai.responses import ResponsesCodec
+from agentkit.providers.table import Options, Provider, base_url_of, key_of
+from agentkit.remote import Endpoint, RemoteModel
+from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.redact import redacted_url
+
+__all__ = ["connect"]
+
+_NO_REASONING = ("gpt-4", "gpt-3.5", "chatgpt-4o", "ft:gpt-4", "ft:gpt-3.5")
+_NO_SCHEMA = ("gpt-3.5", "gpt-4-", "o1-mini", "o1-preview", "chatgpt-4o")
+_NO_IMAGES = ("gpt-3.5", "o1-mini", "o1-preview", "o3-mini")
+
+
+def connect(provider: Provider, model: str, options: Options) -> Model:
+    """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
+    base_url = base_url_of(provider, options)
+    key = key_of(provider, options)
+    address = _checked(base_url)
+    if provider.vendor == "azure":
+        base_url = _azure_base(base_url)
+    rules = provider.rules or ChatRules()
+    codec: Codec = (
+        ResponsesCodec(provider.vendor) if provider.api == "responses" else ChatCodec(provider.vendor, rules=rules)
+    )
+    identity = ModelIdentity(
+        provider.vendor,
+        model,
+        otel_provider=provider.otel_name or provider.vendor,
+        address=address[0],
+        port=address[1],
+        api=provider.api,
+        capabilities=_openai_capabilities(model) if provider.vendor == "openai" else _capabilities(rules),
+    )
+    headers = {**_key_headers(provider, key), **(options.headers or {})}
+    endpoint = Endpoint(base_url, headers)
+    return RemoteModel(
+        codec, endpoint, identity, transport=options.transport or HttpxTransport(), settings=options.settings
+    )
+
+
+def _key_headers(provider: Provider, key: str | None) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if key and provider.vendor == "azure":
+        headers["api-key"] = key
+    elif key:
+        headers["authorization"] = f"Bearer {key}"
+    if provider.vendor == "openai":
+        for variable, header in (("OPENAI_ORG_ID", "openai-organization"), ("OPENAI_PROJECT_ID", "openai-project")):
+            if value := os.environ.get(variable, "").strip():
+                headers[header] = value
+    return headers
+
+
+def _checked(base_url: str) -> tuple[str, int]:
+    """Host and port of an address. Raises ConfigurationError for one that is none."""
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        host, port = None, 0
+    if not host:
+        raise ConfigurationError(
+            f"base_url is {redacted_url(base_url)!r}; it has to be an address such as http://localhost:8000/v1"
+        )
+    return host, port
+
+
+def _azure_base(base_url: str) -> str:
+    """The v1 address of a resource, whether its user gave that or the resource's own."""
+    if urlsplit(base_url).path.strip("/"):
+        return base_url
+    return f"{base_url}/openai/v1"
+
+
+def _capabilities(rules: ChatRules) -> Capabilities:
+    return Capabilities(
+        structured_output=rules.structured_output == "json_schema",
+        forced_tools=rules.tool_choice != "auto",
+        output_with_tools=rules.output_with_tools,
+    )
+
+
+def _openai_capabilities(model: str) -> Capabilities:
+    is_text_only = model.startswith(_NO_IMAGES) or model in ("gpt-4", "gpt-4-0613", "gpt-4-0314")
+    hears = "audio" in model
+    media = frozenset[str]() if is_text_only else frozenset({"image", "document"})
+    return Capabilities(
+        structured_output=not (model.startswith(_NO_SCHEMA) or model == "gpt-4"),
+        reasoning=not model.startswith(_NO_REASONING) and "chat-latest" not in model,
+        media=media | {"audio"} if hears else media,
+    )

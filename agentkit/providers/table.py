@@ -1,0 +1,129 @@
+"""What a row of the provider table says, and what is asked of a provider when a model is made."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from agentkit.catalog import ModelRow
+from agentkit.errors import ConfigurationError, MissingKeyError
+from agentkit.model import Model
+from agentkit.providers.openai.chat_rules import ChatRules
+from agentkit.settings import Settings
+from agentkit.transport.protocol import Transport
+
+__all__ = [
+    "Connect",
+    "Options",
+    "Provider",
+    "ProviderModule",
+    "RetirementWarning",
+    "base_url_of",
+    "key_of",
+    "retirement",
+]
+
+_SOON = datetime.timedelta(days=60)
+
+
+class RetirementWarning(UserWarning):
+    """The named model is shut down by its provider within 60 days, or has been already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user said beside the model's name."""
+
+    settings: Settings | None = None
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    transport: Transport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row of the provider table."""
+
+    name: str
+    """As users write it before the colon."""
+    title: str
+    """As its vendor writes it."""
+    module: str
+    """Where its `connect` is; loaded when the first model is made."""
+    base_url: str = ""
+    """Empty where every user has their own."""
+    base_url_variables: tuple[str, ...] = ()
+    """Environment variables that may hold another address."""
+    key_variables: tuple[str, ...] = ()
+    """Environment variables that may hold the key, the usual one first."""
+    needs_key: bool = True
+    api: str = "chat_completions"
+    """The wire format: "responses" or "chat_completions"."""
+    family: str = ""
+    """Whose name stands in spans, prices and provider data, where one vendor has several rows."""
+    otel_name: str = ""
+    """The name in OpenTelemetry's conventions, where it differs."""
+    rules: ChatRules | None = None
+    """How its Chat Completions differ from OpenAI's."""
+    is_listed: bool = False
+    """Whether the catalog knows all of its models, so that a mistyped one can be told."""
+    is_local: bool = False
+    """Whether it runs on machines of the user's own."""
+    default_model: str = ""
+    """The model of a name that ends with the colon."""
+
+    @property
+    def vendor(self) -> str:
+        """The name in spans, prices and provider data."""
+        return self.family or self.name
+
+
+Connect: TypeAlias = Callable[[Provider, str, Options], Model]
+
+
+class ProviderModule(Protocol):
+    """What a provider's module offers."""
+
+    def connect(self, provider: Provider, model: str, options: Options) -> Model:
+        """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
+        ...
+
+
+def key_of(provider: Provider, options: Options) -> str | None:
+    """The key: as said, else from the environment. Raises MissingKeyError where one is needed.
+
+    An address of the user's own may need none, so none is demanded for it.
+    """
+    found = options.api_key or _from_environment(provider.key_variables)
+    if found is None and provider.needs_key and options.base_url is None:
+        raise MissingKeyError(provider.name, provider.key_variables)
+    return found.strip() if found else None
+
+
+def base_url_of(provider: Provider, options: Options) -> str:
+    """The address: as said, else from the environment, else the provider's. Raises ConfigurationError without one."""
+    found = options.base_url or _from_environment(provider.base_url_variables) or provider.base_url
+    if not found:
+        where = f" or set {' or '.join(provider.base_url_variables)}" if provider.base_url_variables else ""
+        raise ConfigurationError(
+            f"{provider.name} needs the address of your server: pass model('{provider.name}:...', base_url=...){where}"
+        )
+    return found.rstrip("/")
+
+
+def retirement(row: ModelRow, today: datetime.date) -> str | None:
+    """What to tell a user of a model that is shut down soon or has been; None where there is nothing to tell."""
+    if row.retires is None or row.retires - today > _SOON:
+        return None
+    name = f"{row.provider}:{row.id}"
+    if row.retires <= today:
+        return f"{name} was shut down on {row.retires}; choose another model (`agentkit models {row.provider}`)"
+    return f"{name} is shut down on {row.retires}; move to another model (`agentkit models {row.provider}`)"
+
+
+def _from_environment(variables: tuple[str, ...]) -> str | None:
+    return next((value for name in variables if (value := os.environ.get(name, "").strip())), None)
