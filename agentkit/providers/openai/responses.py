@@ -63,8 +63,8 @@ class _Head:
     messages: tuple[Message, ...]
     names: dict[str, str]
     is_stored: bool
-    body: bytes
-    """Their items, without the brackets."""
+    pieces: tuple[bytes, ...]
+    """Their items, without the brackets: joined with the rest of the body, once."""
     taken: frozenset[str]
 
     def begins(self, messages: tuple[Message, ...], names: dict[str, str], *, is_stored: bool) -> bool:
@@ -95,7 +95,7 @@ class ResponsesCodec:
         pieces = [_to_bytes(fields)[:-1]]
         if "input" not in extra:
             is_stored = fields["store"] is not False
-            pieces += [b',"input":[', self._input(request, memo or request.memo, tools, is_stored=is_stored), b"]"]
+            pieces += [b',"input":[', *self._input(request, memo or request.memo, tools, is_stored=is_stored), b"]"]
         if "tools" in extra:
             pieces += [b',"tools":', _to_bytes(_with_extra(tools.entries, extra["tools"]))]
         elif tools.entries:
@@ -162,21 +162,22 @@ class ResponsesCodec:
                 fields[key] = value
         return fields
 
-    def _input(self, request: Request, memo: Memo | None, tools: _Tools, *, is_stored: bool) -> bytes:
+    def _input(self, request: Request, memo: Memo | None, tools: _Tools, *, is_stored: bool) -> tuple[bytes, ...]:
         """The items of all messages; those that were sent before are taken from the memo."""
         messages = request.messages
         head = memo.kept.get(self.name) if memo is not None else None
         if not isinstance(head, _Head) or not head.begins(messages, tools.names, is_stored=is_stored):
-            head = _Head((), tools.names, is_stored, b"", frozenset())
+            head = _Head((), tools.names, is_stored, (), frozenset())
         rest = messages[len(head.messages) :]
         if not rest:
-            return head.body
+            return head.pieces
         writer = InputWriter(self.name, self._provider, names=tools.names, is_stored=is_stored, taken=head.taken)
         written = _to_bytes(writer.items(rest))[1:-1]
-        body = b",".join(piece for piece in (head.body, written) if piece)
+        comma = b"," if head.pieces and written else b""
+        pieces = (*head.pieces, comma + written) if written else head.pieces
         if memo is not None:
-            memo.kept[self.name] = _Head(messages, tools.names, is_stored, body, frozenset(writer.taken))
-        return body
+            memo.kept[self.name] = _Head(messages, tools.names, is_stored, pieces, frozenset(writer.taken))
+        return pieces
 
     def _tools_of(self, definitions: tuple[ToolDefinition, ...]) -> _Tools:
         known = self._tools.get(definitions)

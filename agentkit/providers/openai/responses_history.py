@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -72,7 +72,9 @@ class HistoryReader:
             elif kind != "message":
                 self._take_parts(parts_of(item, self._origin))
             elif item.get("role") == "assistant":
-                self._take_parts(parts_of({"type": "message", **item}, self._origin))
+                parts = parts_of({"type": "message", **item}, self._origin)
+                # Clients replay empty answers beside calls; nothing was said.
+                self._take_parts([part for part in parts if part != Text("")])
             elif item.get("role") in _ROLES:
                 self._turns.append(UserMessage(self._user_parts(item, where)))
             else:
@@ -105,7 +107,9 @@ class HistoryReader:
         is_plain = all(text.provider_data and set(text.provider_data.value) == {"role"} for text in texts)
         return "\n\n".join(text.text for text in texts) if is_plain else ""
 
-    def _take_parts(self, parts: Iterable[Part]) -> None:
+    def _take_parts(self, parts: Sequence[Part]) -> None:
+        if not parts:
+            return
         last = self._turns[-1] if self._turns else None
         if not isinstance(last, list) or self._is_answered:
             last = list[Part]()

@@ -98,10 +98,7 @@ class InputWriter:
         return [*items, {"role": role, "content": content}] if content else items
 
     def _assistant(self, parts: Sequence[Part]) -> list[Item]:
-        last_item = max((at for at, part in enumerate(parts) if self._is_followable(part)), default=-1)
-        thoughts = {at: self._thought(part) for at, part in enumerate(parts) if isinstance(part, Thinking)}
-        # The service refuses an item with an id whose reasoning is missing, so both go, or neither.
-        keeps_ids = all(thought is not None and at < last_item for at, thought in thoughts.items() if thought != {})
+        thoughts, keeps_ids = self._thoughts(parts)
         items: list[Item] = []
         outputs: list[Item] = []
         shown: list[Item] = []  # media that the model made: the wire takes them from users only
@@ -119,8 +116,8 @@ class InputWriter:
                         phase = {"phase": value["phase"]} if "phase" in value else {}
                         items.append({"role": "assistant", "content": text, **phase})
                 case Thinking():
-                    if at < last_item and (thought := thoughts[at]):
-                        items.append(thought)
+                    if at in thoughts:
+                        items.append(thoughts[at])
                 case ToolCall():
                     call, output = self._call(part, keeps_ids=keeps_ids)
                     items.append(call)
@@ -136,6 +133,24 @@ class InputWriter:
             items.append(message_item(texts, self._origin))
         return [*items, *outputs, *([{"role": "user", "content": shown}] if shown else [])]
 
+    def _thoughts(self, parts: Sequence[Part]) -> tuple[dict[int, Item], bool]:
+        """The reasoning items that can be sent, by position, and whether the items beside them may keep their ids.
+
+        The service refuses an item with an id whose reasoning is missing, and reasoning that leads to no item.
+        """
+        own = [
+            (at, part.provider_data.value)
+            for at, part in enumerate(parts)
+            if isinstance(part, Thinking) and part.provider_data and part.provider_data.origin == self._origin
+        ]
+        if not own:
+            return {}, True
+        last_item = max((at for at, part in enumerate(parts) if self._is_followable(part)), default=-1)
+        sent = {
+            at: dict(item) for at, item in own if at < last_item and (self._is_stored or item.get("encrypted_content"))
+        }
+        return sent, len(sent) == len(own)
+
     def _is_followable(self, part: Part) -> bool:
         """Whether the part becomes an item that reasoning may lead to."""
         if isinstance(part, Opaque):
@@ -148,13 +163,6 @@ class InputWriter:
             return False
         ids = [own_value(text.provider_data, self._origin).get("id") for text in (part, first)]
         return ids[0] == ids[1]
-
-    def _thought(self, part: Thinking) -> Item | None:
-        """The reasoning item; empty when another provider made it, None when the service could not read it."""
-        value = own_value(part.provider_data, self._origin)
-        if not value:
-            return {}
-        return dict(value) if self._is_stored or value.get("encrypted_content") else None
 
     def _call(self, call: ToolCall, *, keeps_ids: bool) -> tuple[Item, Item]:
         id = self._unique(call.id)
