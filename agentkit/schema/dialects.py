@@ -87,7 +87,7 @@ def _with_object_root(schema: dict[str, Any]) -> _Rooted:
     if "type" not in schema and ("properties" in schema or not set(schema) - {"$defs", "description", "$id", "title"}):
         schema = {"type": "object", **schema}
     if schema.get("type") == "object" and "properties" not in schema:
-        schema = {**schema, "properties": {}}
+        schema = {"additionalProperties": True, **schema, "properties": {}}  # no names given: any fields at all
     return _Rooted(schema, tuple(changes))
 
 

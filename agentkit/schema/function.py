@@ -107,7 +107,7 @@ class FunctionSchema:
                 failure = error
             else:
                 return self._binding.bind(values, coerced=is_lax)
-        assert failure is not None  # noqa: S101 - there is at least one attempt, and none succeeded
+        assert failure is not None
         raise from_validation_error(failure, cleaned, schema=self.parameters) from None
 
 

@@ -267,9 +267,9 @@ def _branches(error: Any) -> str:
     """What the branches of a union wanted, each by its first complaint."""
     first: dict[Any, str] = {}
     for inner in error.context:
-        problem = _problem(inner)
+        said = _problem(inner).message.partition("; got ")[0]
         inside = path_text(inner.relative_path)
-        first.setdefault(inner.schema_path[0], f"{inside}: {problem.message}" if inside else problem.message)
+        first.setdefault(inner.schema_path[0], f"{inside}: {said}" if inside else said)
     return "fits none of the choices: " + "; ".join(dict.fromkeys(first.values()))
 
 
