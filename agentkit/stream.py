@@ -123,7 +123,9 @@ class RunStream(Generic[Out]):
         return self
 
     async def __anext__(self) -> Event:
-        event = await self._channel.pull()
+        channel = self._channel
+        # Read without a wait where something lies ready: this is done for every delta.
+        event = channel.queue.popleft() if channel.queue and not channel.caught_up else await channel.pull()
         if event is None:
             if self._error is not None:
                 error, self._error = self._error, None
