@@ -443,7 +443,7 @@ class TestAStream:
 
     async def test_is_complete_even_if_the_connection_then_hangs_or_breaks(self) -> None:
         for ending in (3600.0, ConnectionFailedError("reset")):
-            model, transport = remote(streamed(b"data:text Hello\ndata:done\n", ending))
+            model, transport = remote(streamed(b"data:text Hello\ndata:done\n", b": bye\n", ending))
 
             assert await model.respond(ASK_STREAMED) == HELLO
             transport.assert_all_closed()
