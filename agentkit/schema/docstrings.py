@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from dataclasses import dataclass, field
 
 __all__ = ["Docstring", "parse_docstring"]
@@ -34,7 +35,7 @@ def parse_docstring(text: str | None) -> Docstring:
     import docstring_parser  # 15 ms: not at `import agentkit`
     from docstring_parser import DocstringStyle
 
-    clean = inspect.cleandoc(text)
+    clean = _cleaned(text)
     for mark, style in (
         (_SPHINX, DocstringStyle.REST),
         (_NUMPY, DocstringStyle.NUMPYDOC),
@@ -54,6 +55,14 @@ def parse_docstring(text: str | None) -> Docstring:
         }
         return Docstring((parsed.description or "").strip(), said)
     return Docstring(clean)
+
+
+def _cleaned(text: str) -> str:
+    clean = inspect.cleandoc(text)
+    first, _, rest = clean.partition("\n")
+    if _GOOGLE.fullmatch(first) and rest[:1] not in ("", " "):  # cleandoc takes the section's own indentation away
+        return f"{first}\n{textwrap.indent(rest, '    ')}"
+    return clean
 
 
 def _one_line(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import Any, Generic, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, SchemaError, from_json, to_json
@@ -13,6 +13,7 @@ from agentkit.errors import SchemaError as UnusableSchemaError
 from agentkit.schema.arguments import ArgumentsError, Problem, from_validation_error, shown
 from agentkit.schema.namespace import names_of_caller
 from agentkit.schema.neutral import json_schema_of
+from agentkit.schema.nodes import is_object, resolve
 from agentkit.schema.nulls import without_filler_nulls
 from agentkit.schema.typed_dicts import with_readable_typed_dicts
 
@@ -34,7 +35,9 @@ class TypeSchema(Generic[T]):
     @cached_property
     def is_object(self) -> bool:
         """Whether every value is a JSON object; providers with native structured output want one."""
-        return self.schema.get("type") == "object"
+        reference = self.schema.get("$ref")  # a type that holds itself
+        node = resolve(reference, self.schema) if isinstance(reference, str) else self.schema
+        return is_object(node) and node.get("type") == "object"
 
     def validate_json(self, text: str) -> T:
         """The value in a JSON text. Raises ArgumentsError in words for the model."""
@@ -99,8 +102,10 @@ def _name(type_: Any) -> str:
 def _spoken(type_: Any) -> str:
     arguments = [argument for argument in get_args(type_) if argument is not type(None)]
     origin = get_origin(type_)
+    if origin is Annotated:
+        return _spoken(arguments[0])
     if origin is None or not arguments:
         return getattr(type_, "__name__", None) or str(type_)
     joined = "_or_".join(_spoken(argument) for argument in arguments)
     own = getattr(origin, "__name__", "")
-    return joined if own in ("Union", "UnionType", "Optional", "Annotated", "Literal", "") else f"{own}_{joined}"
+    return joined if own in ("Union", "UnionType", "Optional", "Literal", "") else f"{own}_{joined}"
