@@ -32,7 +32,8 @@ from agentkit.errors import (
 from agentkit.exchange import OutputFormat, Response
 from agentkit.model import ModelIdentity
 from agentkit.settings import Settings
-from agentkit.telemetry import CAPTURE_CONTENT_VARIABLE, Telemetry, TelemetryConfig, error_type_of
+from agentkit.telemetry import Telemetry, TelemetryConfig, error_type_of
+from agentkit.telemetry.names import CAPTURE_CONTENT_VARIABLE
 from agentkit.usage import Cost, Usage
 
 

@@ -13,7 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from agentkit.content import default_mask
 from agentkit.errors import ConfigurationError
-from agentkit.telemetry import TELEMETRY, TelemetryConfig
+from agentkit.telemetry.telemetry import TELEMETRY, TelemetryConfig
 from agentkit.tracing.console import ConsoleExporter
 from agentkit.tracing.exporter import TraceExporter
 from agentkit.tracing.file import FileExporter

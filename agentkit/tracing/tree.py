@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agentkit.telemetry import (
+from agentkit.telemetry.names import (
     ATTEMPTS,
     COST_USD,
     ERROR_TYPE,
