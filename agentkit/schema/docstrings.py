@@ -44,7 +44,7 @@ def parse_docstring(text: str | None) -> Docstring:
         if not mark.search(clean):
             continue
         try:
-            parsed = docstring_parser.parse(clean, style)
+            parsed = docstring_parser.parse(f"\n{clean}", style)  # it takes indentation away as well
         except docstring_parser.ParseError:
             continue
         said = {

@@ -252,15 +252,21 @@ class _Binding(NamedTuple):
     """Parameters that go by position when they have to: positional-only ones, and all before `*args`."""
     star: str | None
     """The name of `*args`."""
+    reserved: frozenset[str]
+    """Names that a model must not fill by way of `**kwargs`."""
 
     @classmethod
     def of(cls, signature: Signature) -> _Binding:
         parameters = signature.parameters
         star = next((known.name for known in parameters if known.kind is Declared.VAR_POSITIONAL), None)
         kinds = (Declared.POSITIONAL_ONLY, Declared.POSITIONAL_OR_KEYWORD) if star else (Declared.POSITIONAL_ONLY,)
-        return cls(tuple(known for known in parameters if known.kind in kinds), star)
+        is_open = any(known.kind is Declared.VAR_KEYWORD for known in parameters)
+        reserved = signature.reserved if is_open else frozenset[str]()
+        return cls(tuple(known for known in parameters if known.kind in kinds), star, reserved)
 
     def bind(self, values: dict[str, Any], *, coerced: bool) -> BoundArguments:
+        if self.reserved and (taken := sorted(self.reserved.intersection(values))):
+            raise ArgumentsError([Problem(name, "this name cannot be used; choose another") for name in taken])
         if not self.leading and self.star is None:
             return BoundArguments((), values, coerced)
         rest = values.pop(self.star, ()) if self.star else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import types
@@ -57,6 +58,8 @@ class Signature:
     docstring: str | None
     target: Any
     """The function whose annotations count."""
+    reserved: frozenset[str]
+    """Names that `**kwargs` must not take from the model: the receiver, the context, what a partial has filled."""
 
     def refused(self, problem: str, *, parameter: str | None, advice: str) -> SchemaError:
         """The error for this function, with its place."""
@@ -76,10 +79,11 @@ def read_signature(fn: Callable[..., Any], *, tool: str, context_type: type) -> 
         raise SchemaError(
             f"its signature cannot be read ({error})", tool=tool, location=location, advice=advice
         ) from None
+    reserved = set(bound)
     if declared and _is_receiver(declared[0], target):
-        del declared[0]
+        reserved.add(declared.pop(0).name)
     declared = [parameter for parameter in declared if parameter.name not in bound]
-    signature = Signature(tool, location, (), None, _docstring(fn, target), target)
+    signature = Signature(tool, location, (), None, _docstring(fn, target), target, frozenset(bound))
     hints = _hints(target, declared, signature)
     parameters: list[Parameter] = []
     context_parameter: str | None = None
@@ -93,7 +97,13 @@ def read_signature(fn: Callable[..., Any], *, tool: str, context_type: type) -> 
             context_parameter = parameter.name
         else:
             parameters.append(_parameter(parameter, hint))
-    return Signature(tool, location, tuple(parameters), context_parameter, signature.docstring, target)
+    reserved |= {context_parameter} if context_parameter else set()
+    return dataclasses.replace(
+        signature,
+        parameters=tuple(parameters),
+        context_parameter=context_parameter,
+        reserved=frozenset(reserved),
+    )
 
 
 def _unwrapped(fn: Any) -> tuple[Any, frozenset[str]]:

@@ -1,5 +1,6 @@
 """A callable becomes a schema, and a model's JSON becomes a call of it."""
 
+import functools
 import json
 import socket
 from collections.abc import Callable
@@ -283,6 +284,16 @@ def test_two_parameters_of_one_name_on_the_wire_are_refused():
 def test_a_callable_without_a_signature_is_refused():
     with pytest.raises(SchemaError, match="wrap it in a function"):
         compiled(dict)
+
+
+def open_to_all(context: Context[str], key: str = "k", **more: Any):
+    return context, key, more
+
+
+def test_further_arguments_cannot_replace_the_context_or_what_a_partial_has_filled():
+    assert complaint(compiled(open_to_all), '{"context": 1}') == "context: this name cannot be used; choose another"
+    schema = compiled(functools.partial(open_to_all, key="secret"))
+    assert complaint(schema, '{"key": "mine"}') == "key: this name cannot be used; choose another"
 
 
 @given(
