@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import importlib
-import importlib.metadata
 import warnings
 from collections.abc import Mapping
 from typing import cast
@@ -122,6 +121,8 @@ def find_provider(name: str, *, is_whole: bool = False) -> Provider:
     found = PROVIDERS.get(name.strip().lower())
     if found is not None:
         return found
+    import importlib.metadata  # some forty modules, for a name that is not in the table
+
     for entry in importlib.metadata.entry_points(group="agentkit.providers", name=name):
         row = entry.load()
         if isinstance(row, Provider):

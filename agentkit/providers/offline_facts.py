@@ -13,7 +13,7 @@ from agentkit.providers.offline_words import STOP_WORDS
 __all__ = ["Fact", "FactKind", "facts_of"]
 
 FactKind: TypeAlias = Literal[
-    "url", "email", "quoted", "datetime", "date", "time", "path", "expression", "id", "number", "code", "name"
+    "url", "email", "quoted", "datetime", "date", "time", "path", "expression", "id", "number", "code", "name", "word"
 ]
 
 
@@ -61,9 +61,12 @@ _PATTERNS: tuple[tuple[FactKind, str], ...] = (
     ("number", rf"(?i)\b(?:{'|'.join(_NUMBER_WORDS)})\b"),
     ("code", r"\b[A-Z]{2,6}\b"),
     ("name", r"\b[^\W\d_a-z][\w'’]+(?:[ -](?:(?:of|de|van|von|la|da|del)\s+)?[^\W\d_a-z][\w'’]+)*"),
+    ("word", r"\b(?:in|inside|under|from|into|to|at|for|near|of)\s+(?:the\s+)?(?P<folder>[a-z][\w\-]*)"),
 )  # fmt: skip
 
-_COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
+_COMPILED: tuple[tuple[FactKind, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern)) for kind, pattern in _PATTERNS
+)
 _OVERLAPPING = frozenset({"expression"})  # the numbers of an expression are facts as well
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;]\s+|\n\s*)$")
 
@@ -151,13 +154,16 @@ def _name(kind: FactKind, match: re.Match[str], _: datetime.date) -> Iterator[Fa
     if not pieces:
         return
     text = match[0][pieces[0].start() :]
-    text = re.sub(r"['’]s$", "", text)
+    following = re.match(r"\s+([a-z]\w*)", match.string[end:])
+    if following and following[1] not in STOP_WORDS:  # "Anna's meeting", but not "at Luigi's for four"
+        text = re.sub(r"['’]s$", "", text)
     yield Fact(kind, text, text, start + pieces[0].start(), start + pieces[0].start() + len(text))
 
 
 _READERS: dict[str, Callable[[FactKind, re.Match[str], datetime.date], Iterator[Fact]]] = {
     "quoted": _quoted,
     "path": _path,
+    "word": _path,
     "number": _number,
     "date": _date,
     "time": _time,

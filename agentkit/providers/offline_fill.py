@@ -17,15 +17,15 @@ _REQUIRED_SCORE, _OPTIONAL_SCORE = 0.5, 2.5
 _DEEPEST = 6
 
 _ROLES: tuple[tuple[str, tuple[FactKind, ...]], ...] = (
-    ("path file filename filepath folder directory dir root", ("path", "quoted")),
+    ("path file filename filepath folder directory dir root", ("path", "quoted", "word")),
     ("url uri link website href webpage endpoint", ("url",)),
     ("email mail recipient sender cc bcc", ("email",)),
     ("date day deadline due birthday until since when start end begin arrival departure", ("date", "datetime")),
     ("time hour when start end begin at", ("time", "datetime")),
-    ("city place location country town region address destination origin airport station", ("name", "quoted")),
-    ("name person user customer author attendee contact assignee owner who recipient team company", ("name", "quoted")),
-    ("currency code symbol ticker stock base target source iata unit", ("code", "name")),
-    ("language lang locale", ("name",)),
+    ("city place location country town region address destination origin airport station", ("name", "quoted", "word")),
+    ("name person user customer author attendee contact assignee owner who recipient team company", ("name", "quoted", "word")),
+    ("currency code symbol ticker stock base target source iata unit", ("code", "name", "word")),
+    ("language lang locale", ("name", "quoted", "word")),
     ("id identifier number sku reference ref order ticket invoice account", ("id", "number", "code")),
     ("expression formula equation calculation", ("expression",)),
     ("query text message body content subject title question topic keyword pattern note prompt task item term", ("quoted",)),
@@ -61,11 +61,16 @@ _ENUM_WORDS: Mapping[str, str] = {
     "plus": "add", "minus": "subtract", "times": "multiply", "divided": "divide", "multiplied": "multiply", "+": "add",
     "-": "subtract", "*": "multiply", "/": "divide", "sum": "add",
 }  # fmt: skip
+_COUNTS = frozenset(["count", "numb", "number", "n", "num", "quantity", "times", "time", "how"])
+_ON = frozenset(["on", "state", "enabled", "power", "active"])
 _NEGATIONS = frozenset(["no", "not", "without", "don't", "dont", "disable", "off", "never", "exclude", "skip", "false"])
 _TEXT_CUE = re.compile(
     r"(?i)(?:\bsaying(?: that)?|\bthat says|\bwhich says|\bwith the (?:text|message|body)|:)\s+(?P<said>\S.*)$"
 )
-_TOPIC_CUE = re.compile(r"(?i)\b(?:for|about|on|named|called|titled|to)\s+(?P<topic>\S.*)$")
+_TOPIC_CUES = tuple(
+    re.compile(rf"(?i)\b(?:{cues})\s+(?P<topic>\S.*)$")
+    for cues in ("about|regarding|named|called|titled", "for", "on", "to")
+)
 _EXAMPLE = re.compile(r"(?:such as|for example|e\.g\.,?|like)\s+[\"'“`]?(?P<example>[\w][\w .\-/:@]*)")
 
 
@@ -190,6 +195,8 @@ class Filler:
         if any(stem(word) in slot.stems for word in before):
             score += 2.0
         units = frozenset[str]().union(*(_UNITS.get(name, frozenset()) for name in slot.stems)) | slot.stems
+        if slot.stems & _COUNTS:
+            units |= self._material.vocabulary
         if after and stem(after[0]) in units:
             score += 2.5
         elif len(after) > 1 and after[0] in STOP_WORDS and stem(after[1]) in units:
@@ -215,7 +222,8 @@ class Filler:
         if kind == "array":
             return self._array(schema, path, is_required=is_required)
         if kind == "boolean" and "const" not in schema and "enum" not in schema:
-            return self._boolean(path) or False
+            said = self._boolean(path)
+            return bool(path and set(words(path[-1])) & _ON) if said is None else said
         if kind == "string" and bounds.is_free_text:
             text = self._free_text(path)
             if text is not None and bounds.accepts(text):
@@ -273,7 +281,7 @@ class Filler:
 
     def _array(self, schema: Mapping[str, Any], path: tuple[str, ...], *, is_required: bool) -> list[Any]:
         items = self._items(schema, path, is_required=is_required)
-        inner = cast("Mapping[str, Any]", schema["items"]) if isinstance(schema.get("items"), Mapping) else {}
+        inner = cast("Mapping[str, Any]", schema["items"] if isinstance(schema.get("items"), Mapping) else {})
         prefix = cast("Sequence[Mapping[str, Any]]", schema.get("prefixItems", ()))
         if prefix:
             built = [
@@ -339,7 +347,7 @@ class Filler:
         for place, word in enumerate(said):
             if stem(word) in named and word not in STOP_WORDS - {"on", "off"}:
                 return not _NEGATIONS & set(said[max(0, place - 3) : place])
-        if {"on", "state", "enabled", "power", "active"} & set(words(path[-1])):
+        if _ON & set(words(path[-1])):
             if {"off", "disable", "deactivate"} & set(said):
                 return False
             if {"on", "enable", "activate"} & set(said):
@@ -356,8 +364,9 @@ class Filler:
         if not names & _FREE_TEXT and names:
             return None
         spans = [(fact.start, fact.end) for fact in self.used.values()]
-        for match in re.finditer(_TOPIC_CUE, text):
-            if not any(start <= match.start("topic") < end for start, end in spans):
+        for cue in _TOPIC_CUES:
+            match = cue.search(text)
+            if match and not any(start <= match.start("topic") < end for start, end in spans):
                 return match["topic"].strip().strip("\"'")
         pieces = re.findall(r"\S+", text)
         while len(pieces) > 1 and _says_nothing(pieces[0], self._material.vocabulary):

@@ -25,6 +25,7 @@ _ENOUGH = 1.45
 """A tool with a lower score is not meant. A word of its name, or two of its description, are enough."""
 _MOST_CALLS = 8
 _CLAUSES = re.compile(r"(?i)(?:[;\n]+|(?<=[.!?])\s+|,?\s+(?:and\s+)?(?:then|afterwards|after that|finally|also)\b,?|,\s+and\b|,|\band\b|\bplus\b(?!\s*\d))\s*")  # fmt: skip  # noqa: E501
+_OPERATORS = re.compile(r"[-+*/^%]+")
 _ALL = re.compile(r"(?i)\b(?:all|each|every|everything)\b")
 _LAST = re.compile(r"(?i)\b(?:last|latest|final)\b")
 _LEXICAL_BLANKS = frozenset({"url", "email", "quoted", "datetime", "date", "time", "id", "path"})
@@ -57,15 +58,11 @@ def plan(prompt: str, tools: Sequence[ToolDefinition], *, today: datetime.date) 
         return []
     matcher = Matcher(offered)
     jobs: list[Job] = []
-    for clause in _clauses(prompt, matcher, today):
-        best = _best(clause, matcher, today)
-        if best is None:
-            _go_on(jobs, clause, matcher, today)
-        else:
-            jobs.append(Job(best, clause))
-    whole = _best(prompt, matcher, today)
-    if not jobs and whole is not None:
-        jobs.append(Job(whole, prompt))
+    for clauses in _requests(prompt, matcher, today):
+        jobs.extend(_jobs_of(clauses, matcher, today))
+    if not jobs:
+        whole = _best(prompt, matcher, today)
+        jobs = [Job(whole, prompt)] if whole is not None else []
     return _with_helpers(_merged(jobs), offered, prompt, today)
 
 
@@ -129,7 +126,7 @@ def _walk(value: Any, key: str) -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def _clauses(prompt: str, matcher: Matcher, today: datetime.date) -> list[str]:
+def _clauses(prompt: str, today: datetime.date) -> list[str]:
     """The prompt in pieces that may each ask for something; quoted text is never cut."""
     holes = [
         (fact.start, fact.end) for fact in facts_of(prompt, today) if fact.kind in ("quoted", "expression", "path")
@@ -145,12 +142,7 @@ def _clauses(prompt: str, matcher: Matcher, today: datetime.date) -> list[str]:
         pieces.append(prompt[start : match.start()])
         start = match.end()
     pieces.append(prompt[start:])
-    joined: list[str] = []
-    for piece in pieces:
-        if joined and not piece.strip():
-            continue
-        joined.append(piece)
-    return [piece.strip() for piece in joined if piece.strip()] if matcher.tools else []
+    return [piece.strip() for piece in pieces if piece.strip()]
 
 
 def _lexical(text: str, facts: Sequence[Fact]) -> str:
@@ -165,12 +157,15 @@ def _lexical(text: str, facts: Sequence[Fact]) -> str:
 def _best(text: str, matcher: Matcher, today: datetime.date) -> ToolDefinition | None:
     facts = facts_of(text, today)
     scores = matcher.scores(_lexical(text, facts))
+    is_formula = any(fact.kind == "expression" and len(_OPERATORS.findall(fact.text)) > 1 for fact in facts)
     best: tuple[float, ToolDefinition] | None = None
     for score, tool in zip(scores, matcher.tools, strict=True):
         if score <= 0:
             score = _by_kind(tool, facts)
         else:
             score += 0.5 * min(2.0, _affinity(tool, text, facts))
+            if is_formula and "expression" in schema_of(tool):
+                score += 2.0
         if score >= _ENOUGH and (best is None or score > best[0] + 1e-9):
             best = (score, tool)
     return best[1] if best else None
@@ -197,18 +192,34 @@ def _affinity(tool: ToolDefinition, text: str, facts: Sequence[Fact]) -> float:
     return 2.0 * len(distinct) / len(required) - 1.0 * len(filler.missing) / len(required)
 
 
-def _go_on(jobs: list[Job], clause: str, matcher: Matcher, today: datetime.date) -> None:
-    """A clause that names no tool: it goes on with the clause before, or asks the same again with other values."""
-    if not jobs:
-        return
-    last = jobs[-1]
-    facts = facts_of(clause, today) or facts_of("x " + clause, today)
-    content = [word for word in words(clause) if word not in STOP_WORDS and not word.isdigit()]
-    covered = {word for fact in facts for word in words(fact.text)}
-    if facts and set(content) <= covered and _repeats(last, facts, today):
-        jobs.append(Job(last.tool, clause, base=last.base or last.text))
-        return
-    jobs[-1] = Job(last.tool, f"{last.text} and {clause}", base=last.base)
+def _requests(prompt: str, matcher: Matcher, today: datetime.date) -> list[list[str]]:
+    """The clauses of the prompt in groups: each group asks for one thing, or for the same thing several times."""
+    groups: list[list[str]] = []
+    for clause in _clauses(prompt, today):
+        lexical = _lexical(clause, facts_of(clause, today))
+        if groups and not matcher.is_named(lexical):
+            groups[-1].append(clause)
+        else:
+            groups.append([clause])
+    return groups
+
+
+def _jobs_of(clauses: Sequence[str], matcher: Matcher, today: datetime.date) -> list[Job]:
+    """The jobs of one group of clauses; the later ones name values for the first, or ask it again with others."""
+    whole = _best(" and ".join(clauses), matcher, today)
+    if whole is None:
+        return []
+    jobs = [Job(whole, clauses[0])]
+    for clause in clauses[1:]:
+        last = jobs[-1]
+        facts = [fact for fact in facts_of(clause, today) if fact.kind != "word"]
+        content = [word for word in words(clause) if word not in STOP_WORDS and not word.isdigit()]
+        covered = {word for fact in facts for word in words(fact.text)}
+        if facts and set(content) <= covered and _repeats(last, facts, today):
+            jobs.append(Job(last.tool, clause, base=last.base or last.text))
+        else:
+            jobs[-1] = Job(last.tool, f"{last.text} and {clause}", base=last.base)
+    return jobs
 
 
 def _repeats(job: Job, facts: Sequence[Fact], today: datetime.date) -> bool:
@@ -219,7 +230,7 @@ def _repeats(job: Job, facts: Sequence[Fact], today: datetime.date) -> bool:
     takes_list = any(
         resolve(schema, job.tool.parameters).get("type") == "array"
         for schema in schema_of(job.tool).values()
-        if isinstance(schema, Mapping)
+        if isinstance(schema, dict)
     )
     return not before.missing and not takes_list and any(fact.kind in kinds for fact in facts)
 

@@ -279,4 +279,5 @@ def _is_valid(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) ->
     from jsonschema import Draft202012Validator  # dear to import, and rarely needed here
 
     definitions = {key: root[key] for key in ("$defs", "definitions") if key in root}
-    return bool(Draft202012Validator({**definitions, **schema}).is_valid(value))
+    validator: Any = Draft202012Validator({**definitions, **schema})
+    return bool(validator.is_valid(value))

@@ -14,10 +14,10 @@ __all__ = ["Matcher", "schema_of", "stem", "stems", "words"]
 
 STOP_WORDS = frozenset(
     """a about again all also am an and any are as at be been but by can could did do does done for from get give given
-    gives go had has have he her here hers him his how i if in into is it its just let like made make me my need no not now of
-    off on one or our out over per please she should so some tell than that the their them then there these they thing this those
-    to too up us use used uses using value values very want was we were what when where whether which who whom why will with
-    would you your return returns optional default such eg ie etc""".split()  # noqa: SIM905 - a table, not a list
+    gives go had has have he her here hers him his how i if in into is it its just let like made make me my need no not
+    now of off on one or our out over per please she should so some tell than that the their them then there these they
+    thing this those to too up us use used uses using value values very want was we were what when where whether which
+    who whom why will with would you your return returns optional default such eg ie etc""".split()
 )
 
 _SYNONYMS = (
@@ -25,7 +25,7 @@ _SYNONYMS = (
     "subtract minus difference -",
     "multiply times product *",
     "divide quotient /",
-    "calculate compute arithmetic math plus minus times divided + - * / expression evaluate sum",
+    "calculate compute arithmetic math expression evaluate",
     "email mail",
     "delete remove erase drop",
     "create new add",
@@ -54,11 +54,15 @@ _SYNONYMS = (
     "remind reminder",
 )
 
+_ARITHMETIC = ("plus", "minus", "times", "divided", "+", "-", "*", "/")
+_CALCULATOR = ("calculate", "compute", "arithmetic", "math", "expression", "evaluate")
+
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+(?:\.\d+)?|(?<=[\d)\s])[-+*/](?=[\s\d(])")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SUFFIXES = (
     ("ization", "iz"), ("isation", "is"), ("ations", "at"), ("ation", "at"), ("ions", ""), ("ion", ""), ("ings", ""),
-    ("ing", ""), ("ators", "at"), ("ator", "at"), ("ies", "y"), ("ers", ""), ("er", ""), ("ed", ""), ("es", "e"), ("s", ""),
+    ("ing", ""), ("ators", "at"), ("ator", "at"), ("ies", "y"), ("ers", ""), ("er", ""), ("ed", ""), ("es", "e"),
+    ("s", ""),
 )  # fmt: skip
 
 NAME_WEIGHT, ENUM_WEIGHT, DESCRIPTION_WEIGHT, PARAMETER_WEIGHT = 3.0, 1.5, 1.0, 1.0
@@ -67,7 +71,7 @@ SYNONYM_SHARE = 0.6
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case, camelCase and snake_case taken apart, signs of arithmetic kept."""
-    return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", text).replace("_", " "))]
+    return [word.lower().removesuffix("'s") for word in _WORD.findall(_CAMEL.sub(" ", text).replace("_", " "))]
 
 
 def stem(word: str) -> str:
@@ -102,12 +106,18 @@ class Matcher:
         self.tools = tools
         self._weights = [_weights(tool) for tool in tools]
         spread = Counter(word for weights in self._weights for word in weights)
-        self._rarity = {word: 1 + math.log(len(tools) / count) for word, count in spread.items()}
+        self._rarity = {word: 1 + math.log(len(tools) / count) / 2 for word, count in spread.items()}
 
     def scores(self, text: str) -> list[float]:
         """One score for each tool; about 1 for one common word of its description, 3 for a word of its name."""
         wanted = set(stems(text))
         return [self._score(wanted, weights) for weights in self._weights]
+
+    def is_named(self, text: str) -> bool:
+        """Whether a word of the text stands in the name of a tool, or means the same as one that does."""
+        wanted = set(stems(text))
+        wanted |= {other for word in wanted for other in _RELATED.get(word, ())}
+        return any(weights.get(word, 0.0) >= NAME_WEIGHT for weights in self._weights for word in wanted)
 
     def vocabulary(self, tool: ToolDefinition) -> set[str]:
         """The stems by which a tool is known."""
@@ -159,6 +169,8 @@ def _related() -> dict[str, set[str]]:
         group = {stem(word) for word in line.split()}
         for word in group:
             table.setdefault(word, set()).update(group - {word})
+    for word in _ARITHMETIC:  # "plus" speaks of a calculator, but "calculate" does not speak of adding
+        table.setdefault(stem(word), set()).update(stem(other) for other in _CALCULATOR)
     return table
 
 

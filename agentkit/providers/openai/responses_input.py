@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from agentkit.errors import UnsupportedError
 from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote, Uploaded, Video
 from agentkit.messages import Media, Message, Opaque, Outcome, Part, Returned, Text, Thinking, ToolCall, UserMessage
-from agentkit.providers.openai.responses_words import words_of
+from agentkit.providers.openai.chat_messages import outcome_text
 
 __all__ = ["AUDIO_FORMATS", "InputWriter", "call_item", "default_filename", "message_item", "own_value"]
 
@@ -187,10 +187,10 @@ class InputWriter:
 
     def _output(self, outcome: Outcome) -> str | list[Item]:
         if not isinstance(outcome, Returned) or not outcome.media:
-            return words_of(outcome)
+            return outcome_text(outcome)
         pieces: list[Item] = []
         if outcome.content is not None:
-            pieces.append({"type": "input_text", "text": words_of(outcome)})
+            pieces.append({"type": "input_text", "text": outcome_text(outcome)})
         for medium in outcome.media:
             if isinstance(medium, Audio | Video):
                 # Results carry pictures and files only; a run must not end because a tool returned a sound.

@@ -1,4 +1,4 @@
-"""Answers in the Responses format, as a server writes them: whole, streamed, and errors."""
+"""Answers in the Responses format, as a server writes them: whole and streamed."""
 
 from __future__ import annotations
 
@@ -7,19 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from agentkit.codec import HttpReply
-from agentkit.errors import (
-    AuthenticationError,
-    BadRequestError,
-    ContentFilteredError,
-    DeadlineError,
-    ExchangeError,
-    NotFoundError,
-    OverloadedError,
-    PermissionDeniedError,
-    QuotaExceededError,
-    RateLimitError,
-)
+from agentkit.errors import ExchangeError
 from agentkit.exchange import (
     Delta,
     PartFinished,
@@ -34,23 +22,10 @@ from agentkit.messages import Finish, Opaque, Part, Text, Thinking, ToolCall
 from agentkit.providers.openai.responses_input import call_item, message_item, own_value
 from agentkit.usage import Usage
 
-__all__ = ["ResponsesWriter", "response_object", "write_error"]
+__all__ = ["ResponsesWriter", "response_object"]
 
 _REASONS: dict[Finish, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _STATUSES = frozenset({"completed", "cancelled", "queued", "in_progress"})
-
-_HTTP: tuple[tuple[type[ExchangeError], int, str], ...] = (  # class -> status and type, the first that fits
-    (AuthenticationError, 401, "invalid_request_error"),
-    (PermissionDeniedError, 403, "invalid_request_error"),
-    (NotFoundError, 404, "invalid_request_error"),
-    (BadRequestError, 400, "invalid_request_error"),
-    (ContentFilteredError, 400, "invalid_request_error"),
-    (RateLimitError, 429, "requests"),
-    (QuotaExceededError, 429, "insufficient_quota"),
-    (OverloadedError, 503, "server_error"),
-    (DeadlineError, 504, "server_error"),
-    (ExchangeError, 500, "server_error"),
-)
 
 Item = dict[str, Any]
 
@@ -60,20 +35,6 @@ def response_object(response: Response, origin: str) -> dict[str, Any]:
     message = response.message
     ended = ResponseFinished(message.finish, response.finish_raw, message.usage, response.details)
     return _ended(message.response_id, message.model, _output(message.parts, origin), ended)
-
-
-def write_error(error: ExchangeError) -> HttpReply:
-    """An error reply: the error's own status where a client would understand it, else the one of its class."""
-    status, kind = next((status, kind) for cls, status, kind in _HTTP if isinstance(error, cls))
-    if error.status is not None and error.status >= 400:
-        status = error.status
-    body = {
-        "message": error.message, "type": error.error_type or kind, "param": error.param, "code": error.code
-    }  # fmt: skip
-    headers = [("content-type", "application/json")]
-    if error.retry_after_seconds is not None:
-        headers.append(("retry-after", f"{error.retry_after_seconds:g}"))
-    return HttpReply(status, to_json({"error": body}), tuple(headers))
 
 
 class ResponsesWriter:

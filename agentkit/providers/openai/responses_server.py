@@ -11,9 +11,10 @@ from agentkit.codec import HttpReply, WireRequest
 from agentkit.errors import BadRequestError, ExchangeError
 from agentkit.exchange import OutputFormat, Request, Response, ToolDefinition
 from agentkit.messages import Message
+from agentkit.providers.openai.chat_server import ChatServer
 from agentkit.providers.openai.responses import ENCRYPTED
 from agentkit.providers.openai.responses_history import HistoryReader
-from agentkit.providers.openai.responses_reply import ResponsesWriter, response_object, write_error
+from agentkit.providers.openai.responses_reply import ResponsesWriter, response_object
 from agentkit.settings import ReasoningEffort, Settings
 
 __all__ = ["ResponsesServer", "messages_from_responses"]
@@ -85,8 +86,8 @@ class ResponsesServer:
         return ResponsesWriter(self.name)
 
     def write_error(self, error: ExchangeError) -> HttpReply:
-        """An error as OpenAI reports it."""
-        return write_error(error)
+        """An error as OpenAI reports it: the same for all its formats."""
+        return ChatServer(self._provider).write_error(error)
 
     def _knobs(self, body: Json, extra: dict[str, Any]) -> tuple[OutputFormat | None, dict[str, Any]]:
         """The output format and the settings; what of their objects has no place goes to `extra`."""

@@ -1,59 +1,37 @@
-"""What the model is told about a call: the text of an Outcome, and the Outcome of such a text.
+"""The Outcome that a text tells of: the way back of what `outcome_text` writes for the model.
 
-The wire has one string for every outcome. The words below are exact, so that a history written by us reads back as it
-was; any other text is what the tool returned.
+The wire has one string for every outcome. Our words for calls that failed or were never made are recognised; any other
+text is what the tool returned, as structured data when it is exactly how we write that data.
 """
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned
+from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Returned
+from agentkit.providers.openai.chat_messages import CANCELLED_BEFORE, CANCELLED_WITHIN, DENIED, FAILED, LOST
 
-__all__ = ["content_of", "outcome_of", "words_of"]
-
-_FAILED = "Error: "
-_DENIED = "The call was denied"
-_CANCELLED = "The call was cancelled before it began; nothing was done."
-_CANCELLED_STARTED = "The call was cancelled while it ran; it has no result."
-_LOST = "The call had begun and its result was lost: it may or may not have taken effect. Check before you repeat it."
+__all__ = ["content_of", "outcome_of"]
 
 _FIXED: dict[str, Outcome] = {
-    f"{_DENIED}.": Denied(),
-    _CANCELLED: Cancelled(started=False),
-    _CANCELLED_STARTED: Cancelled(started=True),
-    _LOST: Lost(),
+    DENIED.rstrip(): Denied(),
+    CANCELLED_BEFORE: Cancelled(started=False),
+    CANCELLED_WITHIN: Cancelled(started=True),
+    LOST: Lost(),
 }
 _JSON_STARTS = frozenset('{["-0123456789tfn')
 
 
-def words_of(outcome: Outcome) -> str:
-    """The text that the model reads as the result of its call, media aside."""
-    match outcome:
-        case Returned(content):
-            return content if isinstance(content, str) else to_json(content).decode()
-        case Failed(message):
-            return _FAILED + message
-        case Denied(reason):
-            return f"{_DENIED}: {reason}" if reason else f"{_DENIED}."
-        case Cancelled(started):
-            return _CANCELLED_STARTED if started else _CANCELLED
-        case Lost() | Pending():  # a Request holds no pending call
-            return _LOST
-        case _:
-            assert_never(outcome)
-
-
 def outcome_of(text: str) -> Outcome:
-    """The outcome that a text tells of; `words_of` makes the same text of it again."""
+    """The outcome that a text tells of; `outcome_text` makes the same text of it again."""
     if (fixed := _FIXED.get(text)) is not None:
         return fixed
-    if text.startswith(_FAILED):
-        return Failed(text.removeprefix(_FAILED))
-    if text.startswith(f"{_DENIED}: ") and len(text) > len(_DENIED) + 2:
-        return Denied(text[len(_DENIED) + 2 :])
+    if text.startswith(FAILED):
+        return Failed(text.removeprefix(FAILED))
+    if text.startswith(DENIED) and text == text.rstrip():
+        return Denied(text.removeprefix(DENIED))
     return Returned(content_of(text))
 
 
