@@ -50,6 +50,7 @@ class SpanScope:
     __slots__ = (
         "_attributes",
         "_error_type",
+        "_is_kept",
         "_kind",
         "_later",
         "_name",
@@ -68,6 +69,7 @@ class SpanScope:
         self._attributes = attributes
         self._later: Attributes = {}
         self._span: Span = INVALID_SPAN
+        self._is_kept = False  # whether the span records: sampled, and an SDK is there
         self._started_ns = 0
         self._error_type = ""
         self._token: Token[Context] | None = None
@@ -82,6 +84,7 @@ class SpanScope:
             self._span = outlets.tracer.start_span(
                 self._name, context, self._kind, self._attributes, start_time=self._started_ns
             )
+            self._is_kept = self._span.is_recording()
             context = trace.set_span_in_context(self._span, context)
         self._token = otel_context.attach(self._entered(outlets, context))
         return self
@@ -97,7 +100,7 @@ class SpanScope:
         if self._token is not None:
             otel_context.detach(self._token)
         ended_ns = time_ns()
-        if self._span.is_recording():
+        if self._is_kept:
             if self._later:
                 self._span.set_attributes(self._later)
             self._span.end(ended_ns)
@@ -114,7 +117,7 @@ class SpanScope:
     def is_recording(self) -> bool:
         """Whether anything told to this scope is kept, in the span or in metrics; ask before dear work."""
         outlets = self._outlets
-        return outlets is not None and (outlets.instruments is not None or self._span.is_recording())
+        return outlets is not None and (self._is_kept or outlets.instruments is not None)
 
     @property
     def is_recording_content(self) -> bool:
@@ -131,7 +134,7 @@ class SpanScope:
         if self._outlets is None:
             return
         self._error_type = error_type_of(error)
-        if not self._span.is_recording():
+        if not self._is_kept:
             return
         content = self._outlets.content
         self._later[names.ERROR_TYPE] = self._error_type
@@ -141,7 +144,7 @@ class SpanScope:
 
     @property
     def _content(self) -> ContentWriter | None:
-        return self._outlets.content if self._outlets is not None and self._span.is_recording() else None
+        return self._outlets.content if self._outlets is not None and self._is_kept else None
 
     def _entered(self, outlets: Outlets, context: Context) -> Context:
         """Write content that is known before the step, count the step; gives the context the step runs in."""
@@ -223,7 +226,7 @@ class ModelScope(SpanScope):
         self._usage = message.usage
         self._response_model = message.model
         self._first_chunk_seconds = time_to_first_chunk
-        if not self._span.is_recording():
+        if not self._is_kept:
             return
         later = self._later
         later[names.RESPONSE_FINISH_REASONS] = (message.finish,)
@@ -288,7 +291,7 @@ class ToolScope(SpanScope):
         if self._outlets is None:
             return
         self._error_type = error_type
-        if not self._span.is_recording():
+        if not self._is_kept:
             return
         content = self._outlets.content
         self._later[names.ERROR_TYPE] = error_type
