@@ -19,8 +19,7 @@ from agentkit.schema.nulls import without_filler_nulls
 
 __all__ = ["RawSchema", "compile_raw"]
 
-_DRAFT_7 = re.compile(r"^https?://json-schema\.org/draft-0?[467]/schema#?$")
-_DRAFT_2020 = re.compile(r"^https?://json-schema\.org/draft/20(19-09|20-12)/schema#?$")
+_DRAFT = re.compile(r"https?://json-schema\.org/draft[-/](?:0([467])|(2019-09|2020-12))/schema#?")
 
 
 class RawSchema:
@@ -60,14 +59,14 @@ class RawSchema:
 
     @cached_property
     def _validator(self) -> Any:
-        kind = _validator_class(self.parameters)
+        kind = _validator_class(_draft(self.parameters))
         return kind(
             _without_foreign_patterns(self.parameters, ""), registry=_registry(), format_checker=kind.FORMAT_CHECKER
         )
 
 
 def compile_raw(schema: Mapping[str, Any], *, tool: str) -> RawSchema:
-    """A JSON Schema (draft 7 or 2020-12, by its `$schema`) as the parameters of a tool.
+    """A JSON Schema (by its `$schema`, else draft 2020-12) as the parameters of a tool.
 
     Raises SchemaError for one that no arguments can be checked against: not valid by its draft, a root that is no
     object, a `$ref` that leads nowhere or to another document.
@@ -79,7 +78,7 @@ def compile_raw(schema: Mapping[str, Any], *, tool: str) -> RawSchema:
         given = dict(schema) if isinstance(given, Mapping) else given
     if not is_object(given):
         raise SchemaError(f"its schema is {shown(given)}, not a JSON object", tool=tool, advice="pass a dict")
-    kind = _validator_class(given, tool=tool)
+    kind = _validator_class(_draft(given, tool=tool))
     try:
         kind.check_schema(given, format_checker=jsonschema.FormatChecker(formats=()))  # a pattern may be ECMA's
     except jsonschema.SchemaError as error:
@@ -96,16 +95,20 @@ def compile_raw(schema: Mapping[str, Any], *, tool: str) -> RawSchema:
     return RawSchema(given)
 
 
-def _validator_class(schema: Mapping[str, Any], *, tool: str = "") -> Any:
+def _draft(schema: Mapping[str, Any], *, tool: str = "") -> str:
+    """The draft as jsonschema calls it: "7" or "202012"."""
+    dialect = schema.get("$schema", "https://json-schema.org/draft/2020-12/schema")
+    known = _DRAFT.fullmatch(dialect) if isinstance(dialect, str) else None
+    if known is None:
+        advice = "use http://json-schema.org/draft-07/schema# or https://json-schema.org/draft/2020-12/schema"
+        raise SchemaError(f"its $schema is {shown(dialect)}, which is not known here", tool=tool, advice=advice)
+    return (known[1] or known[2]).replace("-", "")
+
+
+def _validator_class(draft: str) -> Any:
     import jsonschema
 
-    dialect = schema.get("$schema")
-    if dialect is None or (isinstance(dialect, str) and _DRAFT_2020.match(dialect)):
-        return jsonschema.Draft202012Validator
-    if isinstance(dialect, str) and _DRAFT_7.match(dialect):
-        return jsonschema.Draft7Validator
-    advice = "use http://json-schema.org/draft-07/schema# or https://json-schema.org/draft/2020-12/schema"
-    raise SchemaError(f"its $schema is {shown(dialect)}, which is not known here", tool=tool, advice=advice)
+    return getattr(jsonschema, f"Draft{draft}Validator")
 
 
 def _registry() -> Any:
@@ -118,10 +121,10 @@ def _registry() -> Any:
 def _check_references(schema: dict[str, Any], tool: str) -> None:
     import referencing
     import referencing.exceptions
-    from referencing.jsonschema import DRAFT7, DRAFT202012
+    import referencing.jsonschema
 
-    draft = DRAFT7 if _DRAFT_7.match(str(schema.get("$schema", ""))) else DRAFT202012
-    resource = referencing.Resource(contents=schema, specification=draft)
+    specification = getattr(referencing.jsonschema, f"DRAFT{_draft(schema)}")
+    resource = referencing.Resource(contents=schema, specification=specification)
     resolver = _registry().resolver_with_root(resource)
     for path, node in subschemas(schema):
         for word in ("$ref", "$dynamicRef"):

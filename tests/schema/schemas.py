@@ -186,6 +186,106 @@ LEGAL: dict[str, tuple[dict[str, Any], Any, Any]] = {
         {"a": "abc", "b": 2, "c": {"z": 1}},
         {"b": 0},
     ),
+    "draft 4": (
+        {
+            "$schema": "http://json-schema.org/draft-04/schema#",
+            "type": "object",
+            "properties": {"a": {"type": "integer", "minimum": 0, "exclusiveMinimum": True}},
+        },
+        {"a": 1},
+        {"a": 0},
+    ),
+    "draft 2019-09": (
+        {
+            "$schema": "https://json-schema.org/draft/2019-09/schema",
+            "type": "object",
+            "properties": {"a": {"type": "array", "items": [{"type": "integer"}], "additionalItems": {"const": "x"}}},
+            "dependentRequired": {"a": ["b"]},
+        },
+        {"a": [1, "x"], "b": 1},
+        {"a": [1]},
+    ),
+    "dependencies of both kinds": (
+        {
+            "$schema": DRAFT_7,
+            "type": "object",
+            "properties": {"a": {"type": "string"}, "b": {"type": "string"}, "c": {"type": "string"}},
+            "dependencies": {"a": ["b"], "b": {"required": ["c"]}},
+        },
+        {"a": "x", "b": "y", "c": "z"},
+        {"a": "x"},
+    ),
+    "nullable by another name": (
+        {"type": "object", "properties": {"a": {"type": ["integer", "null"]}, "b": {"type": "string", "enum": ["x"]}}},
+        {"a": None, "b": "x"},
+        {"a": "x"},
+    ),
+    "parts that overlap": (
+        {
+            "type": "object",
+            "properties": {
+                "a": {
+                    "allOf": [
+                        {
+                            "type": "object",
+                            "properties": {"x": {"type": "integer", "maximum": 9}, "y": {"enum": ["p", "q"]}},
+                            "required": ["x"],
+                            "additionalProperties": True,
+                        },
+                        {
+                            "type": "object",
+                            "properties": {"x": {"type": "number", "maximum": 5}, "y": {"enum": ["q", "r"]}},
+                            "required": ["y"],
+                        },
+                    ]
+                },
+                "b": {"allOf": [{"type": ["string", "integer"]}, {"type": "integer"}]},
+                "c": {"type": "string", "allOf": [{"pattern": "^a"}, {"pattern": "b$"}]},
+            },
+        },
+        {"a": {"x": 3, "y": "q"}, "b": 1, "c": "ab"},
+        {"a": {"x": 7, "y": "q"}},
+    ),
+    "branches that share names": (
+        {
+            "type": "object",
+            "properties": {"kind": {"type": "string"}},
+            "required": ["kind"],
+            "anyOf": [
+                {"properties": {"v": {"type": "integer"}, "w": {"type": "string"}}, "required": ["v", "w"]},
+                {"properties": {"v": {"type": "string"}, "w": {"type": "string"}}, "required": ["v"]},
+                {"properties": {"v": {"type": "boolean"}}, "required": ["v"]},
+            ],
+        },
+        {"kind": "k", "v": True},
+        {"kind": "k"},
+    ),
+    "conditions at the root": (
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+            "if": {"required": ["a"]},
+            "then": {"required": ["b"]},
+        },
+        {"a": "x", "b": "y"},
+        {"a": "x"},
+    ),
+    "recursion in a part": (
+        {
+            "type": "object",
+            "properties": {"n": {"$ref": "#/$defs/N"}},
+            "$defs": {
+                "N": {
+                    "allOf": [
+                        {"type": "object", "properties": {"v": {"type": "integer"}}},
+                        {"properties": {"next": {"$ref": "#/$defs/N"}}},
+                    ]
+                }
+            },
+        },
+        {"n": {"v": 1, "next": {"v": 2}}},
+        {"n": {"next": {"v": "x"}}},
+    ),
     "ten levels": (nested(10), nested_value(10), nested_value(9)),
     "twelve levels": (nested(12), nested_value(12), nested_value(11)),
     "enum of many": (
