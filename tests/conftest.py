@@ -1,10 +1,79 @@
-"""Every async test runs on asyncio and on trio."""
+"""Every async test runs on asyncio and on trio, and no test leaves a thread, a socket or a task behind."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+
 import pytest
+
+# The one portal of run_sync, and the idle workers that anyio and trio keep for the next sync call.
+KEPT_THREADS = ("agentkit-run-sync", "AnyIO worker thread", "Trio thread", "asyncio_", "pytest_timeout")
+GRACE_SECONDS = 5.0
+HAS_PROC = os.path.isdir("/proc/self/fd")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     return request.param
+
+
+def _threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if not thread.name.startswith(KEPT_THREADS)}
+
+
+def _sockets() -> set[str]:
+    """Open sockets of any family, such as "socket:[123]"."""
+    found: set[str] = set()
+    if HAS_PROC:
+        for name in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found.add(os.readlink(f"/proc/self/fd/{name}"))
+    return {target for target in found if target.startswith("socket:")}
+
+
+def _internet(sockets: set[str]) -> set[str]:
+    """Those of the internet families: event loops keep pairs of the unix family for themselves."""
+    if not sockets:
+        return sockets
+    known: set[str] = set()
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/self/net/{table}") as lines:
+            known |= {f"socket:[{line.split()[9]}]" for line in list(lines)[1:]}
+    return sockets & known
+
+
+def _tasks() -> list[str]:
+    """Unfinished tasks of event loops that do not run any more."""
+    return [
+        repr(task)
+        for task in gc.get_objects()
+        if type(task) is asyncio.Task and not task.done() and not task.get_loop().is_running()
+    ]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    threads, sockets = _threads(), _sockets()
+    yield
+    deadline = time.monotonic() + GRACE_SECONDS
+    while True:
+        left = [thread.name for thread in _threads() - threads if thread.is_alive()]
+        left += sorted(_internet(_sockets() - sockets))
+        if not left or time.monotonic() > deadline:
+            break
+        gc.collect()
+        time.sleep(0.01)  # a thread that was told to end needs a moment
+    assert not left, f"left behind: {left}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_task_is_left() -> Iterator[None]:
+    yield
+    gc.collect()
+    assert _tasks() == []
