@@ -147,7 +147,8 @@ def _tokens(spent: Sequence[_Spent]) -> list[str]:
 def _cost(spent: _Spent) -> str:
     if spent.unpriced_calls == spent.model_calls:
         return ""
-    return ("≥ " if spent.unpriced_calls else "") + f"${spent.cost_usd:.4f}"
+    digits = 4 if spent.cost_usd >= 0.0001 else 6
+    return ("≥ " if spent.unpriced_calls else "") + (f"${spent.cost_usd:.{digits}f}" if spent.cost_usd else "$0")
 
 
 def _duration(seconds: float) -> str:

@@ -133,3 +133,11 @@ def test_colours_change_nothing_but_colour() -> None:
 def test_a_very_deep_trace_is_drawn() -> None:
     spans = [span(str(depth), str(depth - 1), "x", depth, depth + 1) for depth in range(1, 3_000)]
     assert len(render_tree(spans).splitlines()) == 2_999
+
+
+def test_small_costs_keep_their_digits() -> None:
+    spans = [
+        span("1", "", "chat a", 0, 1, attributes=usage(1, 1, **{"agentkit.cost_usd": 0.0})),
+        span("2", "", "chat b", 1, 2, attributes=usage(1, 1, **{"agentkit.cost_usd": 0.000012})),
+    ]
+    assert [line.rpartition("   ")[2] for line in render_tree(spans).splitlines()] == ["$0", "$0.000012"]
