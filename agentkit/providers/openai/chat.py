@@ -15,7 +15,7 @@ from agentkit.assemble import assemble
 from agentkit.codec import WireRequest
 from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError
 from agentkit.exchange import Delta, Memo, OutputFormat, Request, Response, ToolDefinition
-from agentkit.messages import Message, ToolCall
+from agentkit.messages import Message
 from agentkit.providers.openai.chat_answers import AnswerReader
 from agentkit.providers.openai.chat_messages import MessageWriter
 from agentkit.providers.openai.chat_rules import ChatRules
@@ -184,8 +184,7 @@ class ChatCodec:
         head = self._head(request.messages, tools.wire_names, memo)
         count = len(head.messages) if head else 0
         new = request.messages[count:]
-        names = _names_of(new, tools.wire_names)
-        writer = MessageWriter(self.name, self.rules, names, head.ids if head else frozenset())
+        writer = MessageWriter(self.name, self.rules, dict(tools.wire_names), head.ids if head else frozenset())
         if head and head.open_message:
             writer.written.append(head.open_message)
         writer.write(new)
@@ -338,11 +337,3 @@ def _put_settings(settings: Settings, rules: ChatRules, fields: dict[str, Any]) 
         "service_tier": settings.service_tier,
     }
     fields.update((name, value) for name, value in values.items() if value is not None)
-
-
-def _names_of(messages: tuple[Message, ...], offered: Mapping[str, str]) -> Mapping[str, str]:
-    """Names on the wire, also of tools that were called before and are offered no more."""
-    called = {part.name for message in messages for part in message.parts if isinstance(part, ToolCall)}
-    names = map_names(sorted(called - offered.keys()), "openai") if called else {}
-    foreign = {own: wire for own, wire in names.items() if own != wire}
-    return {**foreign, **offered} if foreign else offered

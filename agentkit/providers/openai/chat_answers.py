@@ -228,6 +228,8 @@ class AnswerReader:
 
     def _read_call(self, entry: dict[str, Any], deltas: list[Delta], *, is_whole: bool) -> None:
         function = _object(entry.get("function") or entry.get("custom"))
+        if len(entry) == 2 and len(function) == 1 and not is_whole and self._read_more(entry, function, deltas):
+            return
         id = str(entry.get("id") or "")
         id = "" if id == "null" else id
         name = _text(function.get("name"))
@@ -254,6 +256,17 @@ class AnswerReader:
         if arguments or name or id:
             call.texts.append(arguments)
             deltas.append(ToolCallDelta(arguments, call.slot, id, name))
+
+    def _read_more(self, entry: dict[str, Any], function: Mapping[str, Any], deltas: list[Delta]) -> bool:
+        """Take the usual piece at once: an index and more arguments of the latest call. False when it is another."""
+        call, piece = self._last_call, function.get("arguments")
+        if call is None or call.slot < 0 or entry.get("index", self) != call.index:
+            return False
+        if piece.__class__ is not str or not piece or piece[0] == "{":
+            return False
+        call.texts.append(piece)
+        deltas.append(ToolCallDelta(piece, call.slot))
+        return True
 
     def _find_call(self, id: str, index: object, name: str) -> _Call | None:
         """The call that a streamed piece belongs to: by index unless the id says otherwise, by id, else the latest.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -34,6 +34,7 @@ from agentkit.messages import (
     UserMessage,
 )
 from agentkit.providers.openai.chat_rules import ChatRules
+from agentkit.schema.names import map_names
 
 __all__ = [
     "CANCELLED_BEFORE",
@@ -85,8 +86,8 @@ class MessageWriter:
 
     origin: str
     rules: ChatRules
-    names: Mapping[str, str]
-    """Names of tools -> names on the wire, where they differ."""
+    names: dict[str, str]
+    """Names of tools -> names on the wire; names that are offered no more are added when they come."""
     used_ids: frozenset[str] | set[str] = frozenset()
     written: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     new_ids: set[str] = field(default_factory=set[str])
@@ -94,15 +95,22 @@ class MessageWriter:
     def write(self, messages: Iterable[Message]) -> None:
         """Write them in order; neighbouring user messages become one."""
         for message in messages:
+            # Nearly all old messages are one text: a thousand of them are written with every new run of a session.
+            text = _plain_text(message.parts)
             if isinstance(message, UserMessage):
-                self._write_user(message)
+                if text and (not self.written or self.written[-1]["role"] != "user"):
+                    self.written.append({"role": "user", "content": text})
+                else:
+                    self._write_user(message)
+            elif text:
+                self.written.append({"role": "assistant", "content": text})
             else:
                 self._write_assistant(message)
 
     def _write_user(self, message: UserMessage) -> None:
         parts = message.parts
-        if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].provider_data is None:
-            self._add_user(parts[0].text)
+        if (text := _plain_text(parts)) is not None:
+            self._add_user(text)
             return
         shown: list[dict[str, Any]] = []
         for part in parts:
@@ -200,7 +208,10 @@ class MessageWriter:
         return chunks
 
     def _call(self, id: str, call: ToolCall) -> dict[str, Any]:
-        function = {"name": self.names.get(call.name, call.name), "arguments": _arguments(call.arguments)}
+        name = self.names.get(call.name)
+        if name is None:
+            name = self.names[call.name] = map_names([call.name], "openai")[call.name]
+        function = {"name": name, "arguments": _arguments(call.arguments)}
         return {"id": id, "type": "function", "function": function, **(self._own(call.provider_data) or {})}
 
     def _id_of(self, call: ToolCall) -> str:
@@ -305,6 +316,14 @@ class MessageWriter:
         if not self.rules.video_url:
             raise UnsupportedError(f"{self.origin} does not take video; use a model that does, such as a Gemini model")
         return {"type": "video_url", "video_url": {"url": self._url(part.source, "video")}}
+
+
+def _plain_text(parts: tuple[Part, ...]) -> str | None:
+    """The text of a message that is nothing else."""
+    if len(parts) != 1:
+        return None
+    part = parts[0]
+    return part.text if isinstance(part, Text) and part.provider_data is None and not part.is_refusal else None
 
 
 def _as_parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:

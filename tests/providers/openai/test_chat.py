@@ -126,7 +126,7 @@ def test_a_choice_is_left_out_without_tools() -> None:
 
 
 def test_an_unknown_choice_names_the_tools_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="'get_wether'.*offers get_weather"):
+    with pytest.raises(ConfigurationError, match=r"'get_wether'.*offers get_weather"):
         encoded(asked(tools=(WEATHER,), settings=Settings(tool_choice="get_wether")))
 
 
@@ -483,6 +483,9 @@ def streamed(*events: dict[str, Any], end: bytes = b"data: [DONE]\n\n", rules: C
     return assemble([*decoder.feed(body), *decoder.finish()])
 
 
+COUNTED = {"prompt_tokens": 3, "completion_tokens": 2}
+
+
 def tool_piece(**entry: Any) -> dict[str, Any]:
     function = {key: entry.pop(key) for key in ("name", "arguments") if key in entry}
     return {"tool_calls": [{**entry, "function": function}]}
@@ -704,14 +707,13 @@ def test_a_spoken_answer_is_its_transcript_and_its_id_goes_back() -> None:
 
 def test_deltas_come_as_they_are_sent() -> None:
     decoder = ChatCodec().decoder()
-    usage = {"prompt_tokens": 3, "completion_tokens": 2}
     pieces = [
         event({"role": "assistant", "content": ""}),
         event({"reasoning_content": "hm"}),
         event({"content": "He"}),
         event({"content": "y"}),
         event(tool_piece(index=0, id="a", name="f", arguments="{}")),
-        event({}, "stop", usage=usage),
+        event({}, "stop", usage=COUNTED),
     ]
     told = [decoder.feed(b"data: " + json.dumps(piece).encode() + b"\n\n") for piece in pieces]
     assert told == [
@@ -730,10 +732,10 @@ def test_deltas_come_as_they_are_sent() -> None:
 @pytest.mark.parametrize(
     "last",
     [
-        [event({}, "stop", usage={"prompt_tokens": 3, "completion_tokens": 2})],
-        [event({}, "stop"), {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}],
-        [event({}, "stop"), {"usage": {"prompt_tokens": 3, "completion_tokens": 2}}],
-        [event({}, "stop", x_groq={"usage": {"prompt_tokens": 3, "completion_tokens": 2}})],
+        [event({}, "stop", usage=COUNTED)],
+        [event({}, "stop"), {"choices": [], "usage": COUNTED}],
+        [event({}, "stop"), {"usage": COUNTED}],
+        [event({}, "stop", x_groq={"usage": COUNTED})],
         [
             {
                 "choices": [
@@ -741,14 +743,14 @@ def test_deltas_come_as_they_are_sent() -> None:
                         "index": 0,
                         "delta": {},
                         "finish_reason": "stop",
-                        "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+                        "usage": COUNTED,
                     }
                 ]
             }
         ],
         [
             event({}, usage={"prompt_tokens": 3, "completion_tokens": 1}),
-            event({}, "stop", usage={"prompt_tokens": 3, "completion_tokens": 2}),
+            event({}, "stop", usage=COUNTED),
         ],
     ],
 )
