@@ -100,7 +100,8 @@ def answer(request: Request, today: datetime.date) -> Response:
         return _response(request, parts, "tool_calls")
     if request.output is not None:
         return _response(request, [Text(_structured(turn, request.output, today))], "stop")
-    return _response(request, [Text(_words(turn, request))], "stop")
+    helpers = {job.tool.name for job in jobs if job.is_helper}
+    return _response(request, [Text(_words(turn, request, helpers))], "stop")
 
 
 def estimate_tokens(text: str) -> int:
@@ -180,9 +181,10 @@ def _filled(schema: Mapping[str, Any], turn: _Turn, today: datetime.date, *, key
     return cast("dict[str, Any]", filler.fill())
 
 
-def _words(turn: _Turn, request: Request) -> str:
+def _words(turn: _Turn, request: Request, helpers: set[str]) -> str:
     if turn.calls:
-        return answer_from(turn.text, turn.calls)
+        asked_for = [call for call in turn.calls if call.name not in helpers]
+        return answer_from(turn.text, asked_for or turn.calls)
     if _WHO.search(turn.text):
         return f"{WHAT_IT_IS} {cannot([tool.name for tool in request.tools]).removeprefix(WHAT_IT_IS).strip()}"
     return cannot([tool.name for tool in request.tools])

@@ -35,7 +35,7 @@ def answer_from(prompt: str, calls: Sequence[ToolCall]) -> str:
     """The answer to a prompt from what became of the calls."""
     if len(calls) == 1:
         return said_of(prompt, calls[0])
-    return "\n".join(f"- {_label(call)}: {said_of(prompt, call, is_alone=False)}" for call in calls)
+    return "\n".join(f"- {_label(call)}: {_indented(said_of(prompt, call, is_alone=False))}" for call in calls)
 
 
 def said_of(prompt: str, call: ToolCall, *, is_alone: bool = True) -> str:
@@ -66,18 +66,18 @@ def _returned(prompt: str, call: ToolCall, content: Any, *, is_alone: bool) -> s
     if isinstance(value, str):
         return _quote(prompt, value)
     if isinstance(value, list):
-        return _listed(prompt, call, cast("list[Any]", value))
+        return _listed(prompt, call.name if is_alone else "", cast("list[Any]", value))
     if isinstance(value, Mapping):
         return _fields(cast("Mapping[str, Any]", value), prompt)
     return str(value)
 
 
-def _listed(prompt: str, call: ToolCall, items: list[Any]) -> str:
+def _listed(prompt: str, who: str, items: list[Any]) -> str:
     if not items:
-        return f"{call.name} found nothing"
+        return f"{who} found nothing".strip()
     more = f"\n- and {len(items) - _MOST_ITEMS} more" if len(items) > _MOST_ITEMS else ""
     shown = items[:_MOST_ITEMS]
-    count = f"There are {len(items)}" if re.search(r"(?i)\bhow many\b", prompt) else f"{call.name} found {len(items)}"
+    count = f"There are {len(items)}" if re.search(r"(?i)\bhow many\b", prompt) else f"{who} found {len(items)}".strip()
     if all(not isinstance(item, list | Mapping) for item in items):
         if len(items) <= _MOST_ITEMS and sum(len(str(item)) for item in items) < 300:
             return f"{count}: {', '.join(_plain(item) for item in shown)}"
@@ -155,6 +155,10 @@ def _quote(prompt: str, text: str) -> str:
             break
     shown = "\n".join(pieces[place][:_MOST_CHARS] for place in sorted(chosen))
     return f"{shown}\n[...] ({len(text):,} characters in all)"
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n  ")
 
 
 def _label(call: ToolCall) -> str:

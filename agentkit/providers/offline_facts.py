@@ -61,7 +61,8 @@ _PATTERNS: tuple[tuple[FactKind, str], ...] = (
     ("number", rf"(?i)\b(?:{'|'.join(_NUMBER_WORDS)})\b"),
     ("code", r"\b[A-Z]{2,6}\b"),
     ("name", r"\b[^\W\d_a-z][\w'’]+(?:[ -](?:(?:of|de|van|von|la|da|del)\s+)?[^\W\d_a-z][\w'’]+)*"),
-    ("word", r"\b(?:in|inside|under|from|into|to|at|for|near|of)\s+(?:the\s+)?(?P<folder>[a-z][\w\-]*)"),
+    ("word", r"\b(?:in|inside|under|from|into|to|at|for|near|of)\s+(?:the\s+)?(?P<folder>[a-z][\w\-]*)"
+     r"(?=\s*(?:[,.;:?!]|$|(?:in|on|at|and|or|for|to|from|into|with|today|tonight|tomorrow|this|next|now|please)\b))"),
 )  # fmt: skip
 
 _COMPILED: tuple[tuple[FactKind, re.Pattern[str]], ...] = tuple(

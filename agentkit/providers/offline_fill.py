@@ -35,6 +35,7 @@ _FREE_TEXT = frozenset(
     for word in """query text message body content subject title question topic keyword keywords term terms note prompt task
     description summary item comment search reason todo expression name""".split()  # noqa: SIM905
 )
+_HEADINGS = frozenset(stem(word) for word in ("subject", "title", "name"))
 _CUES: Mapping[str, frozenset[str]] = {
     stem(name): frozenset(cues.split())
     for name, cues in {
@@ -99,8 +100,10 @@ class _Slot:
 class Filler:
     """Fills one schema from some material. `missing` names what was required and not found in it."""
 
-    def __init__(self, schema: Mapping[str, Any], material: Material) -> None:
-        self._root = schema
+    def __init__(self, schema: Mapping[str, Any], material: Material, *, root: Mapping[str, Any] | None = None) -> None:
+        """`root` is where references are looked up, for a schema that is a part of another."""
+        self._schema = schema
+        self._root = schema if root is None else root
         self._material = material
         self._found: dict[tuple[str, ...], Any] = {}  # path of a slot -> value
         self.missing: list[str] = []
@@ -109,12 +112,12 @@ class Filler:
     def fill(self) -> Any:
         """The value. Everything required is there; what is optional only where the text speaks of it."""
         self._assign()
-        return self._build(self._root, (), is_required=True)
+        return self._build(self._schema, (), is_required=True)
 
     # Assigning: which fact belongs to which scalar parameter, best pair first.
 
     def _assign(self) -> None:
-        slots = list(self._slots(self._root, (), is_required=True))
+        slots = list(self._slots(self._schema, (), is_required=True))
         pairs: list[tuple[float, int, int, Any, Fact]] = []
         facts = [*self._material.facts, *self._mentions(slots)]
         for order, slot in enumerate(slots):
@@ -265,7 +268,7 @@ class Filler:
 
     def _required_text(self, path: tuple[str, ...]) -> bool:
         """Whether the free text of the prompt already belongs to a required property beside this one."""
-        parent = self._root
+        parent = self._schema
         required = cast("Sequence[str]", parent.get("required", ())) if len(path) == 1 else ()
         return any(stem(word) in _FREE_TEXT for name in required for word in words(name))
 
@@ -304,7 +307,7 @@ class Filler:
             return []
         inner = resolve(cast("Mapping[str, Any]", schema["items"]), self._root)
         if _is_object(inner):
-            value = Filler(inner, replace(self._material, known={}))
+            value = Filler(inner, replace(self._material, known={}), root=self._root)
             made = value.fill()
             return [made] if is_required or value.used else []
         spans = [(fact.start, fact.end) for fact in self.used.values()]
@@ -318,7 +321,7 @@ class Filler:
                 found.append((fact.kind, value))
         listed = self._listing() if inner.get("type") == "string" and Bounds(inner).is_free_text else []
         if len(listed) > 1 and is_required and not any(kind == "quoted" for kind, _ in found):
-            return listed
+            return [piece for piece in listed if Bounds(inner).accepts(piece)]
         if inner.get("type") == "string" and "enum" not in inner and found:
             first = next((kind for kind, _ in found if kind in _kinds(slot)), found[0][0])
             return [value for kind, value in found if kind == first]
@@ -332,9 +335,10 @@ class Filler:
         if not re.search(r",|\band\b", rest):
             return []
         rest = re.sub(r"(?i)\s+(?:to|from|in|on)\s+(?:the|my|a)\s.*$", "", rest)
-        return [
-            piece.strip(" '\"") for piece in re.split(r"\s*(?:,\s*and\b|,|\band\b)\s*", rest) if piece.strip(" '\"")
-        ]
+        pieces = [piece.strip(" '\"") for piece in re.split(r"\s*(?:,\s*and\b|,|\band\b)\s*", rest)]
+        if cue is None and " " in pieces[0]:
+            pieces[0] = pieces[0].partition(" ")[2]  # "Put milk" begins with what to do
+        return [piece for piece in pieces if piece]
 
     def _boolean(self, path: tuple[str, ...]) -> bool | None:
         """What the text says of a yes-or-no parameter: None when it does not speak of it."""
@@ -358,16 +362,20 @@ class Filler:
         """The words of the text that are its content."""
         names = {stem(word) for word in words(path[-1])} if path else set[str]()
         text = self._material.text.strip().rstrip("?!.")
-        said = _TEXT_CUE.search(text)
-        if said and not names & {"subject", "titl", "name"}:
-            return said["said"].strip().strip("\"'")
-        if not names & _FREE_TEXT and names:
+        if names and not names & _FREE_TEXT:
             return None
+        said = _TEXT_CUE.search(text)
+        is_heading = bool(names & _HEADINGS)
+        if said and not is_heading:
+            return said["said"].strip().strip("\"'")
         spans = [(fact.start, fact.end) for fact in self.used.values()]
+        head = text[: said.start()] if said else text
         for cue in _TOPIC_CUES:
-            match = cue.search(text)
+            match = cue.search(head)
             if match and not any(start <= match.start("topic") < end for start, end in spans):
                 return match["topic"].strip().strip("\"'")
+        if said:
+            return " ".join(said["said"].split()[:6]).strip("\"'")
         pieces = re.findall(r"\S+", text)
         while len(pieces) > 1 and _says_nothing(pieces[0], self._material.vocabulary):
             pieces = pieces[1:]
@@ -400,6 +408,8 @@ _FORMAT_KINDS: Mapping[str, tuple[FactKind, ...]] = {
 
 def _kinds(slot: _Slot) -> list[FactKind]:
     found: list[FactKind] = []
+    if "id" in slot.stems:
+        return ["id", "number", "code"]
     for names, kinds in _ROLES:
         if slot.stems & {stem(word) for word in names.split()}:
             found.extend(kind for kind in kinds if kind not in found)

@@ -32,6 +32,7 @@ _LEXICAL_BLANKS = frozenset({"url", "email", "quoted", "datetime", "date", "time
 _PRODUCER_STEMS = frozenset(
     stem(word) for word in "list find search show get query lookup files ls glob browse".split()
 )  # noqa: SIM905
+_PATH_STEMS = frozenset(stem(word) for word in ("path", "file", "filename", "filepath", "document", "folder"))
 _STRICT = frozenset(
     stem(word)
     for word in "path file filename filepath url id identifier email folder".split()  # noqa: SIM905
@@ -268,11 +269,13 @@ def _with_helpers(jobs: list[Job], tools: Sequence[ToolDefinition], prompt: str,
     if not wanted & _STRICT:
         return jobs
     names = set(stems(first.tool.name)) | wanted
+    if wanted & _PATH_STEMS:
+        names |= _PATH_STEMS
     for tool in tools:
         own = set(stems(tool.name)) | {stem(word) for word in words(tool.name)}
         if tool is first.tool or any(job.tool is tool for job in jobs):
             continue
-        if own & _PRODUCER_STEMS and (own - _PRODUCER_STEMS or own) & (names | {"file", "document"}):
+        if own & _PRODUCER_STEMS and (own - _PRODUCER_STEMS or own) & names:
             helper = Job(tool, prompt, is_helper=True)
             if not _misses(helper, prompt, today):
                 return [helper, *jobs]
@@ -356,7 +359,7 @@ def _candidates(name: str, example: Any, known: Mapping[str, Sequence[Any]]) -> 
     found: list[Any] = []
     for key in ("".join(words(name)), *(stem(word) for word in words(name))):
         found.extend(known.get(key, ()))
-    if not found and {stem(word) for word in words(name)} & {"path", "fil", "file", "filenam"}:
+    if not found and {stem(word) for word in words(name)} & _PATH_STEMS:
         found = [value for value in _flat(known) if isinstance(value, str) and re.fullmatch(r"[\w./\- ]+", value)]
     if not found and isinstance(example, int | float) and not isinstance(example, bool):
         found = [value for value in _flat(known) if isinstance(value, int | float) and not isinstance(value, bool)]

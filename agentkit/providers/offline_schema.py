@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from agentkit.providers.offline_facts import Fact
+from agentkit.providers.offline_pattern import sample
 
 __all__ = ["Bounds", "conforming", "resolve"]
 
@@ -28,11 +29,6 @@ _FORMAT_EXAMPLES: Mapping[str, str] = {
     "regex": ".*",
     "json-pointer": "",
 }
-_PATTERN_CANDIDATES = (
-    "", "a", "A", "0", "1", "aa", "AA", "00", "abc", "ABC", "000", "123", "0000", "1234", "00000", "12345", "000000",
-    "ABC-123", "ABC-1234", "AB-123", "A-1", "A1", "A123", "abc-123", "a_1", "#000000", "1.0", "1.0.0", "v1.0.0", "09:00",
-    "2026-01-01", "+10000000000", "someone@example.com", "https://example.com/", "/", "example", "Example", "EXAMPLE",
-)  # fmt: skip
 
 
 def resolve(schema: Mapping[str, Any], root: Mapping[str, Any], *, depth: int = 0) -> Mapping[str, Any]:
@@ -43,9 +39,9 @@ def resolve(schema: Mapping[str, Any], root: Mapping[str, Any], *, depth: int = 
     if isinstance(reference, str):
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         return resolve({**_follow(reference, root), **rest}, root, depth=depth + 1)
-    for key in ("allOf",):
-        merged: dict[str, Any] = {name: value for name, value in schema.items() if name != key}
-        for part in cast("Sequence[Mapping[str, Any]]", schema.get(key, ())):
+    if "allOf" in schema:
+        merged: dict[str, Any] = {name: value for name, value in schema.items() if name != "allOf"}
+        for part in cast("Sequence[Mapping[str, Any]]", schema["allOf"]):
             merged = _merged(merged, resolve(part, root, depth=depth + 1))
         schema = merged
     for key in ("anyOf", "oneOf"):
@@ -235,11 +231,10 @@ class Bounds:
         candidate = _FORMAT_EXAMPLES.get(str(schema.get("format")), "example")
         if self._accepts_text(candidate):
             return candidate
-        if "pattern" in schema:
-            lengths = [character * count for count in range(1, 33) for character in "0aA"]
-            for option in (*_PATTERN_CANDIDATES, *lengths):
-                if self._accepts_text(option):
-                    return option
+        sampled = sample(str(schema["pattern"])) if "pattern" in schema else None
+        if sampled is not None:
+            padded = sampled + sampled[-1:] * (schema.get("minLength", 0) - len(sampled))
+            return padded if self._accepts_text(padded) else sampled
         least = schema.get("minLength", 0)
         most = schema.get("maxLength", max(least, len(candidate)))
         return (candidate * (1 + least // max(1, len(candidate))))[: max(least, min(most, len(candidate)))]
@@ -249,6 +244,10 @@ _FORMAT_CHECKS = {
     "date": re.compile(r"\d{4}-\d{2}-\d{2}"),
     "date-time": re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?"),
     "time": re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?"),
+    "duration": re.compile(r"P(?=.)(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"),
+    "ipv4": re.compile(r"\d{1,3}(\.\d{1,3}){3}"),
+    "ipv6": re.compile(r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"),
+    "hostname": re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"),
     "email": re.compile(r"[^@\s]+@[^@\s]+"),
     "uri": re.compile(r"[a-zA-Z][\w+.-]*:\S*"),
     "uuid": re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"),

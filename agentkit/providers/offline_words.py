@@ -30,7 +30,7 @@ _SYNONYMS = (
     "delete remove erase drop",
     "create new add",
     "list show display",
-    "read open content say contain inside",
+    "read open content say contain inside summary summarize summarise describe explain",
     "find search look lookup query",
     "weather forecast temperature rain rainy raining snow sunny sun warm cold hot degrees umbrella",
     "time clock hour",
@@ -51,7 +51,7 @@ _SYNONYMS = (
     "message text sms chat",
     "light lamp",
     "distance far",
-    "remind reminder",
+    "remind reminder todo task",
 )
 
 _ARITHMETIC = ("plus", "minus", "times", "divided", "+", "-", "*", "/")
@@ -111,7 +111,11 @@ class Matcher:
     def scores(self, text: str) -> list[float]:
         """One score for each tool; about 1 for one common word of its description, 3 for a word of its name."""
         wanted = set(stems(text))
-        return [self._score(wanted, weights) for weights in self._weights]
+        exact = set(words(text)) - STOP_WORDS
+        return [
+            self._score(wanted, weights) + 0.1 * len(exact.intersection(words(tool.name)))
+            for tool, weights in zip(self.tools, self._weights, strict=True)
+        ]
 
     def is_named(self, text: str) -> bool:
         """Whether a word of the text stands in the name of a tool, or means the same as one that does."""

@@ -56,7 +56,7 @@ class ResponsesDecoder:
         self._splitter = SseSplitter()
         self._started = ResponseStarted()
         self._finished: dict[int, Part] = {}  # index -> part as told
-        self._firsts: dict[str, int] = {}  # item id -> index of its first part
+        self._firsts: dict[str, list[int]] = {}  # item id -> index of the first part, for each item of that id
         self._contents: dict[int, list[int]] = {}  # index of an item's first part -> indexes of its announced parts
         self._is_done = False
         self._plain = b""  # what came before the first event: servers label plain JSON as an event stream
@@ -169,7 +169,7 @@ class ResponsesDecoder:
     def _on_item_done(self, event: Event) -> list[Delta]:
         item, first = event["item"], _index_of(event)
         if id := item.get("id"):
-            self._firsts[id] = first
+            self._firsts.setdefault(id, []).append(first)
         return self._finish_parts(item, first)
 
     def _finish_parts(self, item: Mapping[str, Any], first: int) -> list[Delta]:
@@ -193,7 +193,8 @@ class ResponsesDecoder:
         deltas = self._start(response)
         for position, item in enumerate(objects(response["output"])):
             # Positions in the last event close the gaps that dropped items left in the stream's own numbers.
-            deltas += self._finish_parts(item, self._firsts.get(item.get("id") or "", position * _SLOTS_PER_ITEM))
+            known = self._firsts.get(item.get("id") or "")
+            deltas += self._finish_parts(item, known.pop(0) if known else position * _SLOTS_PER_ITEM)
         self._is_done = True
         message = whole.message
         deltas.append(ResponseFinished(message.finish, whole.finish_raw, message.usage, whole.details))
