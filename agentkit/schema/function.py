@@ -231,7 +231,7 @@ def _refusal(signature: Signature, parameter: str | None, error: Exception) -> E
 
 
 def _describe(schema: dict[str, Any], parameter: Parameter, docstring: Docstring, root: Mapping[str, Any]) -> None:
-    text = docstring.parameters.get(parameter.name)
+    text = parameter.remark or docstring.parameters.get(parameter.name)
     if text and "description" not in schema:
         schema["description"] = text
     default = parameter.default

@@ -6,8 +6,9 @@ import re
 from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, SchemaError, from_json, to_json
+from typing_extensions import TypedDict
 
 from agentkit.errors import SchemaError as UnusableSchemaError
 from agentkit.schema.arguments import ArgumentsError, Problem, from_validation_error, shown
@@ -21,12 +22,16 @@ __all__ = ["TypeSchema", "compile_type"]
 
 T = TypeVar("T")
 
+_WRAPPED = "value"
+
 
 class TypeSchema(Generic[T]):
     """What a model is told of a type, and the way from its JSON to a value of the type. Made by compile_type."""
 
-    def __init__(self, type_: Any, adapter: TypeAdapter[Any], schema: dict[str, Any]) -> None:
+    def __init__(self, type_: Any, adapter: TypeAdapter[Any], schema: dict[str, Any], *, is_wrapped: bool) -> None:
         self._adapter = adapter
+        self.is_wrapped = is_wrapped
+        """Whether the model is asked for `{"value": ...}`; reading takes the value out again."""
         self.schema = schema
         """The JSON Schema (draft 2020-12). Not to be changed."""
         self.name = _name(type_)
@@ -42,7 +47,7 @@ class TypeSchema(Generic[T]):
     def validate_json(self, text: str) -> T:
         """The value in a JSON text. Raises ArgumentsError in words for the model."""
         try:
-            return self._adapter.validate_json(text)
+            return self._unwrapped(self._adapter.validate_json(text))
         except ValidationError as error:
             try:
                 data = from_json(text)
@@ -64,28 +69,47 @@ class TypeSchema(Generic[T]):
         Raises ArgumentsError while what is there makes no value yet, such as an object without its required fields.
         """
         try:
-            return self._adapter.validate_json(text, experimental_allow_partial="trailing-strings")
+            value = self._adapter.validate_json(text, experimental_allow_partial="trailing-strings")
         except ValidationError as error:
             raise from_validation_error(error, None, schema=self.schema) from None
+        if self.is_wrapped and _WRAPPED not in value:
+            raise ArgumentsError([Problem(_WRAPPED, "not there yet")])
+        return self._unwrapped(value)
+
+    def _unwrapped(self, value: Any) -> T:
+        return value[_WRAPPED] if self.is_wrapped else value
 
     def _without_nulls(self, data: Any, error: ValidationError) -> T:
         cleaned = without_filler_nulls(data, self.schema)
         if cleaned is not data:
             try:
-                return self._adapter.validate_json(to_json(cleaned))
+                return self._unwrapped(self._adapter.validate_json(to_json(cleaned)))
             except ValidationError as second:
                 error = second
         raise from_validation_error(error, cleaned, schema=self.schema) from None
 
 
-def compile_type(type_: type[T] | Any) -> TypeSchema[T]:
-    """The schema of any type: model, dataclass, TypedDict, union, list. Raises SchemaError where there is none."""
+def compile_type(type_: type[T] | Any, *, as_object: bool = False) -> TypeSchema[T]:
+    """The schema of any type: model, dataclass, TypedDict, union, list. Raises SchemaError where there is none.
+
+    With `as_object` a type whose values are no JSON objects is asked for as `{"value": ...}`: native structured output
+    and tools want an object.
+    """
+    plain = _compiled(type_, type_, is_wrapped=False)
+    if not as_object or plain.is_object:
+        return plain
+    wrapped: Any = TypedDict(plain.name, {_WRAPPED: with_readable_typed_dicts(type_, names_of_caller)})  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues] - made from data
+    wrapped.__pydantic_config__ = ConfigDict(extra="forbid")
+    return _compiled(type_, wrapped, is_wrapped=True)
+
+
+def _compiled(type_: Any, asked: Any, *, is_wrapped: bool) -> TypeSchema[Any]:
     name = _name(type_)
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(with_readable_typed_dicts(type_, names_of_caller))
+        adapter: TypeAdapter[Any] = TypeAdapter(with_readable_typed_dicts(asked, names_of_caller))
         if not adapter.pydantic_complete:
             adapter.rebuild(raise_errors=True, _types_namespace=names_of_caller())
-        return TypeSchema(type_, adapter, json_schema_of(adapter.core_schema))
+        return TypeSchema(type_, adapter, json_schema_of(adapter.core_schema), is_wrapped=is_wrapped)
     except (PydanticUserError, SchemaError, NameError, TypeError, ValueError, AttributeError) as error:
         raise UnusableSchemaError(
             f"the output type {type_!r} cannot be described to a model ({str(error).splitlines()[0]})",

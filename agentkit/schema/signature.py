@@ -35,6 +35,15 @@ class Parameter:
     """The pydantic Field of the annotation or of the default."""
 
     @property
+    def remark(self) -> str | None:
+        """The words of `Annotated[str, "words"]` or `Annotated[str, Doc("words")]`."""
+        for extra in getattr(self.annotation, "__metadata__", ()):
+            text = extra if isinstance(extra, str) else getattr(extra, "documentation", None)
+            if isinstance(text, str):
+                return text
+        return None
+
+    @property
     def is_required(self) -> bool:
         if self.kind in (Declared.VAR_POSITIONAL, Declared.VAR_KEYWORD):
             return False

@@ -56,6 +56,10 @@ class _Rewriting:
             return self._done[kind]
         if type(kind).__name__ == "_TypedDictMeta" and type(kind).__module__ == "typing":
             return self._twin(kind)
+        if typing_extensions.is_typeddict(kind):
+            self._done[kind] = kind
+            hints = self._hints(kind)
+            return self._twin(kind) if any(self.of(hint) is not hint for hint in hints.values()) else kind
         is_plain_dataclass = dataclasses.is_dataclass(kind) and not hasattr(kind, "__pydantic_validator__")
         return self._dataclass(kind) if is_plain_dataclass else cast("Any", kind)
 

@@ -309,3 +309,16 @@ def test_what_fits_the_neutral_schema_fits_every_dialect_and_comes_back_the_same
         assert jsonschema.Draft202012Validator(schema).is_valid(back)
         nothing_nullable = '"null"' not in json.dumps(schema)
         assert back == value or not nothing_nullable
+
+
+def test_a_report_reads_as_lines():
+    done = compile_schema(
+        {"type": "object", "properties": {"a": {"type": "string", "minLength": 2, "pattern": "x"}}},
+        "openai",
+        strict=True,
+    )
+    assert str(done.report) == (
+        "a minLength: enforced locally (at least 2 characters)\n"
+        "a pattern: kept\n"
+        "a required: rewritten (optional: null stands for left out)"
+    )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from schema import zoo
 from schema.zoo import CASES, Context
+from typing_extensions import Doc
 
 from agentkit.errors import SchemaError
 from agentkit.schema.arguments import ArgumentsError, BoundArguments
@@ -83,6 +84,22 @@ def test_the_schema_merges_docstring_field_and_default():
         },
         "required": ["city"],
         "additionalProperties": False,
+    }
+
+
+def test_words_in_an_annotation_describe_the_parameter():
+    def find(
+        city: Annotated[str, "A city."],
+        day: Annotated[str, Doc("A day.")],
+        *more: Annotated[int, "Numbers."],
+        hour: Annotated[int, Field(ge=0, description="An hour."), "Unused."] = 1,
+    ) -> None: ...
+
+    assert compiled(find).parameters["properties"] == {
+        "city": {"type": "string", "description": "A city."},
+        "day": {"type": "string", "description": "A day."},
+        "more": {"type": "array", "items": {"type": "integer"}, "description": "Numbers."},
+        "hour": {"type": "integer", "minimum": 0, "description": "An hour.", "default": 1},
     }
 
 

@@ -50,6 +50,35 @@ def test_any_type_is_described_named_and_read(type_: Any, name: str, is_object: 
     assert schema.validate_json(text) == value
 
 
+def test_a_type_of_no_objects_can_be_asked_for_inside_one():
+    schema = compile_type(list[int], as_object=True)
+    assert schema.schema == {
+        "type": "object",
+        "properties": {"value": {"type": "array", "items": {"type": "integer"}}},
+        "required": ["value"],
+        "additionalProperties": False,
+    }
+    assert (schema.name, schema.is_object, schema.is_wrapped) == ("list_int", True, True)
+    assert schema.validate_json('{"value": [1]}') == [1]
+    assert schema.validate_python({"value": [1]}) == [1]
+    assert schema.validate_partial_json('{"value": [1, 2') == [1, 2]
+    for partial in ("{", '{"va'):
+        with pytest.raises(ArgumentsError):
+            schema.validate_partial_json(partial)
+    with pytest.raises(ArgumentsError, match="value: required, but missing"):
+        schema.validate_json("{}")
+
+
+def test_a_union_of_typed_dicts_can_be_asked_for_inside_an_object():
+    schema = compile_type(zoo.Movie | zoo.Node, as_object=True)
+    jsonschema.Draft202012Validator.check_schema(schema.schema)
+    assert schema.validate_json('{"value": {"title": "x"}}') == {"title": "x"}
+
+
+def test_a_type_of_objects_is_asked_for_as_it_is():
+    assert compile_type(Order, as_object=True).schema == compile_type(Order).schema
+
+
 def test_values_that_are_parsed_already_are_read_as_json():
     assert compile_type(dt.date).validate_python("2026-01-02") == dt.date(2026, 1, 2)
     with pytest.raises(ArgumentsError, match="must be JSON"):

@@ -50,6 +50,10 @@ class Modern(typing_extensions.TypedDict):
     name: str
 
 
+class Mixed(typing_extensions.TypedDict, total=False):
+    movie: Movie
+
+
 class Tree(typing.TypedDict):
     value: int
     children: list["Tree"]
@@ -184,6 +188,10 @@ def typed_dicts(a: Movie, b: Loose, c: Modern, d: list[Movie] | None = None):
 
 
 def recursive_typed_dict(a: Tree):
+    return a
+
+
+def mixed_typed_dicts(a: Mixed):
     return a
 
 
@@ -367,6 +375,7 @@ CASES: list[tuple[str, Any, dict[str, Any], Any]] = [
         {"a": {"value": 1, "children": [{"value": 2, "children": []}]}},
         {"value": 1, "children": [{"value": 2, "children": []}]},
     ),
+    ("mixed_typed_dicts", mixed_typed_dicts, {"a": {"movie": {"title": "t"}}}, {"movie": {"title": "t"}}),
     ("shelves", shelves, {"a": {"movies": [{"title": "t"}]}}, Shelf([{"title": "t"}])),
     ("named_tuple", named_tuple, {"a": [1, 2]}, Point(1, 2)),
     ("data_classes", data_classes, {"a": {"width": 1}, "b": {"count": 2}}, (Box(1.0), Checked(2))),
