@@ -38,6 +38,7 @@ MASKED = "[masked]"
 """What stands where a secret was."""
 
 _MAX_TEXT_CHARS = 10_000
+_MAX_SECRET_CHARS = 2_000
 _MAX_BLOB_CHARS = 100_000
 
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -81,10 +82,11 @@ class ContentWriter:
 
     def text(self, text: str) -> str:
         """One text, masked and cut."""
-        masked = self.mask(text)
-        if len(masked) <= _MAX_TEXT_CHARS:
-            return masked
-        return f"{masked[:_MAX_TEXT_CHARS]}… ({len(masked) - _MAX_TEXT_CHARS:,} more characters)"
+        if len(text) <= _MAX_TEXT_CHARS:
+            return self.mask(text)
+        # A secret that the first cut goes through is not known as one; the second cut takes its rest away.
+        masked = self.mask(text[: _MAX_TEXT_CHARS + _MAX_SECRET_CHARS])
+        return f"{masked[:-_MAX_SECRET_CHARS]}… ({len(text):,} characters)"
 
     def instructions(self, instructions: str) -> str:
         """gen_ai.system_instructions."""

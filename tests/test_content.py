@@ -56,10 +56,15 @@ def test_the_default_mask_hides_keys_tokens_passwords_and_addresses(text: str, m
     assert default_mask(text) == masked
 
 
-def test_a_long_text_is_cut_inside_the_json_after_it_was_masked() -> None:
-    text = "x" * 9_990 + " sk-proj-abcdefghijklmnop1234 " + "y" * 100
-    (part,) = json.loads(ContentWriter().instructions(text))
-    assert part["content"] == "x" * 9_990 + " [masked] … (100 more characters)"
+def test_a_long_text_is_cut_inside_the_json() -> None:
+    (part,) = json.loads(ContentWriter().instructions("x" * 12_345))
+    assert part["content"] == "x" * 10_000 + "… (12,345 characters)"
+
+
+@pytest.mark.parametrize("before", [9_990, 11_990])
+def test_a_secret_at_a_cut_does_not_slip_through_in_part(before: int) -> None:
+    text = "x " * (before // 2) + "sk-proj-" + "s3cr3t" * 10 + " y" * 3_000
+    assert "s3cr3t" not in ContentWriter().text(text)
 
 
 def test_a_history_shows_calls_and_behind_them_their_results() -> None:
