@@ -1,0 +1,127 @@
+"""A run as it goes: the answer on standard output, tool calls and remarks on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from agentkit.cli.terminal import can_draw, cut, dim, printable
+from agentkit.events import Event, Nested, OutputRejected, StepStarted, ToolFinished, ToolProgress, ToolStarted
+from agentkit.exchange import AttemptFailed, TextDelta, ThinkingDelta
+from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned
+from agentkit.result import Result
+
+__all__ = ["LiveRun", "outcome_text", "summary"]
+
+LINE_CHARS = 100
+
+
+class LiveRun:
+    """Shows events as they come. `text` is what the model said in its last step."""
+
+    def __init__(self, *, shows_text: bool = True, shows_calls: bool = True) -> None:
+        self.text = ""
+        self._shows_text = shows_text
+        self._shows_calls = shows_calls
+        self._is_mid_line = False
+        self._is_thinking = False
+        drawn = can_draw(sys.stderr)
+        self._call, self._back = ("→", "←") if drawn else ("->", "<-")
+
+    def show(self, event: Event, agent: str = "") -> None:
+        """Show one event; those of a sub-agent under its name."""
+        who = f"{agent} " if agent else ""
+        match event:
+            case TextDelta(text):
+                if not agent:
+                    self._say(text)
+            case ThinkingDelta(text):
+                self._think(text)
+            case StepStarted():
+                if not agent:
+                    self.text = ""
+            case ToolStarted():
+                if not event.tool.startswith("final_result"):
+                    self._remark(f"  {self._call} {who}{event.tool}({_shown_arguments(event.arguments)})")
+            case ToolProgress():
+                self._remark(f"    {who}{event.tool}: {event.text}")
+            case ToolFinished():
+                if not event.tool.startswith("final_result") or isinstance(event.outcome, Failed):
+                    self._remark(f"  {self._back} {who}{event.tool}: {outcome_text(event.outcome)}")
+            case AttemptFailed():
+                self._remark(f"  {event.error}; trying again in {event.wait_seconds:.1f} s")
+            case OutputRejected():
+                self._remark(f"  the answer is not what was declared: {event.complaint}")
+            case Nested():
+                self.show(event.event, f"{who}{event.agent}")
+            case _:
+                pass
+
+    def end_line(self) -> None:
+        """Leave the cursor at the start of a line."""
+        if self._is_mid_line:
+            click.echo(err=self._is_thinking)
+        self._is_mid_line = self._is_thinking = False
+
+    def _say(self, text: str) -> None:
+        self.text += text
+        if not self._shows_text:
+            return
+        if self._is_thinking:
+            self.end_line()
+        click.echo(printable(text), nl=False)
+        self._is_mid_line = not text.endswith("\n")
+
+    def _think(self, text: str) -> None:
+        if not self._shows_calls:
+            return
+        if not self._is_thinking:
+            self.end_line()
+        self._is_thinking = True
+        click.echo(dim(printable(text)), nl=False, err=True)
+        self._is_mid_line = not text.endswith("\n")
+
+    def _remark(self, text: str) -> None:
+        if not self._shows_calls:
+            return
+        self.end_line()
+        head = text[: len(text) - len(text.lstrip())]
+        click.echo(dim(head + cut(printable(text), LINE_CHARS - len(head))), err=True)
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """What became of a call, for a person, on one line."""
+    match outcome:
+        case Returned(content):
+            shown = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)
+            return cut(shown, 10_000) or "(nothing)"
+        case Failed(message):
+            return f"failed: {message}"
+        case Denied(reason):
+            return "denied" + (f": {reason}" if reason else "")
+        case Cancelled():
+            return "cancelled"
+        case Lost():
+            return "cut off; nobody knows whether it took effect"
+        case Pending():
+            return "waits"
+
+
+def summary(result: Result[object], seconds: float) -> str:
+    """Steps, tokens, cost and time on one line."""
+    steps = f"{result.steps} step" + "s" * (result.steps != 1)
+    dot = " · " if can_draw(sys.stderr) else " / "
+    return dot.join((steps, str(result.usage), f"cost {result.cost}", f"{seconds:.2f} s"))
+
+
+def _shown_arguments(arguments: str) -> str:
+    """JSON text as the arguments of a Python call."""
+    try:
+        values = json.loads(arguments)
+    except ValueError:
+        return arguments
+    if not isinstance(values, dict):
+        return arguments
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
