@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any, Protocol, assert_never
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from agentkit.approvals import pending_calls
 from agentkit.assemble import assemble_cut
@@ -123,16 +124,20 @@ class _DeltaSink:
         self.first_at: float | None = None
 
     def emit(self, deltas: Sequence[Delta]) -> bool:
-        if self.first_at is None and deltas:
-            self.first_at = perf_counter()
-        self.deltas.extend(deltas)
+        self.deltas += deltas
         push = self.listener.push
         for delta in deltas:
             push(delta)
+        if self.first_at is None and deltas:
+            self.first_at = perf_counter()
+            return True  # so that `drain` lets the listener see the first delta before more are decoded
         return self.listener.is_behind()
 
     async def drain(self) -> None:
-        await self.listener.drain()
+        if self.listener.is_behind():
+            await self.listener.drain()
+        else:
+            await checkpoint()
 
 
 class _Driver:
