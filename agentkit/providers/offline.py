@@ -1,8 +1,8 @@
 """The offline model ("offline:"): no key, no network, and no language model.
 
 It matches the words of the prompt with names, descriptions, parameters and enums of the given tools, fills arguments
-with the values that the prompt names, makes the calls, and says in plain words what they returned. It runs the same loop,
-streams the same deltas and leaves the same trace as a real model, so that programs can be tried and tested without one.
+with the values that the prompt names, makes the calls, and says in plain words what they returned. It runs the same
+loop, streams the same deltas and leaves the same trace as a real model, so that programs can be tried without one.
 The same request on the same day gets the same answer, always.
 """
 

@@ -44,7 +44,10 @@ def said_of(prompt: str, call: ToolCall, *, is_alone: bool = True) -> str:
         case Returned(content):
             return _sentence(_returned(prompt, call, content, is_alone=is_alone))
         case Failed(message):
-            return _sentence(f"{call.name} failed: {message}" if is_alone else f"this failed: {message}")
+            says_so = call.name in message
+            return _sentence(
+                message if says_so else f"{call.name} failed: {message}" if is_alone else f"failed: {message}"
+            )
         case Denied(reason):
             return _sentence(f"{call.name} was not allowed" + (f": {reason}" if reason else ""))
         case Cancelled():

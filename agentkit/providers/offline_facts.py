@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from agentkit.providers.offline_words import STOP_WORDS
+from agentkit.providers.offline_words import STOP_WORDS, is_common
 
 __all__ = ["Fact", "FactKind", "facts_of"]
 
@@ -69,6 +69,7 @@ _COMPILED: tuple[tuple[FactKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern)) for kind, pattern in _PATTERNS
 )
 _OVERLAPPING = frozenset({"expression"})  # the numbers of an expression are facts as well
+_AFTER_SUBJECT = re.compile(r"(?i)\s+(?:is|was|has|had|lives|works|wants|needs|and|from|weather|forecast)\b|\s*[,(]")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;]\s+|\n\s*)$")
 
 
@@ -145,10 +146,15 @@ def _time(kind: FactKind, match: re.Match[str], _: datetime.date) -> Iterator[Fa
 
 
 def _name(kind: FactKind, match: re.Match[str], _: datetime.date) -> Iterator[Fact]:
-    """Capitalised words; a first word of a sentence that is followed by others is most often no name."""
+    """Capitalised words; the first word of a sentence is most often no name."""
     start, end = match.span()
     pieces = list(re.finditer(r"\S+", match[0]))
-    if _SENTENCE_START.search(match.string[:start]) and (len(pieces) > 1 or match.string[end:].strip(" .?!")):
+    if _SENTENCE_START.search(match.string[:start]) and match.string[end:].strip(" .?!"):
+        first = pieces[0][0].lower().partition("'")[0]
+        is_subject = len(pieces) > 1 or _AFTER_SUBJECT.match(match.string[end:])
+        if not is_subject or is_common(first):
+            pieces = pieces[1:]
+    elif len(pieces) > 1 and _SENTENCE_START.search(match.string[:start]) and is_common(pieces[0][0].lower()):
         pieces = pieces[1:]
     while pieces and pieces[0][0].lower().partition("'")[0] in STOP_WORDS:
         pieces = pieces[1:]

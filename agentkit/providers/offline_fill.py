@@ -7,64 +7,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from agentkit.providers.offline_facts import Fact, FactKind
-from agentkit.providers.offline_schema import Bounds, conforming, resolve
-from agentkit.providers.offline_words import STOP_WORDS, stem, stems, words
+from agentkit.providers.offline_facts import Fact
+from agentkit.providers.offline_roles import FREE_TEXT, Slot, kinds_of, suits
+from agentkit.providers.offline_schema import Bounds, resolve
+from agentkit.providers.offline_words import STOP_WORDS, stem, words
 
 __all__ = ["Filler", "Material"]
 
 _REQUIRED_SCORE, _OPTIONAL_SCORE = 0.5, 2.5
 _DEEPEST = 6
 
-_ROLES: tuple[tuple[str, tuple[FactKind, ...]], ...] = (
-    ("path file filename filepath folder directory dir root", ("path", "quoted", "word")),
-    ("url uri link website href webpage endpoint", ("url",)),
-    ("email mail recipient sender cc bcc", ("email",)),
-    ("date day deadline due birthday until since when start end begin arrival departure", ("date", "datetime")),
-    ("time hour when start end begin at", ("time", "datetime")),
-    ("city place location country town region address destination origin airport station", ("name", "quoted", "word")),
-    ("name person user customer author attendee contact assignee owner who recipient team company", ("name", "quoted", "word")),
-    ("currency code symbol ticker stock base target source iata unit", ("code", "name", "word")),
-    ("language lang locale", ("name", "quoted", "word")),
-    ("id identifier number sku reference ref order ticket invoice account", ("id", "number", "code")),
-    ("expression formula equation calculation", ("expression",)),
-    ("query text message body content subject title question topic keyword pattern note prompt task item term", ("quoted",)),
-)  # fmt: skip
-_FREE_TEXT = frozenset(
-    stem(word)
-    for word in """query text message body content subject title question topic keyword keywords term terms note prompt task
-    description summary item comment search reason todo expression name""".split()  # noqa: SIM905
-)
-_HEADINGS = frozenset(stem(word) for word in ("subject", "title", "name"))
-_CUES: Mapping[str, frozenset[str]] = {
-    stem(name): frozenset(cues.split())
-    for name, cues in {
-        "to": "to into", "target": "to into", "destination": "to into", "recipient": "to for", "from": "from",
-        "source": "from", "origin": "from", "base": "from", "city": "in for at near", "location": "in for at near",
-        "place": "in for at near", "country": "in for", "start": "from on at after between", "end": "to until till before and",
-        "begin": "from on at", "since": "since after from", "until": "until before to", "name": "named called",
-        "title": "titled called named", "subject": "subject about", "language": "to into in", "attendee": "with",
-        "person": "with for", "percent": "at", "body": "saying", "message": "saying", "b": "by to and", "divisor": "by",
-    }.items()
-}  # fmt: skip
-_UNITS: Mapping[str, frozenset[str]] = {
-    stem(name): frozenset(stem(unit) for unit in units.split())
-    for name, units in {
-        "limit": "results items entries rows first top files", "count": "times results items", "max": "results items",
-        "age": "years old year", "price": "dollars euros usd eur", "quantity": "pieces items units", "amount": "dollars euros usd",
-        "nights": "nights", "guests": "people persons guests adults", "party": "people persons guests", "minutes": "min mins",
-        "duration": "minutes min hours seconds", "brightness": "percent", "temperature": "degrees", "people": "people persons",
-    }.items()
-}  # fmt: skip
 _ENUM_WORDS: Mapping[str, str] = {
     "dollar": "usd", "dollars": "usd", "euro": "eur", "euros": "eur", "pound": "gbp", "pounds": "gbp", "yen": "jpy",
     "francs": "chf", "celsius": "c", "fahrenheit": "f", "centigrade": "celsius", "urgent": "high", "asap": "high",
     "plus": "add", "minus": "subtract", "times": "multiply", "divided": "divide", "multiplied": "multiply", "+": "add",
     "-": "subtract", "*": "multiply", "/": "divide", "sum": "add",
 }  # fmt: skip
-_COUNTS = frozenset(["count", "numb", "number", "n", "num", "quantity", "times", "time", "how"])
 _ON = frozenset(["on", "state", "enabled", "power", "active"])
 _NEGATIONS = frozenset(["no", "not", "without", "don't", "dont", "disable", "off", "never", "exclude", "skip", "false"])
+_HEADINGS = frozenset(stem(word) for word in ("subject", "title", "name"))
 _TEXT_CUE = re.compile(
     r"(?i)(?:\bsaying(?: that)?|\bthat says|\bwhich says|\bwith the (?:text|message|body)|:)\s+(?P<said>\S.*)$"
 )
@@ -85,16 +46,6 @@ class Material:
     """Stems that name the tool, and so are no content."""
     known: Mapping[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
     """Results of earlier calls: stem of a key -> values found under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A scalar parameter that waits for a fact."""
-
-    path: tuple[str, ...]
-    schema: Mapping[str, Any]
-    stems: frozenset[str]
-    is_required: bool
 
 
 class Filler:
@@ -122,7 +73,7 @@ class Filler:
         facts = [*self._material.facts, *self._mentions(slots)]
         for order, slot in enumerate(slots):
             for place, fact in enumerate(facts):
-                score, value = self._score(slot, fact)
+                score, value = suits(slot, fact, self._material.text, vocabulary=self._material.vocabulary)
                 if score >= (_REQUIRED_SCORE if slot.is_required else _OPTIONAL_SCORE):
                     pairs.append(
                         (-score + 0.01 * fact.start / (1 + len(self._material.text)), order, place, value, fact)
@@ -136,7 +87,7 @@ class Filler:
             self.used[path] = fact
             spans.append((fact.start, fact.end))
 
-    def _slots(self, schema: Mapping[str, Any], path: tuple[str, ...], *, is_required: bool) -> Iterable[_Slot]:
+    def _slots(self, schema: Mapping[str, Any], path: tuple[str, ...], *, is_required: bool) -> Iterable[Slot]:
         schema = resolve(schema, self._root)
         if _is_object(schema) and len(path) < _DEEPEST:
             required = schema.get("required", ())
@@ -146,9 +97,9 @@ class Filler:
                     yield from self._slots(cast("Mapping[str, Any]", inner), (*path, name), is_required=needed)
         elif path and schema.get("type") not in ("array", "object", "boolean", "null"):
             names = frozenset(stem(word) for word in words(path[-1]))
-            yield _Slot(path, schema, names, is_required)
+            yield Slot(path, schema, names, is_required)
 
-    def _mentions(self, slots: Iterable[_Slot]) -> Iterable[Fact]:
+    def _mentions(self, slots: Iterable[Slot]) -> Iterable[Fact]:
         """Words of the text that are values of some enum."""
         values = {str(value).lower() for slot in slots for value in slot.schema.get("enum", ())}
         values |= {value.replace("_", " ") for value in values}
@@ -163,51 +114,6 @@ class Filler:
                 if hit in values and not (len(text) == 1 and text.islower()):
                     yield Fact("code", hit, text, match.start(), end)
                     break
-
-    def _score(self, slot: _Slot, fact: Fact) -> tuple[float, Any]:
-        """How well a fact fits a parameter, and the value it would give; 0 when it does not fit."""
-        value = conforming(fact, slot.schema)
-        if value is None:
-            return 0.0, None
-        kind = slot.schema.get("type")
-        if "enum" in slot.schema:
-            base = 3.0
-        elif kind in ("integer", "number"):
-            base = 1.5
-        else:
-            base = self._role_score(slot, fact)
-        if base <= 0:
-            return 0.0, None
-        return base + self._closeness(slot, fact), value
-
-    def _role_score(self, slot: _Slot, fact: Fact) -> float:
-        if slot.schema.get("format") in _FORMAT_KINDS:
-            return 4.0 if fact.kind in _FORMAT_KINDS[slot.schema["format"]] else 0.0
-        kinds = _kinds(slot)
-        if fact.kind in kinds:
-            return 3.0 - 0.2 * kinds.index(fact.kind)
-        if slot.stems & _FREE_TEXT or (kinds and kinds[0] not in ("name", "quoted")):
-            return 1.0 if fact.kind == "quoted" else 0.0
-        return {"quoted": 1.5, "name": 1.2, "code": 1.0, "id": 0.9}.get(fact.kind, 0.0)
-
-    def _closeness(self, slot: _Slot, fact: Fact) -> float:
-        """Whether words around the fact speak of the parameter: its name, a unit, a preposition."""
-        before = words(self._material.text[: fact.start])[-3:]
-        after = words(self._material.text[fact.end :])[:2]
-        score = 0.0
-        if any(stem(word) in slot.stems for word in before):
-            score += 2.0
-        units = frozenset[str]().union(*(_UNITS.get(name, frozenset()) for name in slot.stems)) | slot.stems
-        if slot.stems & _COUNTS:
-            units |= self._material.vocabulary
-        if after and stem(after[0]) in units:
-            score += 2.5
-        elif len(after) > 1 and after[0] in STOP_WORDS and stem(after[1]) in units:
-            score += 1.0
-        cues = frozenset[str]().union(*(_CUES.get(name, frozenset()) for name in slot.stems))
-        if before and before[-1] in cues:
-            score += 1.5
-        return score
 
     # Building: the value itself, from what was assigned, what earlier calls returned, and what is always valid.
 
@@ -270,7 +176,7 @@ class Filler:
         """Whether the free text of the prompt already belongs to a required property beside this one."""
         parent = self._schema
         required = cast("Sequence[str]", parent.get("required", ())) if len(path) == 1 else ()
-        return any(stem(word) in _FREE_TEXT for name in required for word in words(name))
+        return any(stem(word) in FREE_TEXT for name in required for word in words(name))
 
     def _known(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> Any:
         """A value that an earlier call returned under this name."""
@@ -311,19 +217,19 @@ class Filler:
             made = value.fill()
             return [made] if is_required or value.used else []
         spans = [(fact.start, fact.end) for fact in self.used.values()]
-        slot = _Slot(path, inner, frozenset(stem(word) for word in words(path[-1] if path else "")), True)
+        slot = Slot(path, inner, frozenset(stem(word) for word in words(path[-1] if path else "")), True)
         found: list[tuple[str, Any]] = []
         for fact in [*self._material.facts, *self._mentions([slot])]:
             if any(start < fact.end and fact.start < end for start, end in spans):
                 continue
-            score, value = self._score(slot, fact)
+            score, value = suits(slot, fact, self._material.text, vocabulary=self._material.vocabulary)
             if score >= (_REQUIRED_SCORE if is_required else 2.9) and (fact.kind, value) not in found:
                 found.append((fact.kind, value))
         listed = self._listing() if inner.get("type") == "string" and Bounds(inner).is_free_text else []
         if len(listed) > 1 and is_required and not any(kind == "quoted" for kind, _ in found):
             return [piece for piece in listed if Bounds(inner).accepts(piece)]
         if inner.get("type") == "string" and "enum" not in inner and found:
-            first = next((kind for kind, _ in found if kind in _kinds(slot)), found[0][0])
+            first = next((kind for kind, _ in found if kind in kinds_of(slot)), found[0][0])
             return [value for kind, value in found if kind == first]
         return [value for _, value in found]
 
@@ -362,7 +268,7 @@ class Filler:
         """The words of the text that are its content."""
         names = {stem(word) for word in words(path[-1])} if path else set[str]()
         text = self._material.text.strip().rstrip("?!.")
-        if names and not names & _FREE_TEXT:
+        if names and not names & FREE_TEXT:
             return None
         said = _TEXT_CUE.search(text)
         is_heading = bool(names & _HEADINGS)
@@ -390,35 +296,6 @@ class Filler:
         if match and schema.get("type") == "string" and bounds.accepts(match["example"].strip()):
             return match["example"].strip()
         return bounds.smallest()
-
-
-_FORMAT_KINDS: Mapping[str, tuple[FactKind, ...]] = {
-    "date": ("date", "datetime"),
-    "date-time": ("datetime", "date"),
-    "time": ("time", "datetime"),
-    "email": ("email",),
-    "uri": ("url",),
-    "url": ("url",),
-    "uuid": ("id",),
-    "path": ("path", "quoted"),
-    "file-path": ("path", "quoted"),
-    "directory-path": ("path", "quoted"),
-}
-
-
-def _kinds(slot: _Slot) -> list[FactKind]:
-    found: list[FactKind] = []
-    if "id" in slot.stems:
-        return ["id", "number", "code"]
-    for names, kinds in _ROLES:
-        if slot.stems & {stem(word) for word in names.split()}:
-            found.extend(kind for kind in kinds if kind not in found)
-    if not found:
-        hints = set(stems(str(slot.schema.get("description", ""))))
-        for names, kinds in _ROLES:
-            if hints & {stem(word) for word in names.split()}:
-                return list(kinds)
-    return found
 
 
 def _is_object(schema: Mapping[str, Any]) -> bool:

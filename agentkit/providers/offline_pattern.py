@@ -30,7 +30,7 @@ class _Reader:
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
-        self._at = 0
+        self._at: int = 0
 
     def alternatives(self) -> str:
         """The text of the first alternative; reads up to the end, or past the closing parenthesis."""

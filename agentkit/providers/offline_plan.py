@@ -13,10 +13,10 @@ from agentkit.exchange import ToolDefinition
 from agentkit.messages import Returned, ToolCall
 from agentkit.providers.offline_facts import Fact, facts_of
 from agentkit.providers.offline_fill import Filler, Material
-from agentkit.providers.offline_schema import resolve
+from agentkit.providers.offline_schema import Bounds, resolve
 from agentkit.providers.offline_words import STOP_WORDS, Matcher, schema_of, stem, stems, words
 
-__all__ = ["Job", "OUTPUT_TOOL", "known_values", "next_calls", "plan"]
+__all__ = ["OUTPUT_TOOL", "Job", "known_values", "next_calls", "plan"]
 
 OUTPUT_TOOL = "final_result"
 """How the names of tools begin by which an agent takes its output (agentkit.output)."""
@@ -30,8 +30,8 @@ _ALL = re.compile(r"(?i)\b(?:all|each|every|everything)\b")
 _LAST = re.compile(r"(?i)\b(?:last|latest|final)\b")
 _LEXICAL_BLANKS = frozenset({"url", "email", "quoted", "datetime", "date", "time", "id", "path"})
 _PRODUCER_STEMS = frozenset(
-    stem(word) for word in "list find search show get query lookup files ls glob browse".split()
-)  # noqa: SIM905
+    stem(word) for word in ["list", "find", "search", "show", "get", "query", "lookup", "files", "ls", "glob", "browse"]
+)
 _PATH_STEMS = frozenset(stem(word) for word in ("path", "file", "filename", "filepath", "document", "folder"))
 _STRICT = frozenset(
     stem(word)
@@ -173,7 +173,7 @@ def _best(text: str, matcher: Matcher, today: datetime.date) -> ToolDefinition |
 
 
 def _by_kind(tool: ToolDefinition, facts: Sequence[Fact]) -> float:
-    """A tool that no word names is meant where its one required argument is a thing that the text gives: a sum, a URL."""
+    """A tool that no word names is meant where its one required argument is what the text gives: a sum, a URL."""
     required = cast("Sequence[str]", tool.parameters.get("required", ()))
     kinds = {"expression": ("expression",), "url": ("url",)}
     if len(required) != 1:
@@ -229,9 +229,9 @@ def _repeats(job: Job, facts: Sequence[Fact], today: datetime.date) -> bool:
     before.fill()
     kinds = {fact.kind for fact in before.used.values()}
     takes_list = any(
-        resolve(schema, job.tool.parameters).get("type") == "array"
+        resolve(cast("Mapping[str, Any]", schema), job.tool.parameters).get("type") == "array"
         for schema in schema_of(job.tool).values()
-        if isinstance(schema, dict)
+        if isinstance(schema, Mapping)
     )
     return not before.missing and not takes_list and any(fact.kind in kinds for fact in facts)
 
@@ -259,7 +259,7 @@ def _has_values(job: Job) -> bool:
 
 
 def _with_helpers(jobs: list[Job], tools: Sequence[ToolDefinition], prompt: str, today: datetime.date) -> list[Job]:
-    """The jobs, with one before the first that finds what it needs and the prompt does not say: which file, which id."""
+    """The jobs, with one before them that finds what the first needs and the prompt does not say: which file, id."""
     if not jobs:
         return jobs
     first = jobs[0]
@@ -268,14 +268,14 @@ def _with_helpers(jobs: list[Job], tools: Sequence[ToolDefinition], prompt: str,
     wanted = {stem(word) for name in filler.missing for word in words(name)}
     if not wanted & _STRICT:
         return jobs
-    names = set(stems(first.tool.name)) | wanted
+    names = (set(stems(first.tool.name)) | wanted) - _PRODUCER_STEMS
     if wanted & _PATH_STEMS:
         names |= _PATH_STEMS
     for tool in tools:
         own = set(stems(tool.name)) | {stem(word) for word in words(tool.name)}
         if tool is first.tool or any(job.tool is tool for job in jobs):
             continue
-        if own & _PRODUCER_STEMS and (own - _PRODUCER_STEMS or own) & names:
+        if own & _PRODUCER_STEMS and (own - _PRODUCER_STEMS) & names:
             helper = Job(tool, prompt, is_helper=True)
             if not _misses(helper, prompt, today):
                 return [helper, *jobs]
@@ -338,7 +338,7 @@ def _expanded(
         missing = taken[0] if len(taken) == 1 else ""
     if not missing or missing not in arguments:
         return [arguments]
-    candidates = _candidates(missing, arguments[missing], known)
+    candidates = _candidates(missing, job.tool, known)
     if not candidates:
         return [arguments]
     if _ALL.search(job.text):
@@ -354,21 +354,20 @@ def _flat(known: Mapping[str, Sequence[Any]]) -> list[Any]:
     return [value for values in known.values() for value in values]
 
 
-def _candidates(name: str, example: Any, known: Mapping[str, Sequence[Any]]) -> list[Any]:
+def _candidates(name: str, tool: ToolDefinition, known: Mapping[str, Sequence[Any]]) -> list[Any]:
     """Values of earlier results that suit a parameter: those under its name, else those that look like it."""
-    found: list[Any] = []
-    for key in ("".join(words(name)), *(stem(word) for word in words(name))):
-        found.extend(known.get(key, ()))
-    if not found and {stem(word) for word in words(name)} & _PATH_STEMS:
-        found = [value for value in _flat(known) if isinstance(value, str) and re.fullmatch(r"[\w./\- ]+", value)]
-    if not found and isinstance(example, int | float) and not isinstance(example, bool):
-        found = [value for value in _flat(known) if isinstance(value, int | float) and not isinstance(value, bool)]
-    if not found and isinstance(example, str):
-        found = [value for value in _flat(known) if isinstance(value, str)]
-    kind = (int, float) if isinstance(example, int | float) else type(example)
-    return list(
-        dict.fromkeys(value for value in found if isinstance(value, kind) and not isinstance(value, list | dict))
-    )
+    schema = resolve(cast("Mapping[str, Any]", schema_of(tool).get(name, {})), tool.parameters)
+    bounds = Bounds(schema)
+    fitting = [
+        value
+        for value in _flat(known)
+        if isinstance(value, str | int | float) and bounds.accepts_json(value, tool.parameters)
+    ]
+    own = {stem(word) for word in words(name)}
+    named = [value for key in ("".join(words(name)), *own) for value in known.get(key, ()) if value in fitting]
+    if not named and own & _PATH_STEMS:
+        named = [value for value in fitting if isinstance(value, str) and re.fullmatch(r"[\w./\- ]+", value)]
+    return list(dict.fromkeys(named or fitting))
 
 
 def _canonical(arguments: str) -> str:

@@ -133,7 +133,7 @@ class Bounds:
         return True
 
     def accepts_json(self, value: Any, root: Mapping[str, Any]) -> bool:
-        """Whether a value is valid, by its kind and a scalar's bounds; what is inside of objects is asked of jsonschema."""
+        """Whether a value is valid; what is inside of lists and objects is asked of jsonschema."""
         kind = self._schema.get("type")
         matches = {
             "string": isinstance(value, str),

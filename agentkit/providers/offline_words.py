@@ -10,15 +10,15 @@ from typing import Any, cast
 
 from agentkit.exchange import ToolDefinition
 
-__all__ = ["Matcher", "schema_of", "stem", "stems", "words"]
+__all__ = ["STOP_WORDS", "Matcher", "is_common", "schema_of", "stem", "stems", "words"]
 
-STOP_WORDS = frozenset(
-    """a about again all also am an and any are as at be been but by can could did do does done for from get give given
-    gives go had has have he her here hers him his how i if in into is it its just let like made make me my need no not
-    now of off on one or our out over per please she should so some tell than that the their them then there these they
-    thing this those to too up us use used uses using value values very want was we were what when where whether which
-    who whom why will with would you your return returns optional default such eg ie etc""".split()
-)
+_STOP = """a about again all also am an and any are as at be been but by can could did do does done for from get give
+    given gives go had has have he her here hers him his how i if in into is it its just let like made make me my need
+    no not now of off on one or our out over per please she should so some tell than that the their them then there
+    these they thing this those to too up us use used uses using value values very want was we were what when where
+    whether which who whom why will with would you your return returns optional default such eg ie etc"""
+STOP_WORDS = frozenset(_STOP.split())
+"""Words that say nothing of what a text is about."""
 
 _SYNONYMS = (
     "add plus sum total +",
@@ -54,6 +54,8 @@ _SYNONYMS = (
     "remind reminder todo task",
 )
 
+_REQUESTS = """ask call invite message send switch turn put set visit compare summarize summarise check track roll play
+    start stop close open run help say hello hi dear thanks sort print log report submit tag upload generate greet"""
 _ARITHMETIC = ("plus", "minus", "times", "divided", "+", "-", "*", "/")
 _CALCULATOR = ("calculate", "compute", "arithmetic", "math", "expression", "evaluate")
 
@@ -86,6 +88,11 @@ def stem(word: str) -> str:
     if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
         word = word[:-1]
     return word[:-1] if len(word) > 4 and word.endswith("e") else word
+
+
+def is_common(word: str) -> bool:
+    """Whether a word is one with which people begin to ask for something, and so no name."""
+    return word in STOP_WORDS or stem(word) in _COMMON
 
 
 def stems(text: str) -> list[str]:
@@ -178,4 +185,5 @@ def _related() -> dict[str, set[str]]:
     return table
 
 
+_COMMON = frozenset(stem(word) for line in (*_SYNONYMS, _REQUESTS) for word in line.split())
 _RELATED: Mapping[str, set[str]] = _related()
