@@ -31,8 +31,8 @@ __all__ = ["Output", "OutputPlan", "OutputProblem", "plan_output"]
 Out = TypeVar("Out")
 
 TOOL_NAME = "final_result"
-WRAPPED = "result"
-"""The property that holds an answer which is no JSON object by itself."""
+WRAPPED = "value"
+"""The property that holds an answer to a JSON Schema of something else than an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +69,15 @@ class _Reader(Protocol):
 
 class _TypeReader:
     def __init__(self, type_: Any, name: str) -> None:
-        self._compiled: TypeSchema[Any] = compile_type(type_)
+        self._compiled: TypeSchema[Any] = compile_type(type_, as_object=True)
         self.name = name or self._compiled.name
-        schema: Mapping[str, Any] = self._compiled.schema
-        self._is_wrapped = not self._compiled.is_object
-        self.schema: Mapping[str, Any] = _wrap(schema) if self._is_wrapped else schema
+        self.schema: Mapping[str, Any] = self._compiled.schema
 
     def read(self, text: str) -> Any:
-        return self._compiled.validate_json(_unwrap(text) if self._is_wrapped else text)
+        return self._compiled.validate_json(text)
 
     def read_partial(self, text: str) -> Any:
-        return self._compiled.validate_partial_json(_unwrap(text, is_partial=True) if self._is_wrapped else text)
+        return self._compiled.validate_partial_json(text)
 
 
 class _SchemaReader:
@@ -243,15 +241,3 @@ def _wrap(schema: Mapping[str, Any]) -> dict[str, Any]:
         if key in schema:
             outer[key] = schema[key]
     return outer
-
-
-def _unwrap(text: str, *, is_partial: bool = False) -> str:
-    from pydantic_core import from_json, to_json
-
-    try:
-        value: Any = from_json(text, allow_partial="trailing-strings" if is_partial else False)
-    except ValueError:
-        return text  # the reader below words the complaint
-    if isinstance(value, dict) and WRAPPED in value:
-        return to_json(cast("dict[str, Any]", value)[WRAPPED]).decode()
-    return text

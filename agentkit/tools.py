@@ -19,6 +19,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Type
 from agentkit.errors import ConfigurationError
 from agentkit.exchange import ToolDefinition
 from agentkit.messages import Message
+from agentkit.schema.dialects import Compiled, Dialect, compile_schema
 from agentkit.schema.function import BoundArguments, FunctionSchema, compile_function
 from agentkit.schema.raw import RawSchema, compile_raw
 from agentkit.usage import Usage
@@ -186,6 +187,10 @@ class Tool:
     def context_parameter(self) -> str | None:
         """The parameter that gets the Context."""
         return self.schema.context_parameter if isinstance(self.schema, FunctionSchema) else None
+
+    def compile(self, dialect: Dialect) -> Compiled:
+        """What goes on a provider's wire ("openai", "anthropic", "gemini", "bedrock"), with the report of changes."""
+        return compile_schema(self.parameters, dialect, strict=self.strict, tool=self.name)
 
     def parse(self, arguments: str) -> BoundArguments:
         """The arguments of a call, parsed and valid. Raises ArgumentsError."""
