@@ -227,9 +227,9 @@ class AnswerReader:
             self._say(transcript, deltas)
 
     def _read_call(self, entry: dict[str, Any], deltas: list[Delta], *, is_whole: bool) -> None:
-        function = _object(entry.get("function") or entry.get("custom"))
-        if len(entry) == 2 and len(function) == 1 and not is_whole and self._read_more(entry, function, deltas):
+        if len(entry) == 2 and not is_whole and self._read_more(entry, deltas):
             return
+        function = _object(entry.get("function") or entry.get("custom"))
         id = str(entry.get("id") or "")
         id = "" if id == "null" else id
         name = _text(function.get("name"))
@@ -257,11 +257,12 @@ class AnswerReader:
             call.texts.append(arguments)
             deltas.append(ToolCallDelta(arguments, call.slot, id, name))
 
-    def _read_more(self, entry: dict[str, Any], function: Mapping[str, Any], deltas: list[Delta]) -> bool:
+    def _read_more(self, entry: dict[str, Any], deltas: list[Delta]) -> bool:
         """Take the usual piece at once: an index and more arguments of the latest call. False when it is another."""
-        call, piece = self._last_call, function.get("arguments")
-        if call is None or call.slot < 0 or entry.get("index", self) != call.index:
+        call, function = self._last_call, entry.get("function")
+        if call is None or call.slot < 0 or entry.get("index", self) != call.index or not function:
             return False
+        piece = function.get("arguments") if len(function) == 1 else None
         if piece.__class__ is not str or not piece or piece[0] == "{":
             return False
         call.texts.append(piece)
