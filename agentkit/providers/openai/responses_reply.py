@@ -288,8 +288,8 @@ def _object(id: str, model: str, status: str, output: list[Item]) -> dict[str, A
         "id": id, "object": "response", "created_at": 0, "status": status, "error": None, "incomplete_details": None,
         "instructions": None, "max_output_tokens": None, "metadata": {}, "model": model, "output": output,
         "parallel_tool_calls": True, "previous_response_id": None, "reasoning": {"effort": None, "summary": None},
-        "store": False, "temperature": None, "text": {"format": {"type": "text"}}, "tool_choice": "auto", "tools": [],
-        "top_p": None, "truncation": "disabled", "usage": None,
+        "temperature": None, "text": {"format": {"type": "text"}}, "tool_choice": "auto", "tools": [],
+        "top_p": None, "truncation": "disabled",
     }  # fmt: skip
 
 
