@@ -53,7 +53,10 @@ def test_without_an_sdk_scopes_are_shared_objects_that_do_nothing() -> None:
         with telemetry.model_span(identity=IDENTITY, request=weather_request()) as step:
             step.responded(answering())
         with telemetry.tool_span(tool_name="t") as tool:
+            tool.arguments({"city": ARGUMENT})
             tool.failed("boom")
+            tool.raised(ValueError("boom"))
+            tool.note("result.truncated", True)
         assert trace.get_current_span() is before
     assert first is telemetry.agent_span(name="b")
     assert (agent.trace_id, agent.is_recording, step.is_recording, tool.is_recording) == ("", False, False, False)
@@ -345,8 +348,11 @@ def test_a_run_that_is_not_sampled_records_nothing_and_keeps_its_trace_id() -> N
         telemetry.model_span(identity=IDENTITY, request=weather_request()) as step,
     ):
         step.responded(answering())
+        step.raised(ValueError("boom"))
+    with telemetry.tool_span(tool_name="t") as tool:
+        tool.failed("boom")
     assert len(agent.trace_id) == 32
-    assert not agent.is_recording
+    assert (agent.is_recording, tool.is_recording_content) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -365,6 +371,39 @@ def test_another_configuration_stops_the_one_before() -> None:
     telemetry.configure(TelemetryConfig())
     telemetry.configure(TelemetryConfig())
     assert stopped == ["first"]
+
+
+def test_an_answer_without_id_and_model_leaves_them_out() -> None:
+    watched = Watched()
+    response = Response(replace(answering().message, model="", response_id=""))
+    with watched.telemetry.model_span(identity=IDENTITY, request=weather_request()) as step:
+        step.responded(response)
+    assert not {"gen_ai.response.id", "gen_ai.response.model"} & set(attributes_of(watched, "chat gpt-6-luna"))
+
+
+def test_a_request_of_a_bare_prompt_has_neither_instructions_nor_tools() -> None:
+    watched = Watched(content=True)
+    request = replace(weather_request(), instructions="", tools=())
+    with watched.telemetry.model_span(identity=IDENTITY, request=request) as step:
+        assert step.is_recording_content
+    found = {name for name in attributes_of(watched, "chat gpt-6-luna") if "messages" in name or "tool" in name}
+    assert found == {"gen_ai.input.messages"}
+    assert "gen_ai.system_instructions" not in attributes_of(watched, "chat gpt-6-luna")
+
+
+def test_a_mask_that_fails_is_heard_of_and_leaves_no_span_open() -> None:
+    def broken(text: str) -> str:
+        raise ZeroDivisionError(text)
+
+    watched = Watched(content=True, config={"mask": broken})
+    with (
+        pytest.raises(ZeroDivisionError),
+        watched.telemetry.agent_span(name="a"),
+        watched.telemetry.model_span(identity=IDENTITY, request=weather_request()),
+    ):
+        raise AssertionError("never reached")
+    assert [span.name for span in watched.finished] == ["chat gpt-6-luna", "invoke_agent a"]
+    assert not trace.get_current_span().get_span_context().is_valid
 
 
 def test_usage_of_nothing_is_written_as_zero() -> None:

@@ -86,7 +86,12 @@ class SpanScope:
             )
             self._is_kept = self._span.is_recording()
             context = trace.set_span_in_context(self._span, context)
-        self._token = otel_context.attach(self._entered(outlets, context))
+        try:
+            context = self._entered(outlets, context)
+        except BaseException:  # a user's mask failed; that is told, but no span may stay open for it
+            self._span.end()
+            raise
+        self._token = otel_context.attach(context)
         return self
 
     def __exit__(
@@ -95,17 +100,13 @@ class SpanScope:
         outlets = self._outlets
         if outlets is None:
             return
-        if error is not None:
-            self.raised(error)
         if self._token is not None:
             otel_context.detach(self._token)
-        ended_ns = time_ns()
-        if self._is_kept:
-            if self._later:
-                self._span.set_attributes(self._later)
-            self._span.end(ended_ns)
-        if outlets.instruments is not None:
-            self._measure(outlets.instruments, (ended_ns - self._started_ns) / 1e9)
+        try:
+            if error is not None:
+                self.raised(error)
+        finally:
+            self._end(outlets)
 
     @property
     def trace_id(self) -> str:
@@ -141,6 +142,15 @@ class SpanScope:
         self._span.set_status(StatusCode.ERROR, content.text(str(error)) if content else describe(error))
         if isinstance(error, Exception):  # a cancellation is nobody's mistake: its stack would be noise
             self._span.add_event(names.EXCEPTION_EVENT, exception_attributes(error, content))
+
+    def _end(self, outlets: Outlets) -> None:
+        ended_ns = time_ns()
+        if self._is_kept:
+            if self._later:
+                self._span.set_attributes(self._later)
+            self._span.end(ended_ns)
+        if outlets.instruments is not None:
+            self._measure(outlets.instruments, (ended_ns - self._started_ns) / 1e9)
 
     @property
     def _content(self) -> ContentWriter | None:
