@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from agentkit.errors import BudgetExceededError, ToolError, nearest
+from agentkit.errors import BudgetExceededError, ConfigurationError, ToolError, nearest
 from agentkit.events import Event, ToolFinished, ToolProgress, ToolStarted
 from agentkit.loop import CallEnded, CallPaused, OpenCall, Record
 from agentkit.media import Audio, Document, Image, Video
@@ -38,7 +38,7 @@ from agentkit.telemetry import Telemetry, ToolScope
 from agentkit.tools import Context, Found, Tool
 from agentkit.usage import Cost, Usage
 
-__all__ = ["AgentSeam", "PausedRun", "Scene", "SubAnswer", "run_calls"]
+__all__ = ["AgentSeam", "PausedRun", "Scene", "run_calls"]
 
 MAX_ERROR_CHARS = 2_000
 MAX_THREADS = 256
@@ -56,18 +56,11 @@ class AgentSeam:
     run_id: str
     """For the sub-run: this run's id with the step and position of the call."""
     emit: Callable[[Event], None] | None
+    spent: Callable[[Usage, Cost], None]
+    """Told when the sub-run ends in any way: what it consumed."""
     state: dict[str, Any] | None
     """The sub-run's state, when it goes on."""
     decisions: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class SubAnswer:
-    """What an agent that runs as a tool returns: its output, and what it consumed."""
-
-    output: Any
-    usage: Usage
-    cost: Cost
 
 
 class PausedRun(Exception):
@@ -110,30 +103,41 @@ async def run_calls(calls: Sequence[OpenCall], scene: Scene) -> None:
 
     Calls that read or declare nothing run side by side; those that write, destroy or ask for it run alone, in order.
     """
-    together: list[OpenCall] = []
-    for call in calls:
-        tool = scene.tools.get(call.call.name)
-        if tool is None or not tool.run_alone:
-            together.append(call)
-            continue
-        await _run_together(together, scene)
-        together = []
-        await _run_call(call, scene)
-    await _run_together(together, scene)
+    untouched = list(calls)
+    try:
+        while untouched:
+            count = _count_together(untouched, scene)
+            batch, untouched = untouched[:count], untouched[count:]
+            await _run_together(batch, scene)
+    except anyio.get_cancelled_exc_class():
+        with anyio.CancelScope(shield=True):
+            for open_call in untouched:  # so that a cancel leaves no call open that nobody waits for
+                call = _Call(open_call, scene)
+                scene.record(await scene.runtime.step(call.key, call.interrupted))
+        raise
+
+
+def _count_together(calls: Sequence[OpenCall], scene: Scene) -> int:
+    """How many calls from the first on may run side by side; one that runs alone counts as one."""
+    for count, open_call in enumerate(calls):
+        tool = scene.tools.get(open_call.call.name)
+        if tool is not None and tool.run_alone:
+            return max(count, 1)
+    return len(calls)
 
 
 async def _run_together(calls: Sequence[OpenCall], scene: Scene) -> None:
     if len(calls) == 1:
         await _run_call(calls[0], scene)
         return
-    if not calls:
-        return
-    stopped: list[BudgetExceededError] = []
+    stopped: list[Exception] = []
 
     async def guarded(call: OpenCall) -> None:
         try:
             await _run_call(call, scene)
-        except BudgetExceededError as error:  # the others finish first: what they earn is kept
+        except (
+            Exception
+        ) as error:  # a spent budget, a broken hook: as itself, when the others have earned what they can
             stopped.append(error)
 
     async with anyio.create_task_group() as group:
@@ -168,6 +172,8 @@ class _Call:
     tool: Tool | None = None
     has_started: bool = False
     stopped: BudgetExceededError | None = None
+    arguments: str = "{}"
+    """The arguments as they were understood, after repairs: JSON text."""
     usage: Usage = Usage()
     cost: Cost = Cost.zero
     found: tuple[str, ...] = ()
@@ -182,13 +188,13 @@ class _Call:
         scene, made = self.scene, self.open.call
         self.tool = tool = scene.tools.get(made.name)
         with scene.telemetry.tool_span(
-            tool_name=made.name if tool else "unknown",
+            tool_name=made.name if tool or scene.telemetry.content else "unrecognized",  # an invented name is content
             call_id=made.id,
             description=tool.description if tool else "",
             agent_name=scene.agent,
             conversation_id=scene.conversation_id,
         ) as span:
-            if span.is_recording and scene.telemetry.content is not None:
+            if span.is_recording_content:
                 span.arguments(_parsed(made.arguments))
             outcome = await self._outcome(span)
             for name, value in self.notes.items():
@@ -201,7 +207,11 @@ class _Call:
         """What is known of a call that a cancel stopped."""
         is_read = self.tool is not None and self.tool.effect == "read"
         outcome = Lost() if self.has_started and not is_read else Cancelled(started=self.has_started)
-        return CallEnded(self.open.step, self.open.position, outcome)
+        return CallEnded(self.open.step, self.open.position, outcome, usage=self.usage, cost=self.cost)
+
+    def spent(self, usage: Usage, cost: Cost) -> None:
+        """Take note of what an agent in this call consumed, however it ended."""
+        self.usage, self.cost = usage, cost
 
     async def _outcome(self, span: ToolScope) -> Outcome | CallPaused:
         """Every reason not to run first, then the run."""
@@ -244,9 +254,12 @@ class _Call:
             if repaired is None:
                 raise
             bound = tool.parse(repaired.text)
+            arguments = repaired.text
             self.notes["arguments.repairs"] = list(repaired.repairs)
         if bound.coerced:
             self.notes["arguments.coerced"] = True
+        if arguments.strip() not in ("", "null"):
+            self.arguments = arguments
         return bound
 
     def _complaint(self, tool: Tool, problem: str) -> str:
@@ -261,11 +274,17 @@ class _Call:
         )
 
     def _needs_approval(self, tool: Tool, bound: BoundArguments) -> CallPaused | None:
-        if self.open.is_approved or self.open.decisions is not None or tool.approve is False:
+        if self._is_allowed or tool.approve is False:
             return None
         if tool.approve is True or tool.approve(*bound.args, **bound.kwargs):
             return self._paused("")
         return None
+
+    @property
+    def _is_allowed(self) -> bool:
+        """Whether a person agreed: now, or before an agent in this call began, which goes on."""
+        paused = self.open.paused
+        return self.open.is_approved or (paused is not None and paused.state is not None)
 
     def _paused(self, reason: str) -> CallPaused:
         return CallPaused(self.open.step, self.open.position, reason)
@@ -277,7 +296,7 @@ class _Call:
         offer = CallOffer(
             tool.name,
             tool.effect,
-            from_json(self.open.call.arguments) if bound.args or bound.kwargs else {},
+            from_json(self.arguments),
             self.open.call.id,
             self.open.step,
             self.scene.history,
@@ -310,12 +329,17 @@ class _Call:
                 case Deny(reason):
                     return Denied(reason)
                 case Ask(reason):
-                    if self.open.is_approved:
+                    if self._is_allowed:
                         return await call_next(offer)
                     paused.append(self._paused(reason))
                     return Cancelled(started=False)
-                case _:
+                case Returned() | Failed() | Denied() | Cancelled() | Lost():
                     return verdict
+                case _:
+                    raise ConfigurationError(
+                        f"{type(hook).__name__}.tool_call answered {verdict!r} to the call of {offer.tool}; "
+                        "let it return `await call_next(call)`, an outcome, Ask() or Deny()"
+                    )
 
         return hooked
 
@@ -335,8 +359,6 @@ class _Call:
         except PausedRun as pause:
             self.stopped = pause.__cause__ if isinstance(pause.__cause__, BudgetExceededError) else None
             return CallPaused(open_call.step, open_call.position, pause.reason, pause.state, pause.is_waiting)
-        except BudgetExceededError:
-            raise
         except ToolError as error:
             span.failed("tool_error", error.message)
             again = " The same call may work later." if error.is_retryable else ""
@@ -360,6 +382,7 @@ class _Call:
             scene.ledger,
             f"{scene.run_id}/{open_call.step}.{open_call.position}",
             emit,
+            self.spent,
             open_call.paused.state if open_call.paused else None,
             open_call.decisions,
         )
@@ -379,8 +402,6 @@ class _Call:
     def _returned(self, tool: Tool, value: Any) -> Outcome:
         if isinstance(value, Found):
             self.found, value = value.names, value.content
-        if isinstance(value, SubAnswer):
-            self.usage, self.cost, value = value.usage, value.cost, value.output
         media: list[Media] = []
         value = _without_media(value, media)
         try:
@@ -414,7 +435,7 @@ async def _invoke(tool: Tool, bound: BoundArguments, context: Context[Any] | Non
         limiter = anyio.CapacityLimiter(MAX_THREADS)
         _threads.set(limiter)
     value: Any = await anyio.to_thread.run_sync(tool.invoke, bound, context, abandon_on_cancel=True, limiter=limiter)
-    return await value if isinstance(value, Awaitable) else value
+    return await cast("Awaitable[Any]", value) if isinstance(value, Awaitable) else value
 
 
 def _without_media(value: Any, media: list[Media]) -> Any:
