@@ -28,6 +28,7 @@ from agentkit.transport.sse import SseSplitter
 __all__ = ["ChatCodec", "ChatDecoder", "ChatRules"]
 
 _KEPT_TOOLSETS = 32
+_KEPT_FORMATS = 32
 _EXCERPT_CHARACTERS = 200
 
 
@@ -62,6 +63,7 @@ class ChatCodec:
         self.rules = rules
         self._memo_key = f"{self.name}:{hash(rules):x}"
         self._toolsets: dict[tuple[ToolDefinition, ...], _Tools] = {}  # bounded; saves compiling and writing
+        self._formats: dict[int, tuple[OutputFormat, dict[str, Any]]] = {}  # id(format) -> format, as sent
 
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for media that this format cannot carry."""
@@ -169,16 +171,26 @@ class ChatCodec:
         if request.tools and not rules.output_with_tools:
             mode = "none"
         if mode == "json_schema":
-            compiled = compile_schema(output.schema, "openai", strict=output.strict)
-            schema: dict[str, Any] = {"name": output.name, "schema": compiled.schema, "strict": compiled.is_strict}
-            if output.description:
-                schema["description"] = output.description
-            fields["response_format"] = {"type": "json_schema", "json_schema": schema}
+            fields["response_format"] = self._format(output)
             return request.instructions
         if mode == "json_object":
             fields["response_format"] = {"type": "json_object"}
         asked = _ask_for(output)
         return f"{request.instructions}\n\n{asked}" if request.instructions else asked
+
+    def _format(self, output: OutputFormat) -> dict[str, Any]:
+        known = self._formats.get(id(output))
+        if known is not None and known[0] is output:
+            return known[1]
+        compiled = compile_schema(output.schema, "openai", strict=output.strict)
+        schema: dict[str, Any] = {"name": output.name, "schema": compiled.schema, "strict": compiled.is_strict}
+        if output.description:
+            schema["description"] = output.description
+        sent = {"type": "json_schema", "json_schema": schema}
+        if len(self._formats) >= _KEPT_FORMATS:
+            self._formats.clear()
+        self._formats[id(output)] = (output, sent)
+        return sent
 
     def _messages(self, request: Request, instructions: str, tools: _Tools, memo: Memo | None) -> bytes:
         head = self._head(request.messages, tools.wire_names, memo)
