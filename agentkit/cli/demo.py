@@ -24,7 +24,7 @@ from agentkit.toolsets import Toolset
 
 __all__ = ["command"]
 
-PROMPT = "List the files, read notes.md, and add up the column amount of orders.csv and of refunds.csv."
+PROMPT = 'List the files, read notes.md, then add up the "amount" column in orders.csv and in refunds.csv.'
 
 FILES = {
     "notes.md": "# Shop\n\nRefunds above 50 need a second look.\n",
@@ -105,7 +105,7 @@ def command(model_name: str, json: bool) -> None:
 
 
 async def _run(agent: Agent[Any, str], is_shown: bool) -> Result[str]:
-    live = LiveRun(shows_text=is_shown, shows_calls=is_shown)
+    live = LiveRun(shows_text=is_shown, shows_calls=is_shown, remarks_on_stderr=False)
     async with agent.stream(PROMPT) as run:
         async for event in run:
             live.show(event)
@@ -124,7 +124,7 @@ def _introduce(folder: Path, model_name: str) -> None:
 def _next_steps(model_name: str) -> None:
     click.echo("\nNext:")
     steps = [
-        ("agentkit run --tools my_tools.py \"...\"", "your own functions as tools, still offline"),
+        ('agentkit run --tools my_tools.py "..."', "your own functions as tools, still offline"),
         ("agentkit chat --tools my_tools.py", "the same, as a conversation"),
     ]
     if model_name == "offline:":

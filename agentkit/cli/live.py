@@ -21,14 +21,20 @@ LINE_CHARS = 100
 class LiveRun:
     """Shows events as they come. `text` is what the model said in its last step."""
 
-    def __init__(self, *, shows_text: bool = True, shows_calls: bool = True) -> None:
+    def __init__(self, *, shows_text: bool = True, shows_calls: bool = True, remarks_on_stderr: bool = True) -> None:
         self.text = ""
         self._shows_text = shows_text
         self._shows_calls = shows_calls
+        self._on_stderr = remarks_on_stderr
         self._is_mid_line = False
         self._is_thinking = False
-        drawn = can_draw(sys.stderr)
+        drawn = can_draw(sys.stderr if remarks_on_stderr else sys.stdout)
         self._call, self._back = ("→", "←") if drawn else ("->", "<-")
+
+    @property
+    def has_shown_text(self) -> bool:
+        """Whether the person has read the answer already."""
+        return self._shows_text and bool(self.text.strip())
 
     def show(self, event: Event, agent: str = "") -> None:
         """Show one event; those of a sub-agent under its name."""
@@ -62,7 +68,7 @@ class LiveRun:
     def end_line(self) -> None:
         """Leave the cursor at the start of a line."""
         if self._is_mid_line:
-            click.echo(err=self._is_thinking)
+            click.echo(err=self._is_thinking and self._on_stderr)
         self._is_mid_line = self._is_thinking = False
 
     def _say(self, text: str) -> None:
@@ -80,7 +86,7 @@ class LiveRun:
         if not self._is_thinking:
             self.end_line()
         self._is_thinking = True
-        click.echo(dim(printable(text)), nl=False, err=True)
+        click.echo(dim(printable(text)), nl=False, err=self._on_stderr)
         self._is_mid_line = not text.endswith("\n")
 
     def _remark(self, text: str) -> None:
@@ -88,7 +94,7 @@ class LiveRun:
             return
         self.end_line()
         head = text[: len(text) - len(text.lstrip())]
-        click.echo(dim(head + cut(printable(text), LINE_CHARS - len(head))), err=True)
+        click.echo(dim(head + cut(printable(text), LINE_CHARS - len(head))), err=self._on_stderr)
 
 
 def outcome_text(outcome: Outcome) -> str:

@@ -1,0 +1,278 @@
+"""`agentkit run`: one prompt, one answer."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+from pydantic_core import from_json, to_json, to_jsonable_python
+
+from agentkit.agent import Agent
+from agentkit.approvals import Approve, Decision, PendingCall
+from agentkit.cli.asking import ask_about, call_text, load_readline
+from agentkit.cli.attachments import with_attachments
+from agentkit.cli.chosen import Chosen, agent_options, choose_agent, said_again
+from agentkit.cli.documents import read_document, write_document
+from agentkit.cli.live import LiveRun, summary
+from agentkit.cli.loading import is_agent_name
+from agentkit.cli.options import debug_option, json_option
+from agentkit.cli.result_json import result_to_json
+from agentkit.cli.terminal import is_interactive, notice, print_json, printable
+from agentkit.cli.watched import draw, watched
+from agentkit.errors import AgentkitError
+from agentkit.messages import Prompt
+from agentkit.model import Deny
+from agentkit.result import Result
+
+__all__ = ["command"]
+
+WAITS = 3
+"""Exit code when a call waits for a person and nobody can be asked."""
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The arguments taken apart: an agent's name, a prompt, both or neither."""
+
+    agent: str | None
+    prompt: str | None
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Where a run is kept, and how far it came."""
+
+    path: Path | None
+    state: Mapping[str, Any] | None = None
+
+    def save(self) -> Path | None:
+        """Write the state to its file, if there is a state and a file was named."""
+        if self.state is None or self.path is None:
+            return None
+        write_document(self.path, self.state)
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """Decisions that were said on the command line."""
+
+    approves_all: bool = False
+    by_id: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
+
+    def on(self, pending: list[PendingCall]) -> dict[str, Decision]:
+        """The decisions on these calls; empty when nobody said anything and nobody can be asked."""
+        if self.approves_all:
+            return {call.id: Approve() for call in pending}
+        said = {call.id: self.by_id[call.id] for call in pending if call.id in self.by_id}
+        if said or not is_interactive():
+            return said
+        load_readline()
+        return ask_about(pending)
+
+
+@click.command("run")
+@click.argument("words", nargs=-1, metavar="[AGENT] [PROMPT]")
+@agent_options
+@click.option("--image", "images", multiple=True, metavar="PATH|URL", help="A picture to go along; may be repeated.")
+@click.option("--file", "files", multiple=True, metavar="PATH", help="A document, sound or film; may be repeated.")
+@click.option("--output-schema", type=FILE, metavar="FILE.json", help="Answer as JSON of this JSON Schema.")
+@click.option("--yes", is_flag=True, help="Approve every call that asks for it.")
+@click.option("--approve", "approved", multiple=True, metavar="CALL", help="Approve a waiting call, such as 1.0.")
+@click.option("--deny", "denied", multiple=True, metavar="CALL[=WHY]", help="Deny a waiting call.")
+@click.option("--state", "state_path", type=FILE, metavar="FILE", help="Keep the run here; go on with it if it exists.")
+@click.option("--trace", is_flag=True, help="Print the trace as a tree at the end.")
+@click.option("--trace-dir", type=FOLDER, metavar="FOLDER", help="Write the trace to a file there.")
+@json_option("Print one JSON document: output, pending, usage, cost, messages, state.")
+@debug_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    words: tuple[str, ...],
+    tools: tuple[str, ...],
+    model: str | None,
+    instructions: str | None,
+    budget_usd: float | None,
+    max_steps: int | None,
+    images: tuple[str, ...],
+    files: tuple[str, ...],
+    output_schema: Path | None,
+    yes: bool,
+    approved: tuple[str, ...],
+    denied: tuple[str, ...],
+    state_path: Path | None,
+    trace: bool,
+    trace_dir: Path | None,
+    json: bool,
+) -> None:
+    """Run an agent on one prompt.
+
+    AGENT is module:agent or path.py:agent. Without one, --tools and --model make it: the tools of a file are its
+    decorated functions and toolsets, else its public functions. PROMPT "-" reads standard input.
+
+    \b
+      agentkit run --tools my_tools.py "What is the weather in Paris?"
+      agentkit run shop.py:support "Where is order 17?" --trace
+      agentkit run --model openai:gpt-6-luna "Describe this" --image plan.png
+    """
+    said = _taken_apart(words)
+    kept = _Kept(state_path, _read_state(state_path))
+    prompt = _prompt(said, kept, images, files)
+    schema = read_document(output_schema, "output schema") if output_schema else None
+    chosen = Chosen(tools, model, instructions, schema, budget_usd, max_steps)
+    agent = choose_agent(said.agent, chosen)
+    live = LiveRun(shows_text=not json and sys.stdout.isatty(), shows_calls=not json and sys.stderr.isatty())
+    answers = _Answers(yes, _decisions(approved, denied))
+    began = time.perf_counter()
+    with watched(keeps=trace, folder=trace_dir) as traced:
+        try:
+            result = _to_the_end(agent, prompt, kept, live, answers)
+        except AgentkitError as error:
+            _keep_what_was_earned(error, kept)
+            raise
+        except KeyboardInterrupt:
+            _say_where(kept.save(), "the run can go on from")
+            raise
+    if result.pending and kept.path is None:
+        kept.path = Path(f"agentkit-{result.run_id[:8]}.json")
+    kept.save()
+    if json:
+        print_json({**result_to_json(result), "state_file": str(kept.path) if kept.path else None})
+    elif not result.pending:
+        _print_output(result, live)
+        if sys.stderr.isatty():
+            notice(summary(result, time.perf_counter() - began))
+    if trace:
+        click.echo(draw(traced.spans, to_stdout=False), err=True)
+    if result.pending:
+        again = ["agentkit", "run", *said_again(said.agent, chosen, ["--state", str(kept.path)])]
+        _say_what_waits(result.pending, shlex.join(again))
+        ctx.exit(WAITS)
+
+
+def _to_the_end(
+    agent: Agent[Any, Any], prompt: Prompt | None, kept: _Kept, live: LiveRun, answers: _Answers
+) -> Result[Any]:
+    """Run until there is an output, or until calls wait on which nobody decides now."""
+    decisions = answers.by_id
+    while True:
+        result: Result[Any] = anyio.run(_run, agent, prompt, kept, live, decisions)
+        decisions = answers.on(result.pending)
+        if not result.pending or not decisions:
+            return result
+        prompt = None
+
+
+async def _run(
+    agent: Agent[Any, Any], prompt: Prompt | None, kept: _Kept, live: LiveRun, decisions: Mapping[str, Decision]
+) -> Result[Any]:
+    run = agent.stream(prompt, state=kept.state, approvals=decisions or None)
+    has_begun = False
+    try:
+        async with run:
+            async for event in run:
+                has_begun = True
+                live.show(event)
+    finally:
+        live.end_line()
+        if has_begun:
+            kept.state = run.state
+    return run.result
+
+
+def _taken_apart(words: tuple[str, ...]) -> _Words:
+    match words:
+        case ():
+            return _Words(None, None)
+        case (word,):
+            return _Words(word, None) if is_agent_name(word) else _Words(None, word)
+        case (agent, prompt) if is_agent_name(agent):
+            return _Words(agent, prompt)
+        case (first, *_) if is_agent_name(first):
+            raise click.UsageError(f"put the prompt in quotes: agentkit run {first} {shlex.quote(' '.join(words[1:]))}")
+        case _:
+            raise click.UsageError(f"put the prompt in quotes: agentkit run {shlex.quote(' '.join(words))}")
+
+
+def _prompt(said: _Words, kept: _Kept, images: tuple[str, ...], files: tuple[str, ...]) -> Prompt | None:
+    text = said.prompt
+    if text == "-":
+        text = click.get_text_stream("stdin").read()
+    if text is None and (images or files):
+        text = "Look at this."
+    if text is None and kept.state is None:
+        what = f"agentkit run {said.agent} \"...\"" if said.agent else "agentkit run --tools my_tools.py \"...\""
+        raise click.UsageError(f"a prompt is missing: {what}")
+    if text is not None and not text.strip():
+        raise click.UsageError("the prompt is empty")
+    return None if text is None else with_attachments(text, images=images, files=files)
+
+
+def _decisions(approved: tuple[str, ...], denied: tuple[str, ...]) -> dict[str, Decision]:
+    decisions: dict[str, Decision] = {call: Approve() for call in approved}
+    for said in denied:
+        call, _, why = said.partition("=")
+        decisions[call] = Deny(why)
+    return decisions
+
+
+def _read_state(path: Path | None) -> dict[str, Any] | None:
+    return read_document(path, "state file") if path is not None and path.exists() else None
+
+
+def _keep_what_was_earned(error: AgentkitError, kept: _Kept) -> None:
+    """An error that ends a run carries its state; what was paid for is kept in a file."""
+    if error.state is None:
+        return
+    kept.state = error.state
+    has_spent = any((error.usage or {}).values())
+    if kept.path is None and has_spent:
+        run_id = str(error.state["journal"][0]["run_id"])
+        kept.path = Path(f"agentkit-{run_id[:8]}.json")
+    _say_where(kept.save(), "what the run did so far is kept; go on with --state")
+
+
+def _say_where(path: Path | None, what: str) -> None:
+    if path is not None:
+        notice(f"{what} {path}")
+
+
+def _say_what_waits(pending: list[PendingCall], again: str) -> None:
+    count = len(pending)
+    click.echo(f"{count} call{'s wait' if count > 1 else ' waits'} for a person:", err=True)
+    for call in pending:
+        reason = f"   ({printable(call.reason)})" if call.reason else ""
+        click.echo(f"  {call.id}  {call_text(call)}{reason}", err=True)
+    first = pending[0].id
+    click.echo("to go on:", err=True)
+    click.echo(f"  {again} --yes" + "   or --approve CALL, --deny CALL for each" * (count > 1), err=True)
+    click.echo(f"  {again} --deny {first}" + "=why" * (count == 1), err=True)
+
+
+def _print_output(result: Result[Any], live: LiveRun) -> None:
+    """The output, unless the person has just read it."""
+    output = result.output
+    if live.has_shown_text and (isinstance(output, str) or _is_same(live.text, output)):
+        return
+    if isinstance(output, str):
+        click.echo(printable(output) if sys.stdout.isatty() else output)
+    else:
+        click.echo(to_json(output, indent=2, fallback=str).decode())
+
+
+def _is_same(text: str, output: Any) -> bool:
+    """Whether the text that was shown is the output, as JSON."""
+    try:
+        return from_json(text) == to_jsonable_python(output, fallback=str)
+    except ValueError:
+        return False
