@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
-from pydantic_core import from_json, to_json
-
+from agentkit.assemble import Slots
 from agentkit.errors import ProtocolError
 from agentkit.exchange import (
     Delta,
@@ -19,10 +18,11 @@ from agentkit.exchange import (
     ResponseStarted,
     TextDelta,
     ThinkingDelta,
-    ToolCallDelta,
 )
 from agentkit.media import ProviderData
-from agentkit.messages import Finish, Text, Thinking, ToolCall
+from agentkit.messages import Finish, Text, Thinking
+from agentkit.providers.openai.chat_calls import CallReader
+from agentkit.providers.openai.chat_tags import ThinkTags
 from agentkit.providers.openai.errors import error_in_stream
 from agentkit.usage import Usage
 
@@ -50,8 +50,6 @@ REPLY_DETAILS = ("service_tier", "provider", "citations", "search_results")
 CHOICE_DETAILS = ("native_finish_reason",)
 MESSAGE_DETAILS = ("annotations", "executed_tools")
 
-_CALL_KEYS = frozenset({"id", "index", "type", "function", "custom"})
-
 
 class AnswerReader:
     """Reads the decoded events of one answer; `finish` gives the last deltas."""
@@ -62,11 +60,10 @@ class AnswerReader:
         "_details",
         "_finish",
         "_id",
-        "_last_call",
         "_model",
-        "_next",
         "_origin",
         "_refusal",
+        "_slots",
         "_tags",
         "_tail",
         "_text",
@@ -81,16 +78,15 @@ class AnswerReader:
         self.is_whole = False
         """Whether the event is a whole reply."""
         self._origin = origin
-        self._tags = None if tags == "none" else _Tags(is_opened=tags == "opened")
+        self._tags = None if tags == "none" else ThinkTags(is_opened=tags == "opened")
         self._id = ""
         self._model = ""
-        self._next = 0  # the index of the next part
+        self._slots = Slots()
         self._text = -1
         self._thinking = -1
         self._refusal = -1
         self._thoughts: dict[int, _Thought] = {}  # index of the part -> what has to go back with it
-        self._calls: list[_Call] = []
-        self._last_call: _Call | None = None
+        self._calls = CallReader(self._slots)
         self._usage: dict[str, Any] | None = None
         self._details: dict[str, Any] = {}
         self._audio_id: str | None = None
@@ -140,6 +136,12 @@ class AnswerReader:
             deltas.append(ResponseStarted(id, model))
 
     def _read_piece(self, piece: dict[str, Any], deltas: list[Delta], *, is_whole: bool) -> None:
+        if len(piece) == 1 and self._tags is None:  # most pieces of a stream hold text alone
+            content = piece.get("content")
+            if content.__class__ is str:
+                if content:
+                    self._say(content, deltas)
+                return
         if reasoning := piece.get("reasoning_content") or piece.get("reasoning"):
             self._think(_text(reasoning), deltas)
             self._thoughts[self._thinking].is_plain = True
@@ -154,31 +156,27 @@ class AnswerReader:
                 self._say_tagged(self._tags.feed(content), deltas)
         if refusal := piece.get("refusal"):
             if self._refusal < 0:
-                self._refusal = self._fresh()
+                self._refusal = self._slots.fresh()
             deltas.append(TextDelta(refusal, self._refusal, True))
         if calls := piece.get("tool_calls"):
             for call in calls:
-                self._read_call(call, deltas, is_whole=is_whole)
+                self._calls.read(call, deltas, is_whole=is_whole)
         if call := piece.get("function_call"):
-            self._read_call({"index": "function_call", "function": call}, deltas, is_whole=is_whole)
+            self._calls.read({"index": "function_call", "function": call}, deltas, is_whole=is_whole)
         if audio := piece.get("audio"):
             self._read_audio(audio, deltas)
         for name in MESSAGE_DETAILS:
             if found := piece.get(name):
                 self._details[name] = found
 
-    def _fresh(self) -> int:
-        self._next += 1
-        return self._next - 1
-
     def _say(self, text: str, deltas: list[Delta]) -> None:
         if self._text < 0:
-            self._text = self._fresh()
+            self._text = self._slots.fresh()
         deltas.append(TextDelta(text, self._text))
 
     def _think(self, text: str, deltas: list[Delta]) -> None:
         if self._thinking < 0:
-            self._thinking = self._fresh()
+            self._thinking = self._slots.fresh()
             self._thoughts[self._thinking] = _Thought()
         if text:
             self._thoughts[self._thinking].texts.append(text)
@@ -226,64 +224,6 @@ class AnswerReader:
         if transcript := audio.get("transcript"):
             self._say(transcript, deltas)
 
-    def _read_call(self, entry: dict[str, Any], deltas: list[Delta], *, is_whole: bool) -> None:
-        if len(entry) == 2 and not is_whole and self._read_more(entry, deltas):
-            return
-        function = _object(entry.get("function") or entry.get("custom"))
-        id = str(entry.get("id") or "")
-        id = "" if id == "null" else id
-        name = _text(function.get("name"))
-        piece: object = function.get("arguments", function.get("input"))
-        arguments = piece if isinstance(piece, str) else "" if piece is None else to_json(piece).decode()
-        call = None if is_whole else self._find_call(id, entry.get("index"), name)
-        if call is None:
-            call = _Call(id, entry.get("index"))
-            self._calls.append(call)
-        self._last_call = call
-        if not entry.keys() <= _CALL_KEYS:
-            call.data.update({key: value for key, value in entry.items() if key not in _CALL_KEYS and value})
-        if call.is_repeated_by(arguments):
-            return
-        if call.slot < 0:
-            if not (name or arguments):
-                return  # some servers send an empty call beside every answer; a real one will get a name
-            call.slot = self._fresh()
-        if call.name:
-            name = ""
-        else:
-            call.name = name
-        id = call.tell_id(id)
-        if arguments or name or id:
-            call.texts.append(arguments)
-            deltas.append(ToolCallDelta(arguments, call.slot, id, name))
-
-    def _read_more(self, entry: dict[str, Any], deltas: list[Delta]) -> bool:
-        """Take the usual piece at once: an index and more arguments of the latest call. False when it is another."""
-        call, function = self._last_call, entry.get("function")
-        if call is None or call.slot < 0 or entry.get("index", self) != call.index or not function:
-            return False
-        piece = function.get("arguments") if len(function) == 1 else None
-        if piece.__class__ is not str or not piece or piece[0] == "{":
-            return False
-        call.texts.append(piece)
-        deltas.append(ToolCallDelta(piece, call.slot))
-        return True
-
-    def _find_call(self, id: str, index: object, name: str) -> _Call | None:
-        """The call that a streamed piece belongs to: by index unless the id says otherwise, by id, else the latest.
-
-        Servers leave out the index, give 0 to every call, leave out the id or give all calls the same one.
-        """
-        if index is not None:
-            for call in reversed(self._calls):
-                if call.index == index:
-                    is_other = (id and call.id and call.id != id) or (not id and name and call.has_ended(name))
-                    return None if is_other else call
-            return None
-        if id:
-            return next((call for call in reversed(self._calls) if call.id == id), None)
-        return None if name and not (self._last_call and self._last_call.is_open(name)) else self._last_call
-
     def _end(self, choice: dict[str, Any], event: dict[str, Any]) -> None:
         if choice.get("error"):  # OpenRouter reports a provider's failure inside the choice
             raise error_in_stream({"error": choice["error"]}, provider=self.provider, model=self._model)
@@ -309,17 +249,16 @@ class AnswerReader:
             if thought.data:
                 data = ProviderData(self._origin, thought.data)
                 deltas.append(PartFinished(Thinking("".join(thought.texts), data), slot))
-        made = [call for call in self._calls if call.slot >= 0]
-        deltas += [PartFinished(call.part(self._origin), call.slot) for call in made if call.data]
+        deltas += self._calls.finish(self._origin)
         if self._audio_id:
             audio = ProviderData(self._origin, {"audio": {"id": self._audio_id}})
-            deltas.append(PartFinished(Text("", provider_data=audio), self._fresh()))
+            deltas.append(PartFinished(Text("", provider_data=audio), self._slots.fresh()))
         self._keep(self._tail, REPLY_DETAILS)
         cost = _object(self._usage).get("cost")
         if isinstance(cost, int | float):
             self._details["cost_usd"] = cost
         finish: Finish = _FINISHES.get(self._finish or "", "other")
-        if finish in ("stop", "other") and made:
+        if finish in ("stop", "other") and self._calls.is_any:
             finish = "tool_calls"  # many servers say "stop" all the same
         elif finish == "stop" and self._refusal >= 0:
             finish = "refusal"
@@ -336,93 +275,6 @@ class _Thought:
         self.is_plain = False
         self.texts: list[str] = []
         self.data: dict[str, Any] = {}
-
-
-class _Call:
-    """One call while it comes."""
-
-    __slots__ = ("_is_id_told", "data", "id", "index", "name", "slot", "texts")
-
-    def __init__(self, id: str, index: object) -> None:
-        self.id = id
-        self.index = index
-        self.name = ""
-        self.slot = -1
-        self.texts: list[str] = []
-        self.data: dict[str, Any] = {}
-        self._is_id_told = False
-
-    def tell_id(self, id: str) -> str:
-        """The id, the first time it is known."""
-        self.id = self.id or id
-        if self._is_id_told or not self.id:
-            return ""
-        self._is_id_told = True
-        return self.id
-
-    def is_repeated_by(self, arguments: str) -> bool:
-        """Whether these are all the arguments once more: some servers repeat them in the last event."""
-        return len(arguments) > 1 and arguments[0] == "{" and self._has_all() and "".join(self.texts) == arguments
-
-    def has_ended(self, name: str) -> bool:
-        """Whether a piece with this name can only begin another call."""
-        return self.slot >= 0 and (name != self.name or self._has_all())
-
-    def is_open(self, name: str) -> bool:
-        """Whether a piece with this name, and nothing else to tell it by, still belongs here."""
-        return self.slot < 0 or not self.has_ended(name)
-
-    def _has_all(self) -> bool:
-        text = "".join(self.texts)
-        if not text.endswith("}"):
-            return False
-        try:
-            from_json(text)
-        except ValueError:
-            return False
-        return True
-
-    def part(self, origin: str) -> ToolCall:
-        return ToolCall(self.id, self.name, "".join(self.texts), provider_data=ProviderData(origin, self.data))
-
-
-class _Tags:
-    """Splits text that begins with <think>...</think> into thinking and answer, however it is cut."""
-
-    __slots__ = ("_held", "_state")
-
-    def __init__(self, *, is_opened: bool) -> None:
-        self._state: Literal["start", "inside", "after", "outside"] = "inside" if is_opened else "start"
-        self._held: str = ""
-
-    def feed(self, text: str) -> list[tuple[bool, str]]:
-        pieces: list[tuple[bool, str]] = []
-        text, self._held = self._held + text, ""
-        if self._state == "start":
-            begun = text.lstrip()
-            if "<think>".startswith(begun[:7]) and len(begun) < 7:
-                self._held = text
-                return pieces
-            self._state = "inside" if begun.startswith("<think>") else "outside"
-            text = begun[7:] if self._state == "inside" else text
-        if self._state == "inside":
-            thinking, tag, text = text.partition("</think>")
-            if tag:
-                self._state = "after"
-            else:
-                held = next((n for n in range(7, 0, -1) if thinking.endswith("</think>"[:n])), 0)
-                thinking, self._held = thinking[: len(thinking) - held], thinking[len(thinking) - held :]
-            if thinking:
-                pieces.append((True, thinking))
-        if self._state == "after" and (text := text.lstrip()):
-            self._state = "outside"
-        if self._state == "outside" and text:
-            pieces.append((False, text))
-        return pieces
-
-    def finish(self) -> list[tuple[bool, str]]:
-        held, self._held = self._held, ""
-        return [(self._state == "inside", held)] if held else []
 
 
 def usage_of(raw: object) -> Usage:

@@ -42,14 +42,14 @@ _PART_KEYS = frozenset(
 )
 
 
-def messages_from_chat(messages: Iterable[Mapping[str, Any]], *, provider: str = "openai") -> list[Message]:
+def messages_from_chat(messages: Iterable[object], *, provider: str = "openai") -> list[Message]:
     """An existing conversation in OpenAI's form as our messages. Raises BadRequestError for what is no conversation.
 
-    System messages stay where they are; give instructions to the Agent and leave them out to have them replaced.
+    Messages may be mappings or objects of the official client. System messages stay where they are.
     """
     reader = _HistoryReader(provider)
     for position, message in enumerate(messages):
-        reader.read(dict(message), position)
+        reader.read(_plain(message), position)
     return reader.finish()
 
 
@@ -255,6 +255,14 @@ class _HistoryReader:
         if not url.startswith(("data:", "http:", "https:")):
             url = f"data:application/pdf;base64,{url}"
         return Document(Document.from_url(url).source, filename, data)
+
+
+def _plain(message: Any) -> Any:
+    """A message as a dict: people keep `completion.choices[0].message` in their histories, which is an object."""
+    if isinstance(message, Mapping):
+        return dict(cast("Mapping[str, Any]", message))
+    dump = getattr(message, "model_dump", None)
+    return dump(exclude_none=True) if callable(dump) else message
 
 
 def _role(message: Any) -> Any:

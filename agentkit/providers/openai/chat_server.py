@@ -74,7 +74,12 @@ class ChatServer:
             refuse(f"the body is not JSON: {error}", provider=self.provider)
         if not isinstance(value, dict):
             refuse("the body is no JSON object", provider=self.provider)
-        body = cast("dict[str, Any]", value)
+        try:
+            return self._read(cast("dict[str, Any]", value))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            refuse(f"the request has an unexpected shape: {error}", provider=self.provider)
+
+    def _read(self, body: dict[str, Any]) -> Request:
         model, messages = body.pop("model", None), body.pop("messages", None)
         if not isinstance(model, str) or not model:
             refuse("you must provide a model parameter", provider=self.provider, param="model")
@@ -175,13 +180,13 @@ class ChatServer:
         reasoning = body.get("reasoning")
         if isinstance(reasoning, dict) and reasoning.keys() == {"effort"} and reasoning["effort"] in _EFFORTS:
             effort = body.pop("reasoning")["effort"]
-        limit = body.pop("max_completion_tokens", None) or body.pop("max_tokens", None)
+        older_limit, other_seed = body.pop("max_tokens", None), body.pop("random_seed", None)
         return Settings(
-            max_output_tokens=limit,
+            max_output_tokens=body.pop("max_completion_tokens", older_limit),
             temperature=body.pop("temperature", None),
             top_p=body.pop("top_p", None),
             stop=None if not stop else (stop,) if isinstance(stop, str) else tuple(stop),
-            seed=body.pop("seed", None) or body.pop("random_seed", None),
+            seed=body.pop("seed", other_seed),
             reasoning=effort,
             verbosity=body.pop("verbosity", None),
             tool_choice=_choice(body),
