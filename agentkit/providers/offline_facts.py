@@ -13,7 +13,20 @@ from agentkit.providers.offline_words import STOP_WORDS, is_common
 __all__ = ["Fact", "FactKind", "facts_of"]
 
 FactKind: TypeAlias = Literal[
-    "url", "email", "quoted", "datetime", "date", "time", "path", "expression", "id", "number", "code", "name", "word"
+    "url",
+    "email",
+    "quoted",
+    "datetime",
+    "date",
+    "time",
+    "path",
+    "expression",
+    "id",
+    "number",
+    "code",
+    "name",
+    "unit",
+    "word",
 ]
 
 
@@ -61,6 +74,7 @@ _PATTERNS: tuple[tuple[FactKind, str], ...] = (
     ("number", rf"(?i)\b(?:{'|'.join(_NUMBER_WORDS)})\b"),
     ("code", r"\b[A-Z]{2,6}\b"),
     ("name", r"\b[^\W\d_a-z][\w'’]+(?:[ -](?:(?:of|de|van|von|la|da|del)\s+)?[^\W\d_a-z][\w'’]+)*"),
+    ("unit", r"(?<=\d\s)(?P<folder>[a-z]{1,12})\b"),
     ("word", r"\b(?:in|inside|under|from|into|to|at|for|near|of)\s+(?:the\s+)?(?P<folder>[a-z][\w\-]*)"
      r"(?=\s*(?:[,.;:?!]|$|(?:in|on|at|and|or|for|to|from|into|with|today|tonight|tomorrow|this|next|now|please)\b))"),
 )  # fmt: skip
@@ -170,6 +184,7 @@ def _name(kind: FactKind, match: re.Match[str], _: datetime.date) -> Iterator[Fa
 _READERS: dict[str, Callable[[FactKind, re.Match[str], datetime.date], Iterator[Fact]]] = {
     "quoted": _quoted,
     "path": _path,
+    "unit": _path,
     "word": _path,
     "number": _number,
     "date": _date,

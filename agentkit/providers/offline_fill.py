@@ -59,6 +59,8 @@ class Filler:
         self._found: dict[tuple[str, ...], Any] = {}  # path of a slot -> value
         self.missing: list[str] = []
         self.used: dict[tuple[str, ...], Fact] = {}
+        self.score = 0.0
+        """How well the facts that were used suit their parameters."""
 
     def fill(self) -> Any:
         """The value. Everything required is there; what is optional only where the text speaks of it."""
@@ -79,12 +81,13 @@ class Filler:
                         (-score + 0.01 * fact.start / (1 + len(self._material.text)), order, place, value, fact)
                     )
         spans: list[tuple[int, int]] = []
-        for _, order, _, value, fact in sorted(pairs, key=lambda pair: pair[:3]):
+        for minus, order, _, value, fact in sorted(pairs, key=lambda pair: pair[:3]):
             path = slots[order].path
             if path in self._found or any(start < fact.end and fact.start < end for start, end in spans):
                 continue
             self._found[path] = value
             self.used[path] = fact
+            self.score -= minus
             spans.append((fact.start, fact.end))
 
     def _slots(self, schema: Mapping[str, Any], path: tuple[str, ...], *, is_required: bool) -> Iterable[Slot]:
@@ -103,16 +106,13 @@ class Filler:
         """Words of the text that are values of some enum."""
         values = {str(value).lower() for slot in slots for value in slot.schema.get("enum", ())}
         values |= {value.replace("_", " ") for value in values}
-        for match in re.finditer(r"[^\W_]+(?:[ _-][^\W_]+)?|[-+*/]", self._material.text):
-            for text, end in (
-                (match[0], match.end()),
-                (match[0].split(" ")[0], match.start() + len(match[0].split(" ")[0])),
-            ):
-                low = text.lower()
-                stemmed = {stem(value): value for value in values if value.isalpha() and len(value) > 3}
+        stemmed = {stem(value): value for value in values if value.isalpha() and len(value) > 3}
+        for match in re.finditer(r"(?=(?P<pair>[^\W_]+[ _-][^\W_]+))?(?P<word>[^\W_]+)|[-+*/]", self._material.text):
+            for text in (match["pair"], match["word"] or match[0]):
+                low = (text or "").lower()
                 hit = low if low in values else _ENUM_WORDS.get(low) or stemmed.get(stem(low))
-                if hit in values and not (len(text) == 1 and text.islower()):
-                    yield Fact("code", hit, text, match.start(), end)
+                if text and hit in values and not (len(text) == 1 and text.islower()):
+                    yield Fact("code", hit, text, match.start(), match.start() + len(text))
                     break
 
     # Building: the value itself, from what was assigned, what earlier calls returned, and what is always valid.
@@ -267,7 +267,7 @@ class Filler:
     def _free_text(self, path: tuple[str, ...]) -> str | None:
         """The words of the text that are its content."""
         names = {stem(word) for word in words(path[-1])} if path else set[str]()
-        text = self._material.text.strip().rstrip("?!.")
+        text = self._without_the_end(self._material.text.strip().rstrip("?!."))
         if names and not names & FREE_TEXT:
             return None
         said = _TEXT_CUE.search(text)
@@ -286,6 +286,17 @@ class Filler:
         while len(pieces) > 1 and _says_nothing(pieces[0], self._material.vocabulary):
             pieces = pieces[1:]
         return " ".join(pieces) or None
+
+    def _without_the_end(self, text: str) -> str:
+        """The text without a last phrase that belongs to another parameter: "... in the docs folder"."""
+        for fact in self.used.values():
+            rest = words(text[fact.end :])
+            lead = re.search(
+                r"(?i)^(.*\S)\s+(?:in|to|into|from|on|at|of|under)\s+(?:the\s+)?[\"'`]?$", text[: fact.start]
+            )
+            if lead and len(rest) <= 1 and fact.end <= len(text):
+                return lead[1]
+        return text
 
     def _example(self, schema: Mapping[str, Any], bounds: Bounds) -> Any:
         """A valid value that the schema itself suggests."""

@@ -24,6 +24,8 @@ OUTPUT_TOOL = "final_result"
 _ENOUGH = 1.45
 """A tool with a lower score is not meant. A word of its name, or two of its description, are enough."""
 _MOST_CALLS = 8
+_ENOUGH_ALONE = 0.95
+"""The only tool there is: one word of its description is enough."""
 _CLAUSES = re.compile(r"(?i)(?:[;\n]+|(?<=[.!?])\s+|,?\s+(?:and\s+)?(?:then|afterwards|after that|finally|also)\b,?|,\s+and\b|,|\band\b|\bplus\b(?!\s*\d))\s*")  # fmt: skip  # noqa: E501
 _OPERATORS = re.compile(r"[-+*/^%]+")
 _ALL = re.compile(r"(?i)\b(?:all|each|every|everything)\b")
@@ -64,7 +66,7 @@ def plan(prompt: str, tools: Sequence[ToolDefinition], *, today: datetime.date) 
     if not jobs:
         whole = _best(prompt, matcher, today)
         jobs = [Job(whole, prompt)] if whole is not None else []
-    return _with_helpers(_merged(jobs), offered, prompt, today)
+    return _with_helpers(_merged(jobs, today), offered, prompt, today)
 
 
 def next_calls(
@@ -162,24 +164,31 @@ def _best(text: str, matcher: Matcher, today: datetime.date) -> ToolDefinition |
     best: tuple[float, ToolDefinition] | None = None
     for score, tool in zip(scores, matcher.tools, strict=True):
         if score <= 0:
-            score = _by_kind(tool, facts)
+            score = _by_kind(tool, text, facts, is_alone=len(scores) == 1)
         else:
-            score += 0.5 * min(2.0, _affinity(tool, text, facts))
+            score += 0.5 * _affinity(tool, text, facts)
             if is_formula and "expression" in schema_of(tool):
                 score += 2.0
-        if score >= _ENOUGH and (best is None or score > best[0] + 1e-9):
+        if score >= (_ENOUGH if len(scores) > 1 else _ENOUGH_ALONE) and (best is None or score > best[0] + 1e-9):
             best = (score, tool)
     return best[1] if best else None
 
 
-def _by_kind(tool: ToolDefinition, facts: Sequence[Fact]) -> float:
-    """A tool that no word names is meant where its one required argument is what the text gives: a sum, a URL."""
+def _by_kind(tool: ToolDefinition, text: str, facts: Sequence[Fact], *, is_alone: bool) -> float:
+    """A tool that no word names is meant where its one required argument is what the text gives: a sum, a URL.
+
+    The only tool there is gets called for anything that gives all of its required arguments.
+    """
     required = cast("Sequence[str]", tool.parameters.get("required", ()))
     kinds = {"expression": ("expression",), "url": ("url",)}
-    if len(required) != 1:
+    if len(required) == 1 and any(fact.kind in kinds.get(required[0].lower(), ()) for fact in facts):
+        return _ENOUGH
+    if not is_alone or not required:
         return 0.0
-    wanted = kinds.get(required[0].lower(), ())
-    return _ENOUGH if any(fact.kind in wanted for fact in facts) else 0.0
+    filler = Filler(tool.parameters, Material(text, [fact for fact in facts if fact.kind != "word"]))
+    filler.fill()
+    is_given = {path[0] for path in filler.used} >= set(required)
+    return _ENOUGH if is_given else 0.0
 
 
 def _affinity(tool: ToolDefinition, text: str, facts: Sequence[Fact]) -> float:
@@ -190,7 +199,7 @@ def _affinity(tool: ToolDefinition, text: str, facts: Sequence[Fact]) -> float:
     filler = Filler(tool.parameters, Material(text, facts))
     filler.fill()
     distinct = {path[0] for path in filler.used}
-    return 2.0 * len(distinct) / len(required) - 1.0 * len(filler.missing) / len(required)
+    return (2.0 * len(distinct) + 0.1 * filler.score - len(filler.missing)) / len(required)
 
 
 def _requests(prompt: str, matcher: Matcher, today: datetime.date) -> list[list[str]]:
@@ -213,7 +222,7 @@ def _jobs_of(clauses: Sequence[str], matcher: Matcher, today: datetime.date) -> 
     jobs = [Job(whole, clauses[0])]
     for clause in clauses[1:]:
         last = jobs[-1]
-        facts = [fact for fact in facts_of(clause, today) if fact.kind != "word"]
+        facts = [fact for fact in facts_of(clause, today) if fact.kind not in ("word", "unit")]
         content = [word for word in words(clause) if word not in STOP_WORDS and not word.isdigit()]
         covered = {word for fact in facts for word in words(fact.text)}
         if facts and set(content) <= covered and _repeats(last, facts, today):
@@ -236,24 +245,24 @@ def _repeats(job: Job, facts: Sequence[Fact], today: datetime.date) -> bool:
     return not before.missing and not takes_list and any(fact.kind in kinds for fact in facts)
 
 
-def _merged(jobs: Sequence[Job]) -> list[Job]:
+def _merged(jobs: Sequence[Job], today: datetime.date) -> list[Job]:
     """Jobs for the same tool in neighbouring clauses, the second with nothing of its own, are one."""
     merged: list[Job] = []
     for job in jobs:
         if merged and merged[-1].tool is job.tool and not job.base:
             last = merged[-1]
-            if not _has_values(job):
+            if not _has_values(job, today):
                 merged[-1] = Job(last.tool, f"{last.text} and {job.text}", base=last.base)
                 continue
-            if not _has_values(last) and cast("Sequence[str]", job.tool.parameters.get("required", ())):
+            if not _has_values(last, today) and cast("Sequence[str]", job.tool.parameters.get("required", ())):
                 merged[-1] = Job(last.tool, f"{last.text} and {job.text}")
                 continue
         merged.append(job)
     return merged
 
 
-def _has_values(job: Job) -> bool:
-    filler = Filler(job.tool.parameters, Material(job.text, facts_of(job.text, datetime.date.min)))
+def _has_values(job: Job, today: datetime.date) -> bool:
+    filler = Filler(job.tool.parameters, Material(job.text, facts_of(job.text, today)))
     filler.fill()
     return bool(filler.used)
 

@@ -21,7 +21,8 @@ _ROLES: tuple[tuple[str, tuple[FactKind, ...]], ...] = (
     ("city place location country town region address destination origin airport station", ("name", "quoted", "word")),
     ("name person user customer author attendee contact assignee", ("name", "quoted", "word")),
     ("owner who recipient team company", ("name", "quoted", "word")),
-    ("currency code symbol ticker stock base target source iata unit", ("code", "name", "word")),
+    ("currency code symbol ticker stock base target source iata", ("code", "name", "word")),
+    ("unit units measure", ("unit", "word", "code")),
     ("language lang locale", ("name", "quoted", "word")),
     ("id identifier number sku reference ref order ticket invoice account", ("id", "number", "code")),
     ("expression formula equation calculation", ("expression",)),
@@ -30,7 +31,7 @@ _ROLES: tuple[tuple[str, tuple[FactKind, ...]], ...] = (
 )  # fmt: skip
 FREE_TEXT = frozenset(
     stem(word)
-    for word in """query text message body content subject title question topic keyword keywords term terms note prompt
+    for word in """query text message body content subject title question topic keyword keywords term terms note prompt pattern
     task description summary item comment search reason todo expression name""".split()  # noqa: SIM905
 )
 _CUES: Mapping[str, frozenset[str]] = {
@@ -43,7 +44,7 @@ _CUES: Mapping[str, frozenset[str]] = {
         "since": "since after from", "until": "until before to",
         "name": "named called", "title": "titled called named", "subject": "subject about",
         "language": "to into in", "attendee": "with", "person": "with for", "percent": "at",
-        "body": "saying", "message": "saying", "b": "by to and", "divisor": "by",
+        "artist": "by", "author": "by", "body": "saying", "message": "saying", "b": "by to and", "divisor": "by",
     }.items()
 }  # fmt: skip
 _UNITS: Mapping[str, frozenset[str]] = {

@@ -34,7 +34,7 @@ def parts_of(item: Mapping[str, Any], origin: str) -> list[Part]:
             arguments = arguments_of(item.get("arguments"))
             return [_call(item, arguments, _data(item, _CALL_KEYS, origin))]
         case "custom_tool_call":
-            arguments = to_json({"input": item.get("input") or ""}).decode()
+            arguments = to_json({"input": _text(item.get("input"))}).decode()
             return [_call(item, arguments, _data(item, _CUSTOM_KEYS, origin))]
         case "reasoning":
             return [Thinking(_thinking(item), ProviderData(origin, dict(item)))]
@@ -58,7 +58,7 @@ def response_of(body: Mapping[str, Any], origin: str, *, provider: str) -> Respo
     parts = tuple(part for item in objects(cast("list[Any]", output)) for part in parts_of(item, origin))
     finish, raw = _finish(body, parts)
     message = AssistantMessage(
-        parts, body.get("model") or "", body.get("id") or "", finish, usage_of(body.get("usage") or {})
+        parts, _text(body.get("model")), _text(body.get("id")), finish, usage_of(body.get("usage") or {})
     )
     tier = body.get("service_tier")
     return Response(message, raw, {"service_tier": tier} if tier else {})
@@ -120,7 +120,7 @@ def _texts(item: Mapping[str, Any], origin: str) -> list[Part]:
 
 
 def _call(item: Mapping[str, Any], arguments: str, data: ProviderData | None) -> ToolCall:
-    return ToolCall(item.get("call_id") or "", item.get("name") or "", arguments, provider_data=data)
+    return ToolCall(_text(item.get("call_id")), _text(item.get("name")), arguments, provider_data=data)
 
 
 def _data(item: Mapping[str, Any], left_out: frozenset[str], origin: str) -> ProviderData | None:
@@ -146,6 +146,10 @@ def _finish(body: Mapping[str, Any], parts: tuple[Part, ...]) -> tuple[Finish, s
     if any(isinstance(part, Text) and part.is_refusal for part in parts):
         return "refusal", status
     return "stop", status
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _count(usage: object, name: str) -> int:
