@@ -27,7 +27,7 @@ from agentkit.errors import (
     ToolError,
 )
 from agentkit.events import Event, Nested
-from agentkit.execute import AgentSeam, PausedRun, SubAnswer
+from agentkit.execute import AgentSeam, PausedRun
 from agentkit.loop import (
     Prompted,
     Record,
@@ -343,7 +343,7 @@ class Agent(Generic[Deps, Out]):
         ledger.restore(steps=state.step, tool_calls=state.tool_calls, usage=state.usage, cost=state.cost)
         return state
 
-    async def _run_below(self, prompt: str, context: Context[Any]) -> SubAnswer:
+    async def _run_below(self, prompt: str, context: Context[Any]) -> Out:
         """Run as a tool of another agent."""
         seam = context.seam
         if not isinstance(seam, AgentSeam):
@@ -366,9 +366,11 @@ class Agent(Generic[Deps, Out]):
             raise ToolError(f"the agent {self.name} stopped: {error}") from error
         except AgentkitError as error:
             raise ToolError(f"the agent {self.name} failed: {error}") from error
+        finally:
+            seam.spent(state.usage, state.cost)
         if result.pending:
             raise PausedRun(result.state, reason=f"{self.name} waits for a person", is_waiting=True)
-        return SubAnswer(result.output, result.usage, result.cost)
+        return result.output
 
     async def _drive(
         self,

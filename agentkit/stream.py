@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from agentkit.errors import ConfigurationError
-from agentkit.events import Event, OutputRejected, StepStarted
+from agentkit.events import Answer, Event, OutputRejected, StepStarted
 from agentkit.exchange import TextDelta
 from agentkit.loop import RunState, state_to_json
 from agentkit.result import Result
@@ -88,6 +88,7 @@ class RunStream(Generic[Out]):
         self._read_partial = read_partial
         self._channel = _Channel()
         self._group: TaskGroup | None = None
+        self._scope = anyio.CancelScope()  # of the driver alone: the reader goes on after a cancel
         self._result: Result[Out] | None = None
         self._error: BaseException | None = None
         self._text: list[str] = []
@@ -104,8 +105,7 @@ class RunStream(Generic[Out]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> bool:
         assert self._group is not None
-        self._channel.is_closed = True
-        self._group.cancel_scope.cancel()
+        self._scope.cancel()
         await self._group.__aexit__(None, None, None)  # without the error: it is raised as itself, not in a group
         if error is None and self._error is not None:
             raise self._error
@@ -113,7 +113,8 @@ class RunStream(Generic[Out]):
 
     async def _drive(self) -> None:
         try:
-            self._result = await self._start(self._channel)
+            with self._scope:
+                self._result = await self._start(self._channel)
         except Exception as error:  # told to whoever reads, as itself and not in a group
             self._error = error
         finally:
@@ -134,6 +135,8 @@ class RunStream(Generic[Out]):
         if isinstance(event, TextDelta):
             if not event.is_refusal:
                 self._text.append(event.text)
+        elif isinstance(event, Answer):  # all of it, also when the provider was not asked to stream
+            self._text = [event.response.text]
         elif isinstance(event, (StepStarted, OutputRejected)):
             self._text.clear()
         return event
@@ -169,5 +172,4 @@ class RunStream(Generic[Out]):
 
     def cancel(self) -> None:
         """Stop the run; the events so far can still be read, and `state` stays valid."""
-        if self._group is not None:
-            self._group.cancel_scope.cancel()
+        self._scope.cancel()
