@@ -136,11 +136,15 @@ class AnswerReader:
             deltas.append(ResponseStarted(id, model))
 
     def _read_piece(self, piece: dict[str, Any], deltas: list[Delta], *, is_whole: bool) -> None:
-        if len(piece) == 1 and self._tags is None:  # most pieces of a stream hold text alone
+        if len(piece) == 1 and self._tags is None:  # most pieces of a stream hold text alone, or calls alone
             content = piece.get("content")
             if content.__class__ is str:
                 if content:
                     self._say(content, deltas)
+                return
+            if calls := piece.get("tool_calls"):
+                for call in calls:
+                    self._calls.read(call, deltas, is_whole=is_whole)
                 return
         if reasoning := piece.get("reasoning_content") or piece.get("reasoning"):
             self._think(_text(reasoning), deltas)
