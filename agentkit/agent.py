@@ -172,6 +172,11 @@ class Agent(Generic[Deps, Out]):
             raise ConfigurationError(f"an agent has no part {', '.join(unknown)}; it has {', '.join(parts)}")
         return Agent(**{**parts, **changes})
 
+    async def list_tools(self) -> list[Tool]:
+        """The tools that a run starts with, those of toolsets included. Raises DuplicateToolError."""
+        async with self._lifetimes():
+            return list((await self._tools()).values())
+
     async def run(
         self,
         prompt: Prompt | None = None,
