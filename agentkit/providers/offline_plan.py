@@ -26,19 +26,19 @@ _ENOUGH = 1.45
 _MOST_CALLS = 8
 _ENOUGH_ALONE = 0.95
 """The only tool there is: one word of its description is enough."""
-_CLAUSES = re.compile(r"(?i)(?:[;\n]+|(?<=[.!?])\s+|,?\s+(?:and\s+)?(?:then|afterwards|after that|finally|also)\b,?|,\s+and\b|,|\band\b|\bplus\b(?!\s*\d))\s*")  # fmt: skip  # noqa: E501
+_CLAUSES = re.compile(
+    r"(?i)(?:[;\n]+|(?<=[.!?])\s+|,?\s+(?:and\s+)?(?:then|afterwards|after that|finally|also)\b,?"
+    r"|,\s+and\b|,(?=\s)|\band\b|\bplus\b(?!\s*\d))\s*"
+)
 _OPERATORS = re.compile(r"[-+*/^%]+")
 _ALL = re.compile(r"(?i)\b(?:all|each|every|everything)\b")
 _LAST = re.compile(r"(?i)\b(?:last|latest|final)\b")
 _LEXICAL_BLANKS = frozenset({"url", "email", "quoted", "datetime", "date", "time", "id", "path"})
-_PRODUCER_STEMS = frozenset(
-    stem(word) for word in ["list", "find", "search", "show", "get", "query", "lookup", "files", "ls", "glob", "browse"]
-)
+_PRODUCERS = "list find search show get query lookup browse"
+_PRODUCER_STEMS = frozenset(stem(word) for word in _PRODUCERS.split())
 _PATH_STEMS = frozenset(stem(word) for word in ("path", "file", "filename", "filepath", "document", "folder"))
-_STRICT = frozenset(
-    stem(word)
-    for word in "path file filename filepath url id identifier email folder".split()  # noqa: SIM905
-)
+_STRICT = _PATH_STEMS | frozenset(stem(word) for word in ("url", "id", "identifier", "email"))
+"""Parameters whose values cannot be made up: what is missing is looked for with another tool."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ _ROLES: tuple[tuple[str, tuple[FactKind, ...]], ...] = (
 )  # fmt: skip
 FREE_TEXT = frozenset(
     stem(word)
-    for word in """query text message body content subject title question topic keyword keywords term terms note prompt pattern
-    task description summary item comment search reason todo expression name""".split()  # noqa: SIM905
+    for word in """query text message body content subject title question topic keyword keywords term terms note prompt
+    pattern task description summary item comment search reason todo expression name""".split()  # noqa: SIM905
 )
 _CUES: Mapping[str, frozenset[str]] = {
     stem(name): frozenset(cues.split())
