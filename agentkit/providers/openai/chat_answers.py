@@ -158,7 +158,7 @@ class AnswerReader:
                 self._say(content, deltas)
             else:
                 self._say_tagged(self._tags.feed(content), deltas)
-        if refusal := piece.get("refusal"):
+        if refusal := _text(piece.get("refusal")):
             if self._refusal < 0:
                 self._refusal = self._slots.fresh()
             deltas.append(TextDelta(refusal, self._refusal, True))
@@ -202,7 +202,7 @@ class AnswerReader:
                 self._think("".join(_text(piece.get("text")) for piece in thinking), deltas)
                 kept = {key: value for key, value in chunk.items() if key == "signature" and value}
                 self._thoughts[self._thinking].data.update(kept)
-            elif text := chunk.get("text"):
+            elif text := _text(chunk.get("text")):
                 self._say(text, deltas)
 
     def _keep_details(self, details: list[dict[str, Any]], deltas: list[Delta]) -> None:
@@ -225,7 +225,7 @@ class AnswerReader:
     def _read_audio(self, audio: dict[str, Any], deltas: list[Delta]) -> None:
         """A spoken answer: its transcript is the text; its id is what goes back."""
         self._audio_id = self._audio_id or audio.get("id")
-        if transcript := audio.get("transcript"):
+        if transcript := _text(audio.get("transcript")):
             self._say(transcript, deltas)
 
     def _end(self, choice: dict[str, Any], event: dict[str, Any]) -> None:
@@ -308,7 +308,7 @@ def usage_of(raw: object) -> Usage:
 
 
 def _count(value: Any) -> int:
-    return max(int(value), 0) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and 0 < value < 1e15 else 0
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -124,10 +124,14 @@ class MessageWriter:
 
     def _role_of(self, part: Text) -> str | None:
         """The role of a system message in the midst of a conversation, when this format brought it in."""
-        role = (self._own(part.provider_data) or {}).get("role")
-        if role not in ("system", "developer") or not self.rules.system_in_place:
+        data = part.provider_data
+        # Any server's: a history kept in OpenAI's form goes on with another server of the same format.
+        if data is None or not data.origin.endswith(":chat") or not self.rules.system_in_place:
             return None
-        return "developer" if role == "developer" and self.rules.instructions_role == "developer" else "system"
+        role = data.value.get("role")
+        if role == "developer" and self.rules.instructions_role == "developer":
+            return "developer"
+        return "system" if role in ("system", "developer") else None
 
     def _add_user(self, content: str | list[dict[str, Any]]) -> None:
         if isinstance(content, list) and not content:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from shared import oracle
 
 from agentkit.assemble import assemble
-from agentkit.errors import ConfigurationError, OverloadedError, ProtocolError, ServerError, UnsupportedError
+from agentkit.errors import (
+    ConfigurationError,
+    ExchangeError,
+    OverloadedError,
+    ProtocolError,
+    ServerError,
+    UnsupportedError,
+)
 from agentkit.exchange import (
     Memo,
     OutputFormat,
@@ -261,6 +272,7 @@ def test_system_messages_in_the_midst_keep_their_place() -> None:
         "role": "system",
         "content": "Now in French.",
     }
+    assert wire_messages(later, provider="groq") == [{"role": "system", "content": "Now in French."}]
     assert wire_messages(user_message("a"), later, rules=ChatRules(system_in_place=False)) == [
         {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "Now in French."}]}
     ]
@@ -839,3 +851,44 @@ def test_finished_parts_replace_their_deltas() -> None:
     decoder.feed(b"data: " + json.dumps(event({"reasoning_details": [detail]}, "stop")).encode() + b"\n\n")
     finished = decoder.finish()[0]
     assert finished == PartFinished(Thinking("", ProviderData("openai:chat", {"reasoning_details": [detail]})), 0)
+
+
+KEYS = [
+    "choices",
+    "delta",
+    "message",
+    "content",
+    "tool_calls",
+    "function",
+    "index",
+    "id",
+    "name",
+    "arguments",
+    "usage",
+    "error",
+    "finish_reason",
+    "reasoning_content",
+    "reasoning_details",
+    "audio",
+    "refusal",
+    "prompt_tokens",
+    "type",
+    "text",
+    "thinking",
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner),
+    max_leaves=12,
+)
+
+
+@given(JSON, st.lists(JSON, max_size=3))
+@hypothesis_settings(deadline=None)
+def test_no_answer_raises_anything_but_an_exchange_error(message: Any, deltas: list[Any]) -> None:
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    for body in (message, {"choices": [choice]}):
+        with contextlib.suppress(ExchangeError):
+            decoded(json.dumps(body).encode())
+    with contextlib.suppress(ExchangeError):
+        streamed(*[event(delta) for delta in deltas], event({}, "stop"))
