@@ -112,7 +112,7 @@ class ResponsesCodec:
             raise self._nonsense(body, "an object was expected")
         try:
             return response_of(cast("dict[str, Any]", reply), self.name, provider=self._provider)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._nonsense(body, "a field is of the wrong type") from error
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:

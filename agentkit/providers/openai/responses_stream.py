@@ -41,6 +41,7 @@ class ResponsesDecoder:
         "_firsts",
         "_handlers",
         "_is_done",
+        "_items",
         "_origin",
         "_plain",
         "_provider",
@@ -55,6 +56,7 @@ class ResponsesDecoder:
         self._provider = provider
         self._splitter = SseSplitter()
         self._started = ResponseStarted()
+        self._items: dict[int, Mapping[str, Any]] = {}  # index of the first part -> item that is done
         self._finished: dict[int, Part] = {}  # index -> part as told
         self._firsts: dict[str, list[int]] = {}  # item id -> index of the first part, for each item of that id
         self._contents: dict[int, list[int]] = {}  # index of an item's first part -> indexes of its announced parts
@@ -113,15 +115,15 @@ class ResponsesDecoder:
         self.events += 1
         try:
             self._tell(event, kind, deltas)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._nonsense(data) from error
 
     def _tell(self, event: Event, kind: str | None, deltas: list[Delta]) -> None:
         # The two kinds that nearly all events are of come first, and touch nothing else.
         if kind == "response.output_text.delta":
-            deltas.append(TextDelta(event["delta"], _index_of(event) + event.get("content_index", 0)))
+            deltas.append(TextDelta(_piece_of(event), _index_of(event) + event.get("content_index", 0)))
         elif kind == "response.function_call_arguments.delta":
-            deltas.append(ToolCallDelta(event["delta"], _index_of(event)))
+            deltas.append(ToolCallDelta(_piece_of(event), _index_of(event)))
         elif (handler := self._handlers.get(kind or "")) is not None:
             deltas += handler(event)
         elif event.get("error") and kind is None:
@@ -168,6 +170,7 @@ class ResponsesDecoder:
 
     def _on_item_done(self, event: Event) -> list[Delta]:
         item, first = event["item"], _index_of(event)
+        self._items[first] = item
         if id := item.get("id"):
             self._firsts.setdefault(id, []).append(first)
         return self._finish_parts(item, first)
@@ -185,10 +188,9 @@ class ResponsesDecoder:
 
     def _on_end(self, event: Event) -> list[Delta]:
         response: dict[str, Any] = dict(event.get("response") or {})
-        if not response.get("output") and self._finished:
-            response["output"] = list[
-                Any
-            ]()  # some servers leave the output out of the last event: what was streamed stands
+        if not response.get("output") and self._items:
+            # Some servers leave the output out of the last event: what was streamed stands.
+            response["output"] = [self._items[first] for first in sorted(self._items)]
         whole = response_of(response, self._origin, provider=self._provider)
         deltas = self._start(response)
         for position, item in enumerate(objects(response["output"])):
@@ -208,9 +210,16 @@ def _index_of(event: Event) -> int:
     return event.get("output_index", 0) * _SLOTS_PER_ITEM
 
 
+def _piece_of(event: Event) -> str:
+    piece = event["delta"]
+    if piece.__class__ is not str:
+        raise TypeError(f"a delta has to be a text, not {piece!r}")
+    return piece
+
+
 def _on_refusal(event: Event) -> list[Delta]:
-    return [TextDelta(event["delta"], _index_of(event) + event.get("content_index", 0), True)]
+    return [TextDelta(_piece_of(event), _index_of(event) + event.get("content_index", 0), True)]
 
 
 def _on_thinking(event: Event) -> list[Delta]:
-    return [ThinkingDelta(event["delta"], _index_of(event))]
+    return [ThinkingDelta(_piece_of(event), _index_of(event))]
