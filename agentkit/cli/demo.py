@@ -100,7 +100,7 @@ def command(model_name: str, json: bool) -> None:
         return
     click.echo(dim("\nWhat happened, as a trace:\n"))
     click.echo(draw(kept.spans))
-    click.echo(f"\n{summary(result, seconds)}")
+    click.echo(f"\n{summary(result.steps, result.usage, result.cost, seconds)}")
     _next_steps(model_name)
 
 

@@ -11,7 +11,7 @@ from agentkit.cli.terminal import can_draw, cut, dim, printable
 from agentkit.events import Event, Nested, OutputRejected, StepStarted, ToolFinished, ToolProgress, ToolStarted
 from agentkit.exchange import AttemptFailed, TextDelta, ThinkingDelta
 from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned
-from agentkit.result import Result
+from agentkit.usage import Cost, Usage
 
 __all__ = ["LiveRun", "outcome_text", "summary"]
 
@@ -115,11 +115,11 @@ def outcome_text(outcome: Outcome) -> str:
             return "waits"
 
 
-def summary(result: Result[object], seconds: float) -> str:
+def summary(steps: int, usage: Usage, cost: Cost, seconds: float) -> str:
     """Steps, tokens, cost and time on one line."""
-    steps = f"{result.steps} step" + "s" * (result.steps != 1)
+    counted = f"{steps} step" + "s" * (steps != 1)
     dot = " · " if can_draw(sys.stderr) else " / "
-    return dot.join((steps, str(result.usage), f"cost {result.cost}", f"{seconds:.2f} s"))
+    return dot.join((counted, str(usage), f"cost {cost}", f"{seconds:.2f} s"))
 
 
 def _shown_arguments(arguments: str) -> str:

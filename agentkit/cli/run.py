@@ -151,7 +151,7 @@ def command(
     elif not result.pending:
         _print_output(result, live)
         if sys.stderr.isatty():
-            notice(summary(result, time.perf_counter() - began))
+            notice(summary(result.steps, result.usage, result.cost, time.perf_counter() - began))
     if trace:
         click.echo(draw(traced.spans, to_stdout=False), err=True)
     if result.pending:

@@ -48,9 +48,9 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def print_json(value: object) -> None:
+def print_json(value: object, *, is_one_line: bool = False) -> None:
     """One JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(value, indent=None if is_one_line else 2, ensure_ascii=False, default=str))
 
 
 def error_line(text: str) -> None:
