@@ -68,11 +68,12 @@ class Search:
         if encoding == BINARY:
             return
         self.files += 1
-        reader, line = LineReader(file, encoding), 1
-        while (chunk := reader.chunk()) and not self.is_over:
-            self._scanned += len(chunk)
-            self._look_at(Match(file.path, line, chunk.rstrip("\n")))
-            line += chunk.endswith("\n")
+        line = 1
+        with LineReader(file, encoding) as reader:
+            while (chunk := reader.chunk()) and not self.is_over:
+                self._scanned += len(chunk)
+                self._look_at(Match(file.path, line, chunk.rstrip("\n")))
+                line += chunk.endswith("\n")
 
     def finish(self) -> list[Match]:
         """What was found, in the order of files and lines."""

@@ -186,9 +186,9 @@ class Files(Toolset):
             found = sniff(file)
             if found.encoding == BINARY:
                 return BinaryFile(file.path, file.status.st_size, describe_bytes(file.path, found.head))
-            reader = LineReader(file, found.encoding)
-            reader.skip_to(first_line, skip_characters)
-            piece = reader.read(lines, self._max_bytes)
+            with LineReader(file, found.encoding) as reader:
+                reader.skip_to(first_line, skip_characters)
+                piece = reader.read(lines, self._max_bytes)
         return FileText(file.path, piece.text, first_line, piece.last_line, found.encoding, _read_on(piece))
 
     @tool(effect="read", untrusted=True)

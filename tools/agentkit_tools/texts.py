@@ -54,6 +54,12 @@ class LineReader:
         self._line = 1
         self._skipped = 0
 
+    def __enter__(self) -> LineReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
     def chunk(self) -> str:
         """The next line with its line break, or a part of it when it is very long; "" at the end."""
         return self._stream.readline(_CHUNK_CHARS)
