@@ -37,12 +37,12 @@ from agentkit.loop import (
     advance,
     state_from_json,
 )
-from agentkit.messages import AssistantMessage, Lost, Message, Prompt, ToolCall, user_message
+from agentkit.messages import AssistantMessage, Lost, Message, Prompt, ToolCall, UserMessage, user_message
 from agentkit.model import Middleware, Model, ModelIdentity, identity_of
 from agentkit.output import Output, OutputPlan, plan_output
 from agentkit.portal import call_in_portal
 from agentkit.prices import PriceBook
-from agentkit.providers import resolve
+from agentkit.providers import read_history, resolve
 from agentkit.result import Result
 from agentkit.run import EventSink, RunPlan, drive
 from agentkit.runtime import InMemoryRuntime, Runtime, Session, StepKey
@@ -62,6 +62,7 @@ Out = TypeVar("Out", default=str)
 _NOTHING: Any = None
 
 Instructions: TypeAlias = "str | Callable[[Context[Any]], str | Awaitable[str]] | None"
+History: TypeAlias = "Sequence[Message] | Sequence[Mapping[str, Any]]"
 ToolSource: TypeAlias = "Tool | Toolset | Callable[..., Any]"
 
 
@@ -182,7 +183,7 @@ class Agent(Generic[Deps, Out]):
         prompt: Prompt | None = None,
         *,
         deps: Deps = _NOTHING,
-        messages: Sequence[Message] | None = None,
+        messages: History | None = None,
         session: Session | None = None,
         budget: Budget | None = None,
         state: Mapping[str, Any] | None = None,
@@ -192,7 +193,7 @@ class Agent(Generic[Deps, Out]):
 
         prompt: text, a part such as Image.from_file(...), or several of them.
         deps: what tools get as `context.deps`.
-        messages: the conversation before, such as `result.messages` of an earlier run.
+        messages: the conversation before, such as `result.messages` of an earlier run, or one in OpenAI's form.
         session: keeps the conversation; its messages come before the prompt, and what the run adds is appended.
         budget: in place of the agent's own.
         state: go on with an earlier run (`result.state`, `run.state`, `error.state`).
@@ -208,7 +209,7 @@ class Agent(Generic[Deps, Out]):
         prompt: Prompt | None = None,
         *,
         deps: Deps = _NOTHING,
-        messages: Sequence[Message] | None = None,
+        messages: History | None = None,
         session: Session | None = None,
         budget: Budget | None = None,
         state: Mapping[str, Any] | None = None,
@@ -234,7 +235,7 @@ class Agent(Generic[Deps, Out]):
         prompt: Prompt | None = None,
         *,
         deps: Deps = _NOTHING,
-        messages: Sequence[Message] | None = None,
+        messages: History | None = None,
         session: Session | None = None,
         budget: Budget | None = None,
         state: Mapping[str, Any] | None = None,
@@ -310,7 +311,7 @@ class Agent(Generic[Deps, Out]):
         self,
         prompt: Prompt | None,
         deps: Any,
-        messages: Sequence[Message] | None,
+        messages: History | None,
         session: Session | None,
         budget: Budget | None,
         document: Mapping[str, Any] | None,
@@ -327,7 +328,7 @@ class Agent(Generic[Deps, Out]):
             raise ConfigurationError("approvals= decide on pending calls of an earlier run: pass its state= too")
         if prompt is None and not messages:
             raise ConfigurationError("a run needs a prompt, or messages= that end with one")
-        history = [*(await session.load() if session else ()), *(messages or ())]
+        history = [*(await session.load() if session else ()), *_messages(messages or ())]
         earlier = len(history)
         if prompt is not None:
             history.append(user_message(prompt))
@@ -500,6 +501,12 @@ class _Below:
 
     async def drain(self) -> None:
         return
+
+
+def _messages(history: History) -> Sequence[Message]:
+    if all(isinstance(message, (UserMessage, AssistantMessage)) for message in history):
+        return cast("Sequence[Message]", history)
+    return read_history(history)
 
 
 async def _take(runtime: Runtime, state: RunState, record: RunBegan) -> None:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import datetime
 import importlib
 import warnings
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from agentkit.catalog import find_model, model_ids
 from agentkit.errors import ConfigurationError, UnknownModelError, UnknownProviderError, UnsupportedError, nearest
+from agentkit.messages import Message
 from agentkit.model import Model
 from agentkit.providers.compatible import COMPATIBLE
 from agentkit.providers.table import Options, Provider, ProviderModule, RetirementWarning, base_url_of, retirement
 from agentkit.settings import Settings
 from agentkit.transport.protocol import Transport
 
-__all__ = ["PROVIDERS", "Provider", "RetirementWarning", "find_provider", "model", "resolve"]
+__all__ = ["PROVIDERS", "Provider", "RetirementWarning", "find_provider", "model", "read_history", "resolve"]
 
 _OPENAI = "agentkit.providers.openai.provider"
 _AZURE_ADDRESS = ("AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT")
@@ -106,6 +107,11 @@ def model(
     _look_up(provider, id, is_checked=is_listed and _is_at_home(provider, options))
     loaded = cast("ProviderModule", importlib.import_module(provider.module))
     return loaded.connect(provider, id, options)
+
+
+def read_history(items: Sequence[Any]) -> list[Message]:
+    """A conversation in our own form or in one of OpenAI's; see histories.py, which is loaded when it is needed."""
+    return importlib.import_module("agentkit.providers.histories").read_history(items)
 
 
 def resolve(name: str | Model) -> Model:
