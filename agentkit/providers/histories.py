@@ -17,7 +17,7 @@ _ITEMS = ("function_call", "function_call_output", "reasoning", "item_reference"
 
 
 def read_history(items: Sequence[Any]) -> list[Message]:
-    """Our own messages as they are; mappings or the official client's objects, in either of OpenAI's forms, as messages.
+    """Our own messages as they are; in OpenAI's forms (mappings, or the official client's objects), converted.
 
     Raises BadRequestError for a conversation that the provider would refuse, ConfigurationError for a mixture.
     """
