@@ -17,7 +17,7 @@ HOW_TO_GO_ON = (
     "For real answers set OPENAI_API_KEY and name a model such as 'openai:gpt-6-luna', "
     "or run a local server and name 'ollama:...'."
 )
-_MOST_ITEMS, _MOST_CHARS = 20, 700
+_MOST_ITEMS, _MOST_CHARS, _MOST_LINE = 20, 700, 120
 
 
 def cannot(tools: Sequence[str]) -> str:
@@ -93,17 +93,27 @@ def _listed(prompt: str, who: str, items: list[Any]) -> str:
 
 
 def _fields(value: Mapping[str, Any], prompt: str) -> str:
-    if not value:
-        return "nothing"
-    pieces: list[str] = []
+    """The fields of an object: short ones in a line, texts and lists of objects below it; what is empty is left out."""
+    short: list[str] = []
+    blocks: list[str] = []
     for name, inner in value.items():
         label = " ".join(words(name)) or name
-        if isinstance(inner, str) and len(inner) > _MOST_CHARS:
-            pieces.append(f"{label}: {_quote(prompt, inner)}")
+        if inner is None or inner == "":
+            continue
+        if isinstance(inner, str) and ("\n" in inner.strip() or len(inner) > _MOST_LINE):
+            blocks.append(_quote(prompt, inner))
+        elif isinstance(inner, list) and inner and all(isinstance(item, Mapping) for item in cast("list[Any]", inner)):
+            blocks.append(_items(label, cast("list[Mapping[str, Any]]", inner), prompt))
         else:
-            pieces.append(f"{label}: {_plain(inner)}")
-    text = ", ".join(pieces)
-    return text[:1].upper() + text[1:]
+            short.append(f"{label}: {_plain(inner)}")
+    line = ", ".join(short)
+    return "\n".join([*([line[:1].upper() + line[1:]] if line else []), *blocks]) or "nothing"
+
+
+def _items(label: str, items: Sequence[Mapping[str, Any]], prompt: str) -> str:
+    more = f"\n- and {len(items) - _MOST_ITEMS} more" if len(items) > _MOST_ITEMS else ""
+    lines = "\n".join(f"- {_indented(_fields(item, prompt))}" for item in items[:_MOST_ITEMS])
+    return f"{label[:1].upper()}{label[1:]} ({len(items)}):\n{lines}{more}"
 
 
 def _plain(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from agentkit.providers.offline_facts import Fact
 from agentkit.providers.offline_roles import FREE_TEXT, Slot, kinds_of, suits
 from agentkit.providers.offline_schema import Bounds, resolve
-from agentkit.providers.offline_words import STOP_WORDS, stem, words
+from agentkit.providers.offline_words import STOP_WORDS, is_lead, stem, words
 
 __all__ = ["Filler", "Material"]
 
@@ -314,4 +314,4 @@ def _is_object(schema: Mapping[str, Any]) -> bool:
 
 
 def _says_nothing(piece: str, vocabulary: frozenset[str]) -> bool:
-    return all(word in STOP_WORDS or stem(word) in vocabulary for word in words(piece))
+    return all(is_lead(word) or stem(word) in vocabulary for word in words(piece))

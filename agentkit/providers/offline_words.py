@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from agentkit.exchange import ToolDefinition
 
-__all__ = ["STOP_WORDS", "Matcher", "is_common", "schema_of", "stem", "stems", "words"]
+__all__ = ["STOP_WORDS", "Matcher", "is_common", "is_lead", "schema_of", "stem", "stems", "words"]
 
 _STOP = """a about again all also am an and any are as at be been but by can could did do does done for from get give
     given gives go had has have he her here hers him his how i if in into is it its just let like made make me my need
@@ -31,7 +31,7 @@ _SYNONYMS = (
     "create new add",
     "list show display",
     "read open content say contain inside summary summarize summarise describe explain",
-    "find search look lookup query",
+    "find search look lookup query mention",
     "weather forecast temperature rain rainy raining snow sunny sun warm cold hot degrees umbrella",
     "time clock hour",
     "file document",
@@ -44,6 +44,7 @@ _SYNONYMS = (
     "translate translation language",
     "fetch download url page website http",
     "count many number",
+    "list many",
     "note remember memo",
     "stock share ticker",
     "write save store",
@@ -93,6 +94,11 @@ def stem(word: str) -> str:
 def is_common(word: str) -> bool:
     """Whether a word is one with which people begin to ask for something, and so no name."""
     return word in STOP_WORDS or stem(word) in _COMMON
+
+
+def is_lead(word: str) -> bool:
+    """Whether a word only leads to what is asked for: "find", "show", "please"."""
+    return word in STOP_WORDS or stem(word) in _LEADS
 
 
 def stems(text: str) -> list[str]:
@@ -185,5 +191,6 @@ def _related() -> dict[str, set[str]]:
     return table
 
 
+_LEADS = frozenset(stem(word) for word in f"{_REQUESTS} find search look lookup mention show list read".split())
 _COMMON = frozenset(stem(word) for line in (*_SYNONYMS, _REQUESTS) for word in line.split())
 _RELATED: Mapping[str, set[str]] = _related()
