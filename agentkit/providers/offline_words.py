@@ -56,7 +56,8 @@ _SYNONYMS = (
 )
 
 _REQUESTS = """ask call invite message send switch turn put set visit compare summarize summarise check track roll play
-    start stop close open run help say hello hi dear thanks sort print log report submit tag upload generate greet"""
+    start stop close open run help say sort print log report submit tag upload generate greet"""
+_GREETINGS = "hello hi dear thanks greetings good"
 _ARITHMETIC = ("plus", "minus", "times", "divided", "+", "-", "*", "/")
 _CALCULATOR = ("calculate", "compute", "arithmetic", "math", "expression", "evaluate")
 
@@ -192,5 +193,5 @@ def _related() -> dict[str, set[str]]:
 
 
 _LEADS = frozenset(stem(word) for word in f"{_REQUESTS} find search look lookup mention show list read".split())
-_COMMON = frozenset(stem(word) for line in (*_SYNONYMS, _REQUESTS) for word in line.split())
+_COMMON = frozenset(stem(word) for line in (*_SYNONYMS, _REQUESTS, _GREETINGS) for word in line.split())
 _RELATED: Mapping[str, set[str]] = _related()
