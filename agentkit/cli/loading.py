@@ -15,10 +15,11 @@ from typing import Any, TypeAlias, cast
 
 from agentkit.agent import Agent
 from agentkit.errors import AgentkitError, ConfigurationError, nearest
+from agentkit.providers.offline import OfflineModel
 from agentkit.tools import Tool
 from agentkit.toolsets import Toolset
 
-__all__ = ["ToolSource", "is_agent_name", "load_agent", "load_tools"]
+__all__ = ["ToolSource", "is_agent_name", "load_agent", "load_for_tools", "load_tools"]
 
 ToolSource: TypeAlias = "Tool | Toolset | Callable[..., Any]"
 
@@ -83,6 +84,16 @@ def load_tools(text: str) -> list[ToolSource]:
     return [*marked, *plain]
 
 
+def load_for_tools(text: str) -> Agent[Any, Any]:
+    """An agent whose tools are those of the file, module or agent named; it has no model to speak of."""
+    found = _taken_apart(text)
+    if found.name.isidentifier():
+        value = _member(_load(found), found.name, found.place)
+        if isinstance(value, Agent):
+            return cast("Agent[Any, Any]", value)
+    return Agent(OfflineModel(), tools=load_tools(text))
+
+
 def _taken_apart(text: str) -> _Name:
     """At the colon after the file or module; a drive letter's colon is none of ours."""
     start = 2 if text[1:3] in (":\\", ":/") else 0
@@ -99,6 +110,9 @@ def _load_file(path: Path) -> ModuleType:
         what = "is a folder" if path.is_dir() else "does not exist"
         raise ConfigurationError(f"the file {str(path)!r} {what}{_files_like(path)}")
     resolved = path.resolve()
+    for loaded in list(sys.modules.values()):
+        if getattr(loaded, "__file__", None) == str(resolved):
+            return loaded  # named twice: one module, as with `import`
     name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"loaded_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, resolved)
     if spec is None or spec.loader is None:
@@ -106,7 +120,11 @@ def _load_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # annotations are looked up there
     _reach(resolved.parent)
-    _run_module(str(path), lambda: cast("Any", spec.loader).exec_module(module))
+    try:
+        _run_module(str(path), lambda: cast("Any", spec.loader).exec_module(module))
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 
