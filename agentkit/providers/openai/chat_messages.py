@@ -53,7 +53,7 @@ CANCELLED_BEFORE = "The call was not made: the run was cancelled before it began
 CANCELLED_WITHIN = "The call was cancelled before it ended."
 LOST = "The run was interrupted during this call. Whether the call took effect is not known."
 MALFORMED = "malformed_arguments"
-"""Key under which arguments that are no JSON are sent back: many servers parse the history and refuse them bare."""
+"""Key under which arguments that are no JSON object are sent back: many servers parse the history and refuse them."""
 
 _SHORT_ID = re.compile(r"[a-zA-Z0-9]{9}")
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
@@ -343,7 +343,7 @@ def _arguments(text: str) -> str:
     if not text or text == "null":
         return "{}"
     try:
-        from_json(text)
+        value = from_json(text)
     except ValueError:
-        return to_json({MALFORMED: text}).decode()
-    return text
+        value = None
+    return text if isinstance(value, dict) else to_json({MALFORMED: text}).decode()

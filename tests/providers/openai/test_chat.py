@@ -235,7 +235,13 @@ def test_missing_and_repeated_call_ids_become_unique_the_same_way_each_time() ->
 
 @pytest.mark.parametrize(
     ("written", "sent"),
-    [("", "{}"), ("null", "{}"), ('{"a": 1}', '{"a": 1}'), ('{"a":', '{"malformed_arguments":"{\\"a\\":"}')],
+    [
+        ("", "{}"),
+        ("null", "{}"),
+        ('{"a": 1}', '{"a": 1}'),
+        ('{"a":', '{"malformed_arguments":"{\\"a\\":"}'),
+        ("[1]", '{"malformed_arguments":"[1]"}'),
+    ],
 )
 def test_arguments_in_a_history_are_always_json(written: str, sent: str) -> None:
     message = wire_messages(called(ToolCall("a", "f", written, Failed("no"))))[0]
@@ -276,6 +282,18 @@ def test_system_messages_in_the_midst_keep_their_place() -> None:
     assert wire_messages(user_message("a"), later, rules=ChatRules(system_in_place=False)) == [
         {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "Now in French."}]}
     ]
+
+
+def test_a_developer_message_stays_one_where_the_server_knows_the_role() -> None:
+    later = UserMessage((Text("Hm.", provider_data=ProviderData("openai:chat", {"role": "developer"})),))
+    assert wire_messages(later) == [{"role": "system", "content": "Hm."}]
+    rules = ChatRules(instructions_role="developer")
+    assert wire_messages(later, rules=rules) == [{"role": "developer", "content": "Hm."}]
+
+
+def test_parts_of_assistants_are_not_sent_as_the_user_s() -> None:
+    strays = (Text("a"), Thinking("hm"), ToolCall("x", "f", "{}", Lost()))
+    assert wire_messages(UserMessage(strays)) == [{"role": "user", "content": [{"type": "text", "text": "a"}]}]
 
 
 def test_media_have_their_parts() -> None:
@@ -768,6 +786,36 @@ def test_deltas_come_as_they_are_sent() -> None:
 )
 def test_usage_is_found_in_a_stream_wherever_it_stands(last: list[dict[str, Any]]) -> None:
     assert streamed(event({"content": "x"}), *last).usage == Usage(3, output=2)
+
+
+def test_thinking_behind_text_is_a_part_of_its_own() -> None:
+    def thinking(text: str) -> dict[str, Any]:
+        return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
+
+    content = [thinking("a"), {"type": "text", "text": "b"}, thinking("c"), {"type": "text", "text": "d"}]
+    parts = (Thinking("a"), Text("b"), Thinking("c"), Text("d"))
+    assert decoded(reply({"content": content})).message.parts == parts
+    assert streamed(*[event({"content": [chunk]}) for chunk in content], event({}, "stop")).message.parts == parts
+
+
+def test_an_error_is_raised_again_when_more_is_fed() -> None:
+    decoder = ChatCodec().decoder()
+    bad = b'data: {"choices": [{"index": 0, "delta": {"content": "x"}}]}\n\ndata: nonsense\n\n'
+    assert decoder.feed(bad) == [TextDelta("x", 0)]
+    with pytest.raises(ProtocolError, match="not JSON"):
+        decoder.feed(b"")
+
+
+def test_a_reply_that_is_neither_stream_nor_json_is_an_error() -> None:
+    with pytest.raises(ProtocolError, match="neither a stream of events nor JSON"):
+        streamed(end=b"upstream connect error")
+
+
+def test_many_sets_of_tools_are_not_kept_for_ever() -> None:
+    codec = ChatCodec()
+    bodies = {codec.encode(asked(tools=(replace(WEATHER, name=f"t{n}"),))).body for n in range(70)}
+    assert len(bodies) == 70
+    assert len(codec._toolsets) <= 32
 
 
 def test_odd_events_are_survived() -> None:

@@ -35,12 +35,15 @@ from agentkit.errors import (
     ServerError,
 )
 from agentkit.exchange import (
+    AttemptFailed,
     OutputFormat,
+    PartFinished,
     Request,
     Response,
     ResponseFinished,
     ResponseStarted,
     TextDelta,
+    ToolCallDelta,
     ToolDefinition,
 )
 from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote, Uploaded, Video
@@ -490,6 +493,31 @@ def test_signed_thinking_is_written_as_mistral_writes_it() -> None:
     deltas = decoder.feed(server.stream_writer().write(take_apart(response)))
     assert codec.decode(server.write(response).body) == response
     assert assemble([*deltas, *decoder.finish()]) == response
+
+
+def test_finished_parts_without_deltas_are_written_whole() -> None:
+    parts = (Thinking("hm"), Text("yes"), Text("No.", True), ToolCall("a", "f", "{}"))
+    deltas = [PartFinished(part, index) for index, part in enumerate(parts)]
+    body = ChatServer().stream_writer().write([ResponseStarted("r", "m"), *deltas, ResponseFinished("tool_calls")])
+    decoder = ChatCodec().decoder()
+    assert assemble([*decoder.feed(body), *decoder.finish()]).message.parts == parts
+
+
+def test_pieces_of_a_call_share_its_number() -> None:
+    pieces = [ToolCallDelta("", 3, "a", "f"), ToolCallDelta('{"x"', 3), ToolCallDelta(":1}", 3)]
+    body = ChatServer().stream_writer().write([*pieces, AttemptFailed(1, "x", 0.1), ResponseFinished("tool_calls")])
+    decoder = ChatCodec().decoder()
+    assert assemble([*decoder.feed(body), *decoder.finish()]).calls == (ToolCall("a", "f", '{"x":1}'),)
+
+
+def test_what_has_no_setting_of_ours_is_kept_as_an_extra_field() -> None:
+    fields = {
+        "reasoning_effort": "huge",
+        "tool_choice": {"type": "allowed_tools"},
+        "stream_options": {"include_usage": False},
+    }
+    request = read({"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields})
+    assert request.settings == Settings(extra={"openai": fields})
 
 
 def test_calls_without_an_id_get_one() -> None:
