@@ -18,7 +18,8 @@ __all__ = ["arguments_of", "error_of", "objects", "parts_of", "response_of", "us
 
 _MESSAGE_KEYS = frozenset({"type", "role", "content"})
 _CALL_KEYS = frozenset({"type", "call_id", "name", "arguments"})
-_CUSTOM_KEYS = frozenset({"call_id", "name", "input"})  # the type stays: it tells a custom call from a function call
+# The type stays: it tells a custom call from a function call. The status may not be sent back.
+_CUSTOM_KEYS = frozenset({"call_id", "name", "input", "status"})
 _TEXT_KEYS = frozenset({"type", "text", "refusal"})
 
 _INCOMPLETE: dict[str, Finish] = {"max_output_tokens": "length", "content_filter": "content_filter"}

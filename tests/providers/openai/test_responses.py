@@ -424,6 +424,7 @@ class TestDecode:
 
     def test_a_custom_tools_text_becomes_an_argument(self) -> None:
         call = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "sql", "input": "SELECT 'é'"}
+        call["status"] = "completed"
         data = own({"type": "custom_tool_call", "id": "ctc_1"})
         assert reply(call).calls == (ToolCall("c", "sql", '{"input":"SELECT \'é\'"}', provider_data=data),)
 
