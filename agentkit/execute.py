@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import get_ident
 from typing import Any, cast
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
@@ -250,7 +252,8 @@ class _Call:
         try:
             bound = tool.parse(arguments)
         except ArgumentsError as error:
-            repaired = repair_json(arguments) if error.is_malformed and not self.scene.is_cut else None
+            is_repairable = error.is_malformed or arguments.lstrip().startswith('"')
+            repaired = repair_json(arguments) if is_repairable and not self.scene.is_cut else None
             if repaired is None:
                 raise
             bound = tool.parse(repaired.text)
@@ -371,11 +374,16 @@ class _Call:
 
     def _context(self, tool: Tool) -> Context[Any]:
         scene, open_call = self.scene, self.open
-        emit = scene.emit
+        emit, home = scene.emit, get_ident()
 
         def progress(text: str) -> None:
-            if emit:
-                emit(ToolProgress(open_call.step, open_call.position, tool.name, text))
+            if emit is None:
+                return
+            event = ToolProgress(open_call.step, open_call.position, tool.name, text)
+            if get_ident() == home:
+                emit(event)
+            else:  # a sync tool, in its worker thread: listeners live in the event loop
+                anyio.from_thread.run_sync(emit, event)
 
         seam = AgentSeam(
             scene.runtime,
@@ -456,14 +464,26 @@ def _without_media(value: Any, media: list[Media]) -> Any:
 
 def _as_json(value: Any) -> Any:
     """The value as plain JSON. Raises ValueError for what JSON cannot hold."""
-    if value is None or isinstance(value, (str, bool)):
+    if value is None or isinstance(value, bool):
         return value
-    from pydantic_core import PydanticSerializationError, to_jsonable_python
+    if isinstance(value, str):
+        return _readable(value)
+    from pydantic_core import from_json, to_json, to_jsonable_python
 
     try:
-        return to_jsonable_python(value, inf_nan_mode="strings")
-    except PydanticSerializationError as error:
-        raise ValueError(str(error)) from error
+        return from_json(to_json(value, inf_nan_mode="strings"))
+    except ValueError:
+        return from_json(to_json(_readable_inside(to_jsonable_python(value)), inf_nan_mode="strings"))
+
+
+def _readable_inside(value: Any) -> Any:
+    if isinstance(value, str):
+        return _readable(value)
+    if isinstance(value, list):
+        return [_readable_inside(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {_readable(key): _readable_inside(item) for key, item in cast("dict[str, Any]", value).items()}
+    return value
 
 
 def _capped(outcome: Returned, max_chars: int, result_id: str) -> tuple[Returned, str | None]:
@@ -500,5 +520,15 @@ def _parsed(arguments: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"arguments": value}
 
 
+def _readable(text: str) -> str:
+    """The text without lone surrogates, which file names may hold and no JSON on a wire can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text
+
+
 def _cut(text: str) -> str:
+    text = _readable(text)
     return text if len(text) <= MAX_ERROR_CHARS else text[:MAX_ERROR_CHARS] + "..."
