@@ -94,7 +94,7 @@ def identity_of(model: Model) -> ModelIdentity:
     return ModelIdentity("custom", type(model).__name__, is_remote=False)
 
 
-ModelCallNext: TypeAlias = Callable[[Request, Sink | None], Awaitable[Response]]
+ModelCallNext: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,13 @@ class Middleware:
     """Two hooks around what a run does. Subclass it and override either; both may change what goes in and comes out.
 
     class Shout(Middleware):
-        async def model_call(self, request, call_next, sink=None):
-            return await call_next(replace(request, instructions="SHOUT"), sink)
+        async def model_call(self, request, call_next):
+            return await call_next(replace(request, instructions="SHOUT"))
     """
 
-    async def model_call(self, request: Request, call_next: ModelCallNext, sink: Sink | None = None) -> Response:
-        """Around one model call."""
-        return await call_next(request, sink)
+    async def model_call(self, request: Request, call_next: ModelCallNext) -> Response:
+        """Around one model call, streamed or not. To see or change deltas, wrap the Model instead."""
+        return await call_next(request)
 
     async def tool_call(self, call: CallOffer, call_next: ToolCallNext) -> Verdict:
         """Around one tool call: return `await call_next(call)` to allow it, Ask() or Deny() not to."""

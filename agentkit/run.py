@@ -36,7 +36,7 @@ from agentkit.loop import (
     next_need,
     state_to_json,
 )
-from agentkit.messages import AssistantMessage, Message, UserMessage
+from agentkit.messages import AssistantMessage, Failed, Message, UserMessage
 from agentkit.model import Middleware, Model, ModelCallNext, ModelIdentity, Sink
 from agentkit.output import OutputPlan, OutputProblem
 from agentkit.prices import PriceBook
@@ -162,7 +162,6 @@ class _Driver:
         self.emit: Callable[[Event], None] | None = listener.push if listener else None
         self.conversation_id = conversation_id
         self.memo = Memo()
-        self.respond = _with_hooks(plan)
         self.response: Response | None = None
         self.offered: dict[str, Tool] = {}
         self.definitions: tuple[ToolDefinition, ...] = ()
@@ -234,7 +233,7 @@ class _Driver:
             identity=plan.identity, request=request, conversation_id=self.conversation_id
         ) as span:
             began = perf_counter() if sink else 0.0
-            self.response = response = await self.respond(request, sink)
+            self.response = response = await _respond(plan, request, sink)
             message = response.message
             cost = plan.prices.cost_of(plan.identity.provider, message.model or request.model, message.usage)
             if not cost.is_known and message.model and message.model != request.model:
@@ -309,7 +308,8 @@ class _Driver:
     async def _call_tools(self, need: CallTools) -> None:
         plan, state = self.plan, self.state
         self._offer()
-        self.ledger.reserve_calls(sum(call.paused is None for call in need.calls))
+        outputs = {tool.name for tool in plan.output.tools}
+        self.ledger.reserve_calls(sum(call.paused is None and call.call.name not in outputs for call in need.calls))
         answer = state.answer
         withdrawn = frozenset(name for name in plan.tools if name not in self.offered and name in state.failures)
         tools = {**self.offered, **{name: plan.tools[name] for name in withdrawn}} if withdrawn else self.offered
@@ -334,11 +334,10 @@ class _Driver:
                 answer is not None and answer.finish == "length",
             ),
         )
-        for tool in plan.output.tools:
-            failures = state.failures.get(tool.name, 0)
-            if failures >= plan.output.attempts:
-                last = next(call for call in reversed(need.calls) if call.call.name == tool.name)
-                raise self._output_error(last.call.arguments, failures, ())
+        for call in reversed(need.calls):
+            failures = state.failures.get(call.call.name, 0)
+            if call.call.name in outputs and failures >= plan.output.attempts:
+                raise self._output_error(call.call.arguments, failures, _complaints(state, call.call.name)[-failures:])
 
     def _record(self, record: Record) -> None:
         advance(self.state, record)
@@ -407,17 +406,29 @@ class _Driver:
         )
 
 
-def _with_hooks(plan: RunPlan) -> ModelCallNext:
-    """The model with the middleware around it, the first one outermost."""
-    call_next: ModelCallNext = plan.model.respond
+def _complaints(state: RunState, tool: str) -> list[str]:
+    """What the model was told of its calls of an output tool that failed, in order."""
+    calls = [call for message in state.messages if isinstance(message, AssistantMessage) for call in message.calls]
+    return [call.outcome.message for call in calls if call.name == tool and isinstance(call.outcome, Failed)]
+
+
+async def _respond(plan: RunPlan, request: Request, sink: Sink | None) -> Response:
+    """Ask the model, with the middleware around it, the first one outermost."""
+    if not plan.middleware:
+        return await plan.model.respond(request, sink)
+
+    async def ask(changed: Request) -> Response:
+        return await plan.model.respond(changed, sink)
+
+    call_next: ModelCallNext = ask
     for hook in reversed(plan.middleware):
         call_next = _around(hook, call_next)
-    return call_next
+    return await call_next(request)
 
 
 def _around(hook: Middleware, call_next: ModelCallNext) -> ModelCallNext:
-    async def hooked(request: Request, sink: Sink | None) -> Response:
-        return await hook.model_call(request, call_next, sink)
+    async def hooked(request: Request) -> Response:
+        return await hook.model_call(request, call_next)
 
     return hooked
 
