@@ -12,6 +12,7 @@ import click
 
 from agentkit.approvals import Approve, Decision, PendingCall
 from agentkit.cli.documents import parse_object
+from agentkit.cli.live import shown_arguments
 from agentkit.cli.terminal import dim, printable
 from agentkit.errors import ConfigurationError
 from agentkit.model import Deny
@@ -54,10 +55,7 @@ def ask_about(pending: Sequence[PendingCall]) -> dict[str, Decision]:
 
 def call_text(call: PendingCall) -> str:
     """The call as Python would write it."""
-    if not isinstance(call.arguments, dict):
-        return printable(f"{call.tool}({call.arguments})")
-    shown = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in call.arguments.items())
-    return printable(f"{call.tool}({', '.join(shown)})")
+    return printable(f"{call.tool}({shown_arguments(call.arguments)})")
 
 
 def _ask(call: PendingCall) -> Decision:

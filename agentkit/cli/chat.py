@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -88,10 +87,10 @@ def _greet(talk: Conversation, session: Path | None) -> None:
     notice(f"{talk.agent.name} on {talk.model_name}{earlier}; /help for commands, Ctrl-D to leave")
 
 
-def _lines(*, is_person: bool):  # noqa: ANN202
+def _lines(*, is_person: bool) -> Iterator[str]:
     """What the person says, line by line, until the end of input."""
     if not is_person:
-        for line in click.get_text_stream("stdin"):
+        for line in sys.stdin:
             yield line.strip()
         return
     load_readline()

@@ -46,7 +46,7 @@ def agent_options(function: Function) -> Function:
             click.option("--model", metavar="PROVIDER:MODEL", help="The model; also in place of the agent's own."),
             click.option("--instructions", metavar="TEXT", help="What the model is told first."),
             click.option("--budget-usd", type=click.FloatRange(min=0), metavar="USD", help="Spend at most this."),
-            click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Ask the model at most so often."),
+            click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Ask the model no more often."),
         )
     ):  # fmt: skip
         function = option(function)

@@ -53,5 +53,5 @@ def parse_object(text: str, what: str) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigurationError(f"{what} is not JSON: {error}; got {text[:80]!r}") from error
     if not isinstance(value, dict):
-        raise ConfigurationError(f"{what} should be a JSON object such as {{\"name\": 1}}; got {text[:80]!r}")
+        raise ConfigurationError(f'{what} should be a JSON object such as {{"name": 1}}; got {text[:80]!r}')
     return cast("dict[str, Any]", value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any, cast
 
 import click
 
@@ -13,7 +14,7 @@ from agentkit.exchange import AttemptFailed, TextDelta, ThinkingDelta
 from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned
 from agentkit.usage import Cost, Usage
 
-__all__ = ["LiveRun", "outcome_text", "summary"]
+__all__ = ["LiveRun", "outcome_text", "shown_arguments", "summary"]
 
 LINE_CHARS = 100
 
@@ -50,7 +51,7 @@ class LiveRun:
                     self.text = ""
             case ToolStarted():
                 if not event.tool.startswith("final_result"):
-                    self._remark(f"  {self._call} {who}{event.tool}({_shown_arguments(event.arguments)})")
+                    self._remark(f"  {self._call} {who}{event.tool}({shown_arguments(_parsed(event.arguments))})")
             case ToolProgress():
                 self._remark(f"    {who}{event.tool}: {event.text}")
             case ToolFinished():
@@ -122,12 +123,16 @@ def summary(steps: int, usage: Usage, cost: Cost, seconds: float) -> str:
     return dot.join((counted, str(usage), f"cost {cost}", f"{seconds:.2f} s"))
 
 
-def _shown_arguments(arguments: str) -> str:
-    """JSON text as the arguments of a Python call."""
+def shown_arguments(arguments: Any) -> str:
+    """Arguments as those of a Python call."""
+    if not isinstance(arguments, dict):
+        return str(arguments)
+    named = cast("dict[str, Any]", arguments)
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in named.items())
+
+
+def _parsed(arguments: str) -> Any:
     try:
-        values = json.loads(arguments)
+        return json.loads(arguments)
     except ValueError:
         return arguments
-    if not isinstance(values, dict):
-        return arguments
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())

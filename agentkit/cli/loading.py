@@ -197,9 +197,8 @@ def _marked(module: ModuleType) -> list[ToolSource]:
     members = vars(module)
     sources: list[ToolSource] = [value for name, value in members.items() if name[0] != "_" and _is_marked(value)]
     made = {type(source) for source in sources}
-    for value in members.values():
-        if _is_own_toolset(module, value) and value not in made and not _needs_arguments(value):
-            sources.append(value())
+    classes = [value for value in members.values() if _is_own_toolset(module, value) and value not in made]
+    sources += [cls() for cls in classes if not _needs_arguments(cls)]
     if not sources:
         needy = [name for name, value in members.items() if _is_own_toolset(module, value)]
         if needy:
@@ -267,7 +266,7 @@ def _called(found: _Name) -> tuple[str, list[Any], dict[str, Any]]:
     except (SyntaxError, ValueError, AssertionError) as error:
         raise ConfigurationError(
             f"{found.name!r} after {found.place}: is neither a name nor a call with plain values, "
-            "such as Files(\".\", writable=True)"
+            'such as Files(".", writable=True)'
         ) from error
     return call.func.id, arguments, named
 

@@ -207,11 +207,11 @@ def _taken_apart(words: tuple[str, ...]) -> _Words:
 def _prompt(said: _Words, kept: _Kept, images: tuple[str, ...], files: tuple[str, ...]) -> Prompt | None:
     text = said.prompt
     if text == "-":
-        text = click.get_text_stream("stdin").read()
+        text = sys.stdin.read()
     if text is None and (images or files):
         text = "Look at this."
     if text is None and kept.state is None:
-        what = f"agentkit run {said.agent} \"...\"" if said.agent else "agentkit run --tools my_tools.py \"...\""
+        what = f'agentkit run {said.agent} "..."' if said.agent else 'agentkit run --tools my_tools.py "..."'
         raise click.UsageError(f"a prompt is missing: {what}")
     if text is not None and not text.strip():
         raise click.UsageError("the prompt is empty")

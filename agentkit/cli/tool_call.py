@@ -29,21 +29,6 @@ WHOLE = "arguments as one JSON object"
 Schema = Mapping[str, Any]
 
 
-class JsonValue(click.ParamType):
-    """A value written as JSON; text that is none stands for itself."""
-
-    name = "json"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-
-
 def call_from_shell(ctx: click.Context, agent: Agent[Any, Any], tool: Tool, *, words: Sequence[str]) -> None:
     """Parse the words (source, then options) as the tool's options, call it, print what it returned.
 
@@ -70,7 +55,7 @@ def _command_of(agent: Agent[Any, Any], tool: Tool) -> click.Command:
         arguments = parse_object(whole, "--json") if whole else {}
         for key, value in given.items():
             if value is not None and value != ():
-                arguments[options[key]] = list(value) if isinstance(value, tuple) else value
+                arguments[options[key]] = list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
         _call(agent, tool, arguments)
 
     made = click.Command(tool.name, params=parameters, callback=callback, help=tool.description)
@@ -89,7 +74,7 @@ def _option(key: str, name: str, schema: Schema, root: Schema, *, is_required: b
     is_list = plain.get("type") == "array" and _is_scalar(_plain(plain.get("items") or {}, root))
     each = _plain(plain["items"], root) if is_list else plain
     return click.Option(
-        list(dict.fromkeys((flag, f"--{name}"))) + [key],
+        [*dict.fromkeys((flag, f"--{name}")), key],
         type=_type(each),
         multiple=is_list,
         default=None,
@@ -112,12 +97,21 @@ def _is_scalar(schema: Schema) -> bool:
     return schema.get("type") in ("string", "integer", "number", "boolean") or "enum" in schema
 
 
-def _type(schema: Schema) -> click.ParamType:
+def _type(schema: Schema) -> Any:
+    """What click converts the text by."""
     if "enum" in schema and all(isinstance(value, str) for value in schema["enum"]):
         return click.Choice(schema["enum"])
-    kinds: dict[Any, click.ParamType] = {"string": click.STRING, "integer": click.INT, "number": click.FLOAT}
+    kinds = {"string": click.STRING, "integer": click.INT, "number": click.FLOAT}
     kind = schema.get("type")
-    return kinds.get(kind, JsonValue()) if isinstance(kind, str) else JsonValue()
+    return kinds.get(kind, _json_value) if isinstance(kind, str) else _json_value
+
+
+def _json_value(text: str) -> Any:
+    """The value in a JSON text; a text that is no JSON stands for itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _call(agent: Agent[Any, Any], tool: Tool, arguments: Mapping[str, Any]) -> None:

@@ -75,9 +75,11 @@ def schema_command(source: str, tool: str | None, provider: Dialect | None) -> N
 def explain_command(source: str, tool: str | None, provider: Dialect | None, json: bool) -> None:
     """Say what each provider gets of a tool's schema, and what is checked here instead."""
     tools = _picked(_tools_of(source), tool)
-    dialects = [provider] if provider else DIALECTS
+    dialects: Sequence[Dialect] = [provider] if provider else DIALECTS
     if json:
-        print_json([{"tool": each.name, "dialects": {name: _report(each, name) for name in dialects}} for each in tools])
+        print_json(
+            [{"tool": each.name, "dialects": {name: _report(each, name) for name in dialects}} for each in tools]
+        )
         return
     for place, each in enumerate(tools):
         click.echo("\n" * bool(place) + click.style(each.name, bold=True))
