@@ -1,8 +1,11 @@
 """OpenAI's Responses API, client half: what is sent, and what comes back whole or streamed.
 
 Stateless unless told otherwise: `store` is false, and reasoning goes back encrypted, in order, with the calls it led
-to. `settings.extra["openai"]` wins over every field; its `tools` are added to the agent's own, which is how tools that
-the provider runs itself are asked for: {"openai": {"tools": [{"type": "web_search"}]}}.
+to. The format has no stop sequences, which are refused, and no seed, which is left out.
+
+`settings.extra["openai"]` wins over every field. Its `tools` are added to the agent's own, which is how tools that the
+provider runs itself are asked for: {"openai": {"tools": [{"type": "web_search"}]}}. Its `text` and `reasoning` are
+laid over ours.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.messages import Message
 from agentkit.providers.openai.errors import decode_error
-from agentkit.providers.openai.responses_input import InputWriter
+from agentkit.providers.openai.responses_input import InputWriter, ReasoningKept
 from agentkit.providers.openai.responses_output import response_of
 from agentkit.providers.openai.responses_stream import ResponsesDecoder
 from agentkit.schema.dialects import compile_schema
@@ -35,6 +38,7 @@ ENCRYPTED = "reasoning.encrypted_content"
 _LEAST_OUTPUT_TOKENS = 16
 _MOST_KEPT = 64
 _THINKS = re.compile(r"(?i)(?:^|[/.:_-])(?:o[1-9]|gpt-(?:[5-9]|\d\d)|codex|grok)(?!.*-chat)")
+_NEVER_THINKS = re.compile(r"(?i)(?:^|[/.:_-])(?:chatgpt-4|gpt-4|gpt-3\.5)")
 _MERGED = ("text", "reasoning")  # objects of several knobs: extra ones are laid over ours instead of replacing them
 
 
@@ -62,15 +66,15 @@ class _Head:
 
     messages: tuple[Message, ...]
     names: dict[str, str]
-    is_stored: bool
+    reasoning: ReasoningKept
     pieces: tuple[bytes, ...]
     """Their items, without the brackets: joined with the rest of the body, once."""
     taken: frozenset[str]
 
-    def begins(self, messages: tuple[Message, ...], names: dict[str, str], *, is_stored: bool) -> bool:
+    def begins(self, messages: tuple[Message, ...], names: dict[str, str], *, reasoning: ReasoningKept) -> bool:
         """Whether these messages begin with the kept ones and would be written the same."""
         return (
-            self.is_stored == is_stored
+            self.reasoning == reasoning
             and (self.names is names or self.names == names)
             and len(messages) >= len(self.messages)
             # Compared by identity first: 5 us for 1,000 messages that are the same objects.
@@ -94,8 +98,8 @@ class ResponsesCodec:
         fields = self._fields(request, extra, tools)
         pieces = [_to_bytes(fields)[:-1]]
         if "input" not in extra:
-            is_stored = fields["store"] is not False
-            pieces += [b',"input":[', *self._input(request, memo or request.memo, tools, is_stored=is_stored), b"]"]
+            reasoning = _reasoning_kept(request.model, is_stored=fields["store"] is not False)
+            pieces += [b',"input":[', *self._input(request, memo or request.memo, tools, reasoning=reasoning), b"]"]
         if "tools" in extra:
             pieces += [b',"tools":', _to_bytes(_with_extra(tools.entries, extra["tools"]))]
         elif tools.entries:
@@ -162,21 +166,23 @@ class ResponsesCodec:
                 fields[key] = value
         return fields
 
-    def _input(self, request: Request, memo: Memo | None, tools: _Tools, *, is_stored: bool) -> tuple[bytes, ...]:
+    def _input(
+        self, request: Request, memo: Memo | None, tools: _Tools, *, reasoning: ReasoningKept
+    ) -> tuple[bytes, ...]:
         """The items of all messages; those that were sent before are taken from the memo."""
         messages = request.messages
         head = memo.kept.get(self.name) if memo is not None else None
-        if not isinstance(head, _Head) or not head.begins(messages, tools.names, is_stored=is_stored):
-            head = _Head((), tools.names, is_stored, (), frozenset())
+        if not isinstance(head, _Head) or not head.begins(messages, tools.names, reasoning=reasoning):
+            head = _Head((), tools.names, reasoning, (), frozenset())
         rest = messages[len(head.messages) :]
         if not rest:
             return head.pieces
-        writer = InputWriter(self.name, self._provider, names=tools.names, is_stored=is_stored, taken=head.taken)
+        writer = InputWriter(self.name, self._provider, names=tools.names, reasoning=reasoning, taken=head.taken)
         written = _to_bytes(writer.items(rest))[1:-1]
         comma = b"," if head.pieces and written else b""
         pieces = (*head.pieces, comma + written) if written else head.pieces
         if memo is not None:
-            memo.kept[self.name] = _Head(messages, tools.names, is_stored, pieces, frozenset(writer.taken))
+            memo.kept[self.name] = _Head(messages, tools.names, reasoning, pieces, frozenset(writer.taken))
         return pieces
 
     def _tools_of(self, definitions: tuple[ToolDefinition, ...]) -> _Tools:
@@ -211,6 +217,12 @@ class ResponsesCodec:
         _make_room(self._formats)
         self._formats[id(output)] = (output, sent)
         return sent
+
+
+def _reasoning_kept(model: str, *, is_stored: bool) -> ReasoningKept:
+    if _NEVER_THINKS.search(model):
+        return "none"
+    return "all" if is_stored else "encrypted"
 
 
 def _may_think(request: Request) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any, Literal, TypeAlias, assert_never
 
 from pydantic_core import from_json
 
@@ -13,7 +13,15 @@ from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote,
 from agentkit.messages import Media, Message, Opaque, Outcome, Part, Returned, Text, Thinking, ToolCall, UserMessage
 from agentkit.providers.openai.chat_messages import outcome_text
 
-__all__ = ["AUDIO_FORMATS", "InputWriter", "call_item", "default_filename", "message_item", "own_value"]
+__all__ = [
+    "AUDIO_FORMATS",
+    "InputWriter",
+    "ReasoningKept",
+    "call_item",
+    "default_filename",
+    "message_item",
+    "own_value",
+]
 
 AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 """Sound that the format carries: MIME type -> its name on the wire."""
@@ -21,6 +29,9 @@ AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", 
 _LONGEST_ID = 64
 
 Item = dict[str, Any]
+
+ReasoningKept: TypeAlias = Literal["all", "encrypted", "none"]
+"""Which reasoning goes back: what is stored needs no copy, the rest an encrypted one; some models refuse it all."""
 
 
 def own_value(data: ProviderData | None, origin: str) -> Mapping[str, Any]:
@@ -57,15 +68,21 @@ def call_item(call: ToolCall, origin: str, *, call_id: str, name: str) -> Item:
 class InputWriter:
     """Writes the messages of one request, in order; it remembers the call ids it has given out."""
 
-    __slots__ = ("_is_stored", "_names", "_origin", "_provider", "taken")
+    __slots__ = ("_names", "_origin", "_provider", "_reasoning", "taken")
 
     def __init__(
-        self, origin: str, provider: str, *, names: Mapping[str, str], is_stored: bool, taken: Iterable[str] = ()
+        self,
+        origin: str,
+        provider: str,
+        *,
+        names: Mapping[str, str],
+        reasoning: ReasoningKept,
+        taken: Iterable[str] = (),
     ) -> None:
         self._origin = origin
         self._provider = provider
         self._names = names  # our name of a tool -> its name on the wire
-        self._is_stored = is_stored
+        self._reasoning = reasoning
         self.taken = set(taken)
         """The call ids given out so far."""
 
@@ -146,9 +163,7 @@ class InputWriter:
         if not own:
             return {}, True
         last_item = max((at for at, part in enumerate(parts) if self._is_followable(part)), default=-1)
-        sent = {
-            at: dict(item) for at, item in own if at < last_item and (self._is_stored or item.get("encrypted_content"))
-        }
+        sent = {at: dict(item) for at, item in own if at < last_item and self._is_readable(item)}
         return sent, len(sent) == len(own)
 
     def _is_followable(self, part: Part) -> bool:
@@ -163,6 +178,9 @@ class InputWriter:
             return False
         ids = [own_value(text.provider_data, self._origin).get("id") for text in (part, first)]
         return ids[0] == ids[1]
+
+    def _is_readable(self, item: Mapping[str, Any]) -> bool:
+        return self._reasoning == "all" or (self._reasoning == "encrypted" and bool(item.get("encrypted_content")))
 
     def _call(self, call: ToolCall, *, keeps_ids: bool) -> tuple[Item, Item]:
         id = self._unique(call.id)

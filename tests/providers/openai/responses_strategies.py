@@ -168,7 +168,7 @@ settings = st.builds(
 
 requests = st.builds(
     Request,
-    st.sampled_from(["gpt-6-sol", "gpt-4o"]),
+    st.sampled_from(["gpt-6-sol", "deepseek-v4"]),
     conversations(),
     st.text(max_size=10),
     st.just((ToolDefinition("get_weather", "Weather.", PARAMETERS, True),)),

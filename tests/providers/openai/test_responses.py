@@ -296,6 +296,13 @@ class TestEncode:
         stored = Settings(extra={"openai": {"store": True}})
         assert items(Thinking("", own(plain)), text, call, settings=stored)[0] == plain
 
+    def test_models_that_cannot_think_are_sent_no_reasoning(self) -> None:
+        call = ToolCall("call_1", "f", "{}", Returned(1), own({"id": "fc_1"}))
+        assert sent(AssistantMessage((Thinking("", own(REASONING)), call)), model="gpt-4o")["input"] == [
+            {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "call_1", "output": "1"},
+        ]
+
     def test_leaves_out_reasoning_that_led_to_nothing(self) -> None:
         assert items(Text("a"), Thinking("", own(REASONING))) == [{"role": "assistant", "content": "a"}]
 
@@ -353,11 +360,13 @@ class TestMemo:
 
     def test_a_change_of_tools_or_storage_is_seen(self) -> None:
         memo, codec = Memo(), ResponsesCodec()
-        asked = Request("gpt-6-sol", (ASK, AssistantMessage((ToolCall("c", "a.b", "{}", Lost()),))))
+        call = ToolCall("c", "a.b", "{}", Lost())
+        asked = Request("gpt-6-sol", (ASK, AssistantMessage((Thinking("", own(REASONING)), call))))
         for request in (
             asked,
             replace(asked, tools=(tool("a.b"),)),
             replace(asked, settings=Settings(extra={"openai": {"store": True}})),
+            replace(asked, model="gpt-4o"),
         ):
             assert codec.encode(request, memo).body == ResponsesCodec().encode(request).body
 
