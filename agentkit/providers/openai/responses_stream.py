@@ -44,6 +44,7 @@ class ResponsesDecoder:
         "_items",
         "_origin",
         "_plain",
+        "_plain_bytes",
         "_provider",
         "_splitter",
         "_started",
@@ -61,7 +62,8 @@ class ResponsesDecoder:
         self._firsts: dict[str, list[int]] = {}  # item id -> index of the first part, for each item of that id
         self._contents: dict[int, list[int]] = {}  # index of an item's first part -> indexes of its announced parts
         self._is_done = False
-        self._plain = b""  # what came before the first event: servers label plain JSON as an event stream
+        self._plain: list[bytes] = []  # what came before the first event: servers label plain JSON as an event stream
+        self._plain_bytes = 0
         self._handlers: dict[str, Callable[[Event], list[Delta]]] = {
             "response.created": self._on_start,
             "response.queued": self._on_start,
@@ -84,8 +86,9 @@ class ResponsesDecoder:
         deltas: list[Delta] = []
         for data in self._splitter.feed(chunk):
             self._decode(data, deltas)
-        if not self.events and len(self._plain) < _LONGEST_PLAIN_REPLY:
-            self._plain += chunk
+        if not self.events and self._plain_bytes < _LONGEST_PLAIN_REPLY:
+            self._plain.append(chunk)
+            self._plain_bytes += len(chunk)
         return deltas
 
     def finish(self) -> list[Delta]:
@@ -136,7 +139,7 @@ class ResponsesDecoder:
     def _decode_plain(self, deltas: list[Delta]) -> None:
         """A whole reply where a stream was asked for: an error, or the answer in one piece."""
         try:
-            body = from_json(self._plain)
+            body = from_json(b"".join(self._plain))
         except ValueError:
             return
         if isinstance(body, dict):
