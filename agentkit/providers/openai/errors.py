@@ -379,7 +379,7 @@ def _class_of(facts: _Facts, status: int) -> type[ExchangeError]:
 
 
 _KEYS = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|csk|hf|r8|pplx|nvapi|fw|tgp|key|proj|sess|api|fc|lm|glc|ak)[-_][\w*.-]{8,}"
+    r"(?<![\w*.-])(?:sk|pk|rk|gsk|xai|csk|hf|r8|pplx|nvapi|fw|tgp|key|sess)[-_](?=[\w*.-]*[\d*])[\w*.-]{8,}"
     r"|\bAIza[\w-]{10,}|\beyJ[\w.-]{20,}|\b[0-9a-f]{32,}\b|\b(?=\w*\d)(?=\w*[A-Za-z])\w{40,}\b"
     r"|(?<=Bearer )(?!realm\b)\S{8,}"
     r"|(?<![\w.-])[\w.-]*\*{3,}[\w*.-]*"

@@ -257,6 +257,14 @@ def test_what_looks_like_a_key_is_never_shown(shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    ["not supported by provider hf-inference", "field sk_learn_model", "request req_1963efc19b3b4865af98403581d580af"],
+)
+def test_words_that_are_no_keys_are_left_alone(said: str) -> None:
+    assert decoded(400, nested(said)).message == said
+
+
+@pytest.mark.parametrize(
     ("body", "seconds"),
     [
         ({"error": "Model is loading", "estimated_time": 20.5}, 20.5),
@@ -318,3 +326,9 @@ def test_no_body_makes_it_raise(status: int, body: bytes) -> None:
 @given(st.dictionaries(st.sampled_from(["error", "message", "code", "type"]), JSON))
 def test_no_payload_makes_it_raise(payload: dict[str, Any]) -> None:
     assert isinstance(error_in_stream(payload, provider="p"), ExchangeError)
+
+
+@pytest.mark.parametrize("piece", [b"sk-", b"a.", b"*", b"a1", b"Bearer ", b"<title>", b"model ", b"[", b'{"error":'])
+@pytest.mark.timeout(20)
+def test_no_body_takes_long(piece: bytes) -> None:
+    assert isinstance(decode_error(400, {}, piece * (200_000 // len(piece)), provider="p"), ExchangeError)
