@@ -37,7 +37,7 @@ from agentkit.loop import (
     advance,
     state_from_json,
 )
-from agentkit.messages import AssistantMessage, Lost, Message, Prompt, ToolCall, UserMessage, user_message
+from agentkit.messages import AssistantMessage, Message, Prompt, UserMessage, user_message
 from agentkit.model import Middleware, Model, ModelIdentity, identity_of
 from agentkit.output import Output, OutputPlan, plan_output
 from agentkit.portal import call_in_portal
@@ -322,13 +322,19 @@ class Agent(Generic[Deps, Out]):
         if document is not None:
             if messages is not None:
                 raise ConfigurationError("pass either messages= or state=; a state holds its messages")
-            state = self._resumed(document, prompt, approvals, ledger)
-            return _Begun(self, state, ledger, deps, session, len(state.visible_messages))
+            state = _resumed(document, ledger)
+            earlier = len(state.messages)
+            if approvals:
+                decide(state, approvals)
+            if prompt is not None:
+                advance(state, Prompted(user_message(prompt)))
+            return _Begun(self, state, ledger, deps, session, earlier)
         if approvals:
             raise ConfigurationError("approvals= decide on pending calls of an earlier run: pass its state= too")
-        if prompt is None and not messages:
+        given = _messages(messages or ())
+        if prompt is None and (not given or _is_answer(given[-1])):
             raise ConfigurationError("a run needs a prompt, or messages= that end with one")
-        history = [*(await session.load() if session else ()), *_messages(messages or ())]
+        history = [*(await session.load() if session else ()), *given]
         earlier = len(history)
         if prompt is not None:
             history.append(user_message(prompt))
@@ -336,18 +342,6 @@ class Agent(Generic[Deps, Out]):
         began = RunBegan(uuid.uuid4().hex, tuple(history), self.name, earlier)
         await _take(self.runtime, state, began)
         return _Begun(self, state, ledger, deps, session, earlier)
-
-    def _resumed(
-        self, document: Mapping[str, Any], prompt: Prompt | None, approvals: Decisions | None, ledger: Ledger
-    ) -> RunState:
-        state = state_from_json(document)
-        if approvals:
-            decide(state, approvals)
-        advance(state, Resumed())
-        if prompt is not None:
-            advance(state, Prompted(user_message(prompt)))
-        ledger.restore(steps=state.step, tool_calls=state.tool_calls, usage=state.usage, cost=state.cost)
-        return state
 
     async def _run_below(self, prompt: str, context: Context[Any]) -> Out:
         """Run as a tool of another agent."""
@@ -361,8 +355,9 @@ class Agent(Generic[Deps, Out]):
             state = RunState()
             await _take(seam.runtime, state, RunBegan(seam.run_id, (user_message(prompt),), self.name))
         else:
-            decisions = decisions_from_json(seam.decisions) if seam.decisions else None
-            state = self._resumed(seam.state, None, decisions, ledger)
+            state = _resumed(seam.state, ledger)
+            if seam.decisions:
+                decide(state, decisions_from_json(seam.decisions))
         listener = _Below(seam.emit, context.step, context.call_id, self.name) if seam.emit else None
         try:
             result = await self._drive(state, ledger, context.deps, listener, None, seam.runtime)
@@ -479,7 +474,8 @@ class _Begun(Generic[Out]):
         finally:
             if session is not None:
                 with anyio.CancelScope(shield=True):
-                    await session.append(_keepable(self.state, self.earlier))
+                    # An answer whose calls still wait is kept when they are decided, with what became of them.
+                    await session.append(self.state.messages[self.earlier :])
 
 
 class _Below:
@@ -516,19 +512,17 @@ async def _take(runtime: Runtime, state: RunState, record: RunBegan) -> None:
     advance(state, await runtime.step(StepKey(record.run_id, 0, record.kind), same))
 
 
-def _keepable(state: RunState, earlier: int) -> list[Message]:
-    """What a session keeps of a run: calls that still wait are not known to have happened."""
-    kept: list[Message] = []
-    for message in state.visible_messages[earlier:]:
-        if isinstance(message, AssistantMessage) and not message.is_settled:
-            lost = {position: Lost() for position, call in enumerate(message.calls) if _is_pending(call)}
-            message = message.with_outcomes(lost)
-        kept.append(message)
-    return kept
+def _resumed(document: Mapping[str, Any], ledger: Ledger) -> RunState:
+    """The state in a document, about to go on; what it had spent is booked."""
+    state = state_from_json(document)
+    advance(state, Resumed())
+    begun = state.tool_calls + sum(call.paused is not None for call in state.open_calls())
+    ledger.restore(steps=state.step, tool_calls=begun, usage=state.usage, cost=state.cost)
+    return state
 
 
-def _is_pending(call: ToolCall) -> bool:
-    return call.outcome.kind == "pending"
+def _is_answer(message: Message) -> bool:
+    return isinstance(message, AssistantMessage) and not message.calls and message.finish not in ("paused", "cancelled")
 
 
 def _by_name(tools: Iterable[Tool]) -> dict[str, Tool]:

@@ -66,6 +66,11 @@ def decide(state: RunState, decisions: Decisions) -> list[CallDecided]:
         if path not in known:
             waiting = ", ".join(f"{id} ({call.tool})" for id, call in known.items()) or "none"
             raise ConfigurationError(f"no call {path!r} waits for a decision; these do: {waiting}")
+        decision = by_path[path]
+        if not isinstance(decision, (Approve, Deny)):  # pyright: ignore[reportUnnecessaryIsInstance]  # True is tried
+            raise ConfigurationError(
+                f"{decision!r} decides nothing on call {path!r}; give Approve(), Approve(arguments=...) or Deny('why')"
+            )
     records: list[CallDecided] = []
     for position, inner in _grouped(by_path).items():
         record = _record(state.step, position, inner)

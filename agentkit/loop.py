@@ -336,11 +336,14 @@ def advance(state: RunState, record: Record) -> None:
         case CallEnded():
             _call_ended(state, record)
         case CallPaused():
+            _check_open(state, record.step, record.position)
             state.paused[record.position] = record
             state.decided.pop(record.position, None)
         case CallDecided():
             _call_decided(state, record)
         case RunBegan():
+            if state.journal:
+                raise StateError("a run cannot begin twice; was the journal edited?")
             state.run_id, state.agent, state.earlier = record.run_id, record.agent, record.earlier
             state.messages = record.messages
         case Prompted():
@@ -350,6 +353,7 @@ def advance(state: RunState, record: Record) -> None:
                 )
             state.messages = (*state.messages, record.message)
             state.is_ended, state.output_position = False, None
+            state.complaints = []
         case Resumed():
             last = state.messages[-1] if state.messages else None
             if isinstance(last, AssistantMessage) and last.finish == "cancelled" and not last.calls:
@@ -384,13 +388,11 @@ def _answered(state: RunState, record: Answered) -> None:
 
 
 def _call_ended(state: RunState, record: CallEnded) -> None:
-    answer = state.answer
-    if answer is None or record.step != state.step or record.position in state.outcomes:
-        raise StateError(f"call {record.step}.{record.position} ended, but is not open; was the journal edited?")
+    answer = _check_open(state, record.step, record.position)
     calls = answer.calls
     name = calls[record.position].name
     state.outcomes[record.position] = record.outcome
-    state.tool_calls += 1
+    state.tool_calls += not record.is_output
     state.usage = state.usage + record.usage
     state.cost = state.cost + record.cost
     if isinstance(record.outcome, Failed):
@@ -405,6 +407,15 @@ def _call_ended(state: RunState, record: CallEnded) -> None:
     if len(state.outcomes) == len(calls):
         state.messages = (*state.messages, _settled(state, answer))
         state.answer = None
+
+
+def _check_open(state: RunState, step: int, position: int) -> AssistantMessage:
+    """The open answer, if it has this call and the call has no outcome yet."""
+    answer = state.answer
+    is_open = answer is not None and step == state.step and position not in state.outcomes
+    if answer is None or not is_open or not 0 <= position < len(answer.calls):
+        raise StateError(f"something is told of call {step}.{position}, but it is not open; was the journal edited?")
+    return answer
 
 
 def _settled(state: RunState, answer: AssistantMessage) -> AssistantMessage:
@@ -450,7 +461,7 @@ def state_from_json(document: Mapping[str, Any]) -> RunState:
     from pydantic import ValidationError  # loaded on first use: importing agentkit stays cheap
     from pydantic_core import to_json
 
-    version = document.get("version")
+    version: object = document.get("version") if isinstance(document, Mapping) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # it comes from a file
     if not isinstance(version, int):
         raise StateError(f"this is no state of a run: its version is {version!r}, a number was expected")
     if version > VERSION:
