@@ -41,7 +41,7 @@ def ask_about(pending: Sequence[PendingCall]) -> dict[str, Decision]:
     """What the person says to each call. At the end of input the rest is denied."""
     decisions: dict[str, Decision] = {}
     for call in pending:
-        who = f"{call.agent} wants" if call.agent else "The model wants"
+        who = f"{call.agent} wants" if call.agent not in ("", "agent") else "The model wants"
         click.echo(f"\n{who} to call {click.style(call_text(call), bold=True)}", err=True)
         if call.reason:
             click.echo(dim(f"  {printable(call.reason)}"), err=True)

@@ -134,7 +134,7 @@ def _tell(talk: Conversation, turn: Turn) -> None:
     if turn.result is None:
         notice("stopped; the conversation so far is kept")
     if sys.stderr.isatty():
-        notice(turn.summary + (f" · {talk.cost} in all" if talk.turns > 1 else ""))
+        notice(turn.summary + (f" ({talk.cost} in all)" if talk.turns > 1 else ""))
 
 
 def _command(talk: Conversation, line: str) -> None:

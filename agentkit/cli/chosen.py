@@ -14,7 +14,7 @@ from agentkit.budget import Budget
 from agentkit.cli.loading import load_agent, load_tools
 from agentkit.cli.terminal import notice
 
-__all__ = ["Chosen", "agent_options", "choose_agent", "said_again"]
+__all__ = ["OFFLINE", "Chosen", "agent_options", "choose_agent", "said_again"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

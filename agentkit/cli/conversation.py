@@ -113,6 +113,7 @@ class Conversation:
             try:
                 decisions = self._decide(attempt.result.pending)
             except KeyboardInterrupt:
+                click.echo(err=True)
                 attempt.result = None
                 break
             attempt = self._attempt(live, state=attempt.state, decisions=decisions)

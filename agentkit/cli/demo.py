@@ -6,6 +6,7 @@ import csv
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,25 @@ import anyio
 import click
 
 from agentkit.agent import Agent
+from agentkit.cli.chosen import OFFLINE
 from agentkit.cli.live import LiveRun, summary
+from agentkit.cli.loading import load_tools
 from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.result_json import result_to_json
 from agentkit.cli.terminal import dim, print_json
 from agentkit.cli.watched import draw, watched
+from agentkit.errors import ConfigurationError
+from agentkit.providers.offline import OfflineModel
 from agentkit.result import Result
-from agentkit.tools import tool
-from agentkit.toolsets import Toolset
+from agentkit.tools import Tool, tool
 
 __all__ = ["command"]
 
-PROMPT = 'List the files, read notes.md, then add up the "amount" column in orders.csv and in refunds.csv.'
+PACK = "agentkit_tools.files"
+PACK_PROMPT = "List the files, read notes.md, then "
+PROMPT = 'add up the "amount" column in orders.csv and in refunds.csv.'
+
+INSTRUCTIONS = "You look after the files of a shop. Use the tools; answer in a few short lines."
 
 FILES = {
     "notes.md": "# Shop\n\nRefunds above 50 need a second look.\n",
@@ -33,43 +41,17 @@ FILES = {
 }
 
 
-class ShopFiles(Toolset):
-    """The demo's tools: they read the files of one folder."""
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What the demo's agent works with."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @tool(effect="read")
-    def list_files(self) -> list[str]:
-        """List the files of the shop."""
-        return sorted(path.name for path in self._folder.iterdir())
-
-    @tool(effect="read")
-    def read_file(self, path: str) -> str:
-        """Read a file as text.
-
-        Args:
-            path: Name of the file, such as "notes.md".
-        """
-        return self._path(path).read_text(encoding="utf-8")
-
-    @tool(effect="read")
-    def add_up_column(self, path: str, column: str) -> float:
-        """Add up a column of numbers in a CSV file.
-
-        Args:
-            path: Name of the file, such as "orders.csv".
-            column: Name of the column.
-        """
-        with self._path(path).open(encoding="utf-8", newline="") as lines:
-            return round(sum(float(row[column]) for row in csv.DictReader(lines)), 2)
-
-    def _path(self, name: str) -> Path:
-        return self._folder / Path(name).name  # the demo's folder and nothing else
+    folder: Path
+    tools: list[Tool]
+    prompt: str
 
 
 @click.command("demo")
-@click.option("--model", "model_name", default="offline:", show_default=True, help="Any model, as provider:model-id.")
+@click.option("--model", "model_name", default=OFFLINE, show_default=True, help="Any model, as provider:model-id.")
 @json_option("Print one JSON document instead.")
 @debug_option
 def command(model_name: str, json: bool) -> None:
@@ -79,21 +61,14 @@ def command(model_name: str, json: bool) -> None:
     language model. The loop, the tools, the streaming and the trace are the same as with a real one.
     """
     with tempfile.TemporaryDirectory(prefix="agentkit-demo-") as name:
-        folder = Path(name)
-        for file, text in FILES.items():
-            (folder / file).write_text(text, encoding="utf-8")
-        agent = Agent(
-            model_name,
-            tools=[ShopFiles(folder)],
-            instructions="You look after the files of a shop. Use the tools; answer in a few short lines.",
-            name="demo",
-        )
+        scene = _prepare(Path(name))
+        agent = Agent(model_name, tools=scene.tools, instructions=INSTRUCTIONS, name="demo")
         _ = agent.model  # a wrong name or a missing key is told before anything is shown
         if not json:
-            _introduce(folder, model_name)
+            _introduce(scene, model_name)
         with watched(keeps=True) as kept:
             began = time.perf_counter()
-            result = anyio.run(_run, agent, not json)
+            result = anyio.run(_run, agent, scene.prompt, not json)
             seconds = time.perf_counter() - began
     if json:
         print_json(result_to_json(result))
@@ -104,20 +79,49 @@ def command(model_name: str, json: bool) -> None:
     _next_steps(model_name)
 
 
-async def _run(agent: Agent[Any, str], is_shown: bool) -> Result[str]:
+def _prepare(folder: Path) -> _Scene:
+    """Real files, the tools of the files pack over them, and a tool as a user would write one."""
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+    @tool(effect="read")
+    def add_up_column(path: str, column: str) -> float:
+        """Add up a column of numbers in a CSV file.
+
+        Args:
+            path: Name of the file, such as "orders.csv".
+            column: Name of the column.
+        """
+        # Only names in the demo's folder: models make up paths.
+        with (folder / Path(path).name).open(encoding="utf-8", newline="") as lines:
+            return round(sum(float(row[column]) for row in csv.DictReader(lines)), 2)
+
+    try:
+        pack = load_tools(f"{PACK}:Files({str(folder)!r})")
+    except ConfigurationError:  # the pack refuses systems where it cannot keep paths inside its folder
+        return _Scene(folder, [add_up_column.tool], PROMPT.capitalize())
+    agent = Agent(OfflineModel(), tools=[*pack, add_up_column])
+    return _Scene(folder, anyio.run(agent.list_tools), PACK_PROMPT + PROMPT)
+
+
+async def _run(agent: Agent[Any, str], prompt: str, is_shown: bool) -> Result[str]:
     live = LiveRun(shows_text=is_shown, shows_calls=is_shown, remarks_on_stderr=False)
-    async with agent.stream(PROMPT) as run:
+    async with agent.stream(prompt) as run:
         async for event in run:
             live.show(event)
     live.end_line()
     return run.result
 
 
-def _introduce(folder: Path, model_name: str) -> None:
-    click.echo(f"{dim('model ')} {model_name}" + dim("  (a matcher of words)" * (model_name == "offline:")))
-    click.echo(f"{dim('files ')} {', '.join(FILES)} {dim(f'in {folder}')}")
-    click.echo(f"{dim('tools ')} list_files, read_file, add_up_column")
-    click.echo(f"{dim('prompt')} {PROMPT}\n")
+def _introduce(scene: _Scene, model_name: str) -> None:
+    remark = "  (matches words; no language model)" if model_name == OFFLINE else ""
+    for title, text, rest in (
+        ("model", model_name, remark),
+        ("files", ", ".join(FILES), f" in {scene.folder}"),
+        ("tools", ", ".join(made.name for made in scene.tools), ""),
+        ("prompt", scene.prompt, "\n"),
+    ):
+        click.echo(dim(f"{title:<8}") + text + dim(rest))
     sys.stdout.flush()
 
 
@@ -127,7 +131,7 @@ def _next_steps(model_name: str) -> None:
         ('agentkit run --tools my_tools.py "..."', "your own functions as tools, still offline"),
         ("agentkit chat --tools my_tools.py", "the same, as a conversation"),
     ]
-    if model_name == "offline:":
+    if model_name == OFFLINE:
         steps.insert(0, ("export OPENAI_API_KEY=...", "then: agentkit demo --model openai:gpt-6-luna"))
     width = max(len(command) for command, _ in steps)
     for command, what in steps:

@@ -29,6 +29,7 @@ class LiveRun:
         self._on_stderr = remarks_on_stderr
         self._is_mid_line = False
         self._is_thinking = False
+        self._is_below_remarks = False
         drawn = can_draw(sys.stderr if remarks_on_stderr else sys.stdout)
         self._call, self._back = ("→", "←") if drawn else ("->", "<-")
 
@@ -78,6 +79,9 @@ class LiveRun:
             return
         if self._is_thinking:
             self.end_line()
+        if self._is_below_remarks:
+            click.echo()
+            self._is_below_remarks = False
         click.echo(printable(text), nl=False)
         self._is_mid_line = not text.endswith("\n")
 
@@ -94,6 +98,7 @@ class LiveRun:
         if not self._shows_calls:
             return
         self.end_line()
+        self._is_below_remarks = not self._on_stderr or sys.stdout.isatty()  # both are read in one place
         head = text[: len(text) - len(text.lstrip())]
         click.echo(dim(head + cut(printable(text), LINE_CHARS - len(head))), err=self._on_stderr)
 
