@@ -27,6 +27,8 @@ class WireRequest:
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tool names on the wire -> our own, where the provider's rules made them differ; `remote` maps replies back."""
     headers: tuple[tuple[str, str], ...] = field(default=(("content-type", "application/json"),), repr=False)
+    notes: tuple[str, ...] = ()
+    """What could not be sent as it was asked, for people: items of other providers, settings that had to give way."""
 
 
 @dataclass(frozen=True, slots=True)
