@@ -248,8 +248,8 @@ class Agent(Generic[Deps, Out]):
             begun.append(await self._begin(prompt, deps, messages, session, budget, state, approvals))
             return await begun[0].go(listener)
 
-        def read_partial(text: str) -> Any:
-            return self._output_plan(identity_of(self.model)).read_partial(text)
+        def read_partial(text: str, calls: Iterable[tuple[str, str]]) -> Any:
+            return self._output_plan(identity_of(self.model)).read_partial(text, calls)
 
         return RunStream(start, lambda: begun[0].state if begun else None, read_partial)
 

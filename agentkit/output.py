@@ -12,7 +12,7 @@ answer.
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Generic, Literal, Protocol, TypeVar, Union, cast, get_args, get_origin
@@ -127,14 +127,14 @@ class OutputPlan:
         assert self.by_tool is not None
         return _read(self.by_tool[name], arguments, "tool_calls")
 
-    def read_partial(self, text: str) -> Any:
-        """As much of the value as a piece of the answer holds; None when that is nothing yet."""
-        if self.takes_text or self.reader is None:
+    def read_partial(self, text: str, calls: Iterable[tuple[str, str]] = ()) -> Any:
+        """As much of the value as the text, or a call (name, arguments), holds so far; None for nothing yet."""
+        for name, arguments in calls:
+            if self.by_tool is not None and name in self.by_tool:
+                return _read_partial(self.by_tool[name], arguments)
+        if self.takes_text:
             return text or None
-        try:
-            return self.reader.read_partial(text)
-        except (ArgumentsError, ValueError):
-            return None
+        return None if self.reader is None else _read_partial(self.reader, text)
 
 
 def plan_output(output: Any, *, is_native: bool) -> OutputPlan:
@@ -217,6 +217,13 @@ def _read(reader: _Reader, text: str, finish: str) -> Any:
     raise OutputProblem(
         f"Your answer is not what was asked for:\n{problem}\nAnswer again with the whole corrected JSON."
     )
+
+
+def _read_partial(reader: _Reader, text: str) -> Any:
+    try:
+        return reader.read_partial(text)
+    except (ArgumentsError, ValueError):
+        return None
 
 
 def _is_object(schema: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ run.result
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from agentkit.errors import ConfigurationError
 from agentkit.events import Answer, Event, OutputRejected, StepStarted
-from agentkit.exchange import TextDelta
+from agentkit.exchange import TextDelta, ToolCallDelta
 from agentkit.loop import RunState, state_to_json
 from agentkit.result import Result
 from agentkit.run import EventSink
@@ -81,7 +81,7 @@ class RunStream(Generic[Out]):
 
     def __init__(
         self, start: Callable[[EventSink], Awaitable[Result[Out]]], state: Callable[[], RunState | None],
-        read_partial: Callable[[str], Any],
+        read_partial: Callable[[str, Iterable[tuple[str, str]]], Any],
     ) -> None:  # fmt: skip
         self._start = start
         self._state = state
@@ -92,6 +92,7 @@ class RunStream(Generic[Out]):
         self._result: Result[Out] | None = None
         self._error: BaseException | None = None
         self._text: list[str] = []
+        self._calls: dict[int, tuple[str, list[str]]] = {}  # index -> name and pieces of the arguments
 
     async def __aenter__(self) -> Self:
         if self._group is not None:
@@ -135,10 +136,13 @@ class RunStream(Generic[Out]):
         if isinstance(event, TextDelta):
             if not event.is_refusal:
                 self._text.append(event.text)
+        elif isinstance(event, ToolCallDelta):
+            self._calls.setdefault(event.index, (event.name, []))[1].append(event.arguments)
         elif isinstance(event, Answer):  # all of it, also when the provider was not asked to stream
             self._text = [event.response.text]
         elif isinstance(event, (StepStarted, OutputRejected)):
             self._text.clear()
+            self._calls.clear()
         return event
 
     async def text(self) -> str:
@@ -168,7 +172,8 @@ class RunStream(Generic[Out]):
     @property
     def partial_output(self) -> Out | None:
         """As much of the output as the text so far holds; None when that is nothing. Parsed when asked for."""
-        return cast("Out | None", self._read_partial("".join(self._text)))
+        calls = [(name, "".join(pieces)) for name, pieces in self._calls.values()]
+        return cast("Out | None", self._read_partial("".join(self._text), calls))
 
     def cancel(self) -> None:
         """Stop the run; the events so far can still be read, and `state` stays valid."""
