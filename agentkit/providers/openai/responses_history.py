@@ -194,6 +194,8 @@ class HistoryReader:
             plain = _inline(value, "", where)
             return Inline(plain.data, media_type_of(plain.data, name) or "application/pdf")
         head, _, encoded = value[5:].partition(",")
+        if not head.endswith(";base64"):
+            return Remote(value)
         return _inline(encoded, head.partition(";")[0] or "application/octet-stream", where)
 
 

@@ -12,6 +12,7 @@ from agentkit.errors import UnsupportedError
 from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote, Uploaded, Video
 from agentkit.messages import Media, Message, Opaque, Outcome, Part, Returned, Text, Thinking, ToolCall, UserMessage
 from agentkit.providers.openai.chat_messages import outcome_text
+from agentkit.schema.names import map_names
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -68,7 +69,7 @@ def call_item(call: ToolCall, origin: str, *, call_id: str, name: str) -> Item:
 class InputWriter:
     """Writes the messages of one request, in order; it remembers the call ids it has given out."""
 
-    __slots__ = ("_names", "_origin", "_provider", "_reasoning", "taken")
+    __slots__ = ("_former", "_names", "_origin", "_provider", "_reasoning", "taken")
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class InputWriter:
     ) -> None:
         self._origin = origin
         self._provider = provider
+        self._former: dict[str, str] = {}  # the same for tools that are not offered any more
         self._names = names  # our name of a tool -> its name on the wire
         self._reasoning = reasoning
         self.taken = set(taken)
@@ -184,13 +186,20 @@ class InputWriter:
 
     def _call(self, call: ToolCall, *, keeps_ids: bool) -> tuple[Item, Item]:
         id = self._unique(call.id)
-        item = call_item(call, self._origin, call_id=id, name=self._names.get(call.name, call.name))
+        item = call_item(call, self._origin, call_id=id, name=self._name(call.name))
         if not keeps_ids:
             item.pop("id", None)
         output = {"type": f"{item['type']}_output", "call_id": id, "output": self._output(call.outcome)}
         if "caller" in item:  # a program that runs at the provider made the call
             output["caller"] = item["caller"]
         return item, output
+
+    def _name(self, name: str) -> str:
+        """The name on the wire; calls of tools that are no longer offered have to be legal too."""
+        known = self._names.get(name) or self._former.get(name)
+        if known is None:
+            known = self._former[name] = map_names([name], "openai")[name]
+        return known
 
     def _unique(self, id: str) -> str:
         """An id that no other call of this request has; providers repeat ids, leave them out, or make them too long."""

@@ -164,6 +164,10 @@ class TestEncode:
         assert wire.names == {name: "weather.get"}
         assert body["input"][1]["name"] == name
 
+    def test_calls_of_tools_that_are_gone_have_legal_names(self) -> None:
+        names = [item["name"] for item in items(ToolCall("a", "weather.get", "{}", Lost()))[:1]]
+        assert names == ["weather_get"]
+
     def test_says_loosely_what_cannot_be_strict_and_refuses_what_has_to_be(self) -> None:
         parameters = {"type": "object", "properties": {"any": {"type": "object"}}}
         loose = ToolDefinition("f", "", parameters)
@@ -329,6 +333,31 @@ class TestEncode:
         caller = {"type": "program", "id": "prog_1"}
         call = ToolCall("call_1", "f", "{}", Returned(1), own({"id": "fc_1", "caller": caller}))
         assert items(call)[1]["caller"] == caller
+
+    def test_pictures_that_a_model_made_are_shown_to_the_next_one_after_the_results(self) -> None:
+        picture = Image(Remote("https://a.example/b.png"))
+        shown = {"type": "input_image", "image_url": "https://a.example/b.png", "detail": "auto"}
+        assert items(picture, ToolCall("call_1", "f", "{}", Returned(1)))[1:] == [
+            {"type": "function_call_output", "call_id": "call_1", "output": "1"},
+            {"role": "user", "content": [shown]},
+        ]
+
+    def test_user_messages_carry_no_thoughts_and_no_calls(self) -> None:
+        assert sent(UserMessage((Thinking("hm"), ToolCall("c", "f", "{}", Lost()), Text("a"), Text("b"))))["input"] == [
+            {"role": "user", "content": [{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}]}
+        ]
+
+    @pytest.mark.parametrize("arguments", ["SELECT 1", "5", '{"input":5}'])
+    def test_a_custom_call_whose_arguments_are_of_another_form_keeps_them(self, arguments: str) -> None:
+        data = own({"type": "custom_tool_call", "id": "ctc_1"})
+        assert items(ToolCall("call_1", "sql", arguments, Lost(), data))[0]["input"] == arguments
+
+    def test_keeps_a_bounded_number_of_compiled_tools(self) -> None:
+        codec = ResponsesCodec()
+        for _ in range(200):
+            codec.encode(Request("gpt-6-sol", (ASK,), tools=(tool(),), output=OutputFormat("a", PARAMETERS)))
+        assert len(codec._tools) <= 64
+        assert len(codec._formats) <= 64
 
     def test_later_system_messages_keep_their_role(self) -> None:
         system = UserMessage((Text("be kind", provider_data=own({"role": "developer"})),))

@@ -15,6 +15,7 @@ from agentkit.assemble import assemble, take_apart
 from agentkit.codec import WireRequest
 from agentkit.errors import BadRequestError, RateLimitError
 from agentkit.exchange import (
+    PartFinished,
     Request,
     Response,
     ResponseFinished,
@@ -23,12 +24,13 @@ from agentkit.exchange import (
     ThinkingDelta,
     ToolCallDelta,
 )
-from agentkit.media import Image, Remote
+from agentkit.media import Document, Image, Inline, ProviderData, Remote, Uploaded
 from agentkit.messages import AssistantMessage, Failed, Lost, Opaque, Returned, Text, Thinking, ToolCall, UserMessage
 from agentkit.providers.openai.responses import ResponsesCodec
 from agentkit.providers.openai.responses_server import ResponsesServer, messages_from_responses
 from agentkit.settings import Settings
 
+PDF, TEXT = Inline(b"%PDF-1", "application/pdf"), Inline(b"hello", "text/plain")
 CODEC = ResponsesCodec()
 SERVER = ResponsesServer()
 
@@ -208,6 +210,62 @@ def test_media_in_outputs_stand_beside_the_content() -> None:
         {"type": "function_call_output", "call_id": "x", "output": pieces},
     ])  # fmt: skip
     assert messages[0].calls[0].outcome == Returned("see", (Image(Remote("https://a.example/b.png")),))
+
+
+@pytest.mark.parametrize(
+    ("output", "outcome"),
+    [
+        ("5", Returned(5)),
+        ("5.0 ", Returned("5.0 ")),
+        ('{"a": 1}', Returned('{"a": 1}')),  # not as we write it: the spaces are kept
+        ({"a": 1}, Returned({"a": 1})),
+        ([{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}], Returned("a\nb")),
+        ([{"type": "input_text", "text": "Error: no"}], Failed("no")),
+    ],
+)
+def test_reads_outputs_of_every_form(output: Any, outcome: Returned | Failed) -> None:
+    call = {"type": "function_call", "call_id": "x", "name": "f", "arguments": "{}"}
+    messages = messages_from_responses([call, {"type": "function_call_output", "call_id": "x", "output": output}])
+    assert messages[0].calls[0].outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("piece", "part"),
+    [
+        ({"type": "input_file", "file_data": "JVBERi0x", "filename": "a.pdf"}, Document(PDF, "a.pdf")),
+        ({"type": "input_file", "file_data": "aGVsbG8", "filename": "a.txt"}, Document(TEXT, "a.txt")),
+        ({"type": "input_file", "file_id": "file-1"}, Document(Uploaded("file-1", "openai"))),
+        ({"type": "input_image", "image_url": "data:image/svg,x"}, Image(Remote("data:image/svg,x"))),
+        ({"type": "input_text", "text": None}, Text("")),
+    ],
+)
+def test_reads_media_of_every_form(piece: dict[str, Any], part: Document | Image | Text) -> None:
+    assert read(input=[{"role": "user", "content": [piece]}]).messages == (UserMessage((part,)),)
+
+
+def test_a_better_version_of_a_part_is_told_by_the_last_event() -> None:
+    better = Text("Hello", provider_data=own({"id": "msg_1", "status": "completed"}))
+    writer = SERVER.stream_writer()
+    stream = writer.write([TextDelta("Hel", 0), PartFinished(Text("Hel"), 0)])
+    stream += writer.write([ResponseStarted("resp_1", "m"), PartFinished(better, 0), ResponseFinished("stop")])
+    decoder = CODEC.decoder()
+    assert assemble([*decoder.feed(stream), *decoder.finish()]).message.parts == (better,)
+
+
+def test_leaves_out_what_the_format_has_no_place_for() -> None:
+    foreign = Opaque(ProviderData("anthropic:messages", {"type": "redacted"}))
+    response = Response(AssistantMessage((foreign, Image(Remote("https://a.example/b.png"))), "m", "resp_1"))
+    assert json.loads(SERVER.write(response).body)["output"] == []
+    decoder = CODEC.decoder()
+    assert assemble([*decoder.feed(streamed(response)), *decoder.finish()]).message.parts == ()
+
+
+def test_custom_calls_are_streamed_as_a_whole() -> None:
+    data = own({"type": "custom_tool_call", "id": "ctc_1"})
+    message = AssistantMessage((ToolCall("call_1", "sql", '{"input":"x"}', provider_data=data),), "m", "resp_1")
+    stream = streamed(Response(message)).decode()
+    assert "function_call_arguments" not in stream
+    assert '"type":"custom_tool_call"' in stream
 
 
 def test_fields_without_a_place_are_kept_as_extras() -> None:
