@@ -6,7 +6,7 @@ A fence's first words say what becomes of its block:
     ```python file=x.py     written to that file instead
     ```python sketch        compiled only: a shape to fill in
     ```console run          each line that starts with "$ " is run in a shell, in the same folder
-    ```text output          what the block before printed; "..." alone on a line stands for any lines
+    ```text output          what the block before printed; "..." stands for any text, alone on a line for any lines
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)(?P=ticks) *$", re.M | re.S)
 _TIME = re.compile(r"\b\d+(?:\.\d+)? ?(?:ms|µs|s|min)\b")
+_TOKENS = re.compile(r"\b(in|out) +[\d,]+\b|\b[\d,]+ (tokens in|out)\b")
 _LONG_ID = re.compile(r"\b[0-9a-f]{8,32}\b")
 
 
@@ -67,13 +68,14 @@ def commands_of(block: Block) -> Iterator[tuple[str, str]]:
 
 
 def matches(said: str, printed: str) -> bool:
-    """Whether a text is what the page says it is; times and random ids may differ, and how wide columns are."""
+    """Whether a text is what the page says; times, token estimates, random ids and widths of columns may differ."""
     pattern = ""
     for line in _plain(said):
-        pattern += r"(?:[^\n]*\n)*?" if line == "..." else re.escape(line) + "\n"
+        pieces = [re.escape(piece) for piece in line.split("...")]
+        pattern += r"(?:[^\n]*\n)*?" if line == "..." else r"[^\n]*".join(pieces) + "\n"
     return re.fullmatch(pattern, "".join(line + "\n" for line in _plain(printed))) is not None
 
 
 def _plain(text: str) -> list[str]:
-    timeless = _LONG_ID.sub("ID", _TIME.sub("TIME", text.strip()))
+    timeless = _TOKENS.sub("TOKENS", _LONG_ID.sub("ID", _TIME.sub("TIME", text.strip())))
     return [" ".join(line.split()) for line in timeless.splitlines() if line.strip()]
