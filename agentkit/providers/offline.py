@@ -37,6 +37,8 @@ MODEL = "matcher"
 _FOLLOW_UP = re.compile(r"(?i)^\s*(?:and|what about|how about|now|same for|also)\b")
 _WHO = re.compile(r"(?i)\b(?:who|what) are you\b|\bare you (?:a|an|real|chatgpt|gpt|claude)\b")
 _ARGUMENT_CHARS = 12
+_MOST_PROMPT = 4_000
+"""Only so many characters of a prompt are read."""
 
 
 class OfflineModel:
@@ -125,8 +127,8 @@ def _turn(messages: Sequence[Message]) -> _Turn:
         return _Turn("", ())
     last = said[-1]
     calls = [call for message in messages[last:] if isinstance(message, AssistantMessage) for call in message.calls]
-    text = _text(messages[last])
-    before = _text(messages[said[-2]]) if len(said) > 1 else ""
+    text = _text(messages[last])[:_MOST_PROMPT]
+    before = _text(messages[said[-2]])[:_MOST_PROMPT] if len(said) > 1 else ""
     return _Turn(text, tuple(calls), before)
 
 

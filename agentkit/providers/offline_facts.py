@@ -54,7 +54,7 @@ _PATH_NAMES = r"README|LICENSE|CHANGELOG|Makefile|Dockerfile"
 
 _PATTERNS: tuple[tuple[FactKind, str], ...] = (
     ("url", r"\b(?:https?|ftp)://[^\s<>\"')\]]*[^\s<>\"')\].,;:!?]"),
-    ("email", r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"),
+    ("email", r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}\b"),
     ("quoted", r"\"(?P<a>[^\"\n]+)\"|“(?P<b>[^”\n]+)”|`(?P<c>[^`\n]+)`|(?<!\w)'(?P<d>[^'\n]+)'(?!\w)"),
     ("datetime", r"\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?"),
     ("date", r"\b(?P<iso>\d{4}-\d{2}-\d{2})\b"),
@@ -64,12 +64,17 @@ _PATTERNS: tuple[tuple[FactKind, str], ...] = (
     ("date", r"(?i)\b(?P<relative>day after tomorrow|today|tonight|tomorrow|yesterday)\b"),
     ("time", r"(?i)\b(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?(?::\d{2})?\s*(?P<half>am|pm)\b"),
     ("time", r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::[0-5]\d)?\b"),
-    ("path", r"(?<![\w/.])(?:~|\.{1,2})?/[\w.\-/]*\w|(?<![\w/])[\w\-]+(?:/[\w.\-]+)+/?|(?<![\w/])[\w\-]+/(?=\s|$)"),
-    ("path", rf"(?<![\w.])[\w\-]*[A-Za-z_][\w\-]*\.[A-Za-z][A-Za-z0-9]{{0,4}}\b(?!\()|\b(?:{_PATH_NAMES})\b"),
+    ("path", r"(?<![\w/.])(?:~|\.{1,2})?/[\w.\-/]{0,200}\w"),
+    ("path", r"(?<![\w/\-])[\w\-]{1,100}(?:/[\w.\-]{1,100}){1,20}/?|(?<![\w/\-])[\w\-]{1,100}/(?=\s|$)"),
+    ("path", rf"(?<![\w.\-])(?=[\w\-]{{0,100}}\.)[\w\-]{{0,100}}[A-Za-z_][\w\-]{{0,100}}"
+     rf"\.[A-Za-z][A-Za-z0-9]{{0,4}}\b(?!\()|\b(?:{_PATH_NAMES})\b"),
     ("path", r"(?i)\b(?:folder|directory)\s+(?:named\s+|called\s+)?(?P<folder>(?!of|for|and|the|in|to)[\w\-.]+)\b"),
-    ("path", r"(?i)\b(?P<folder>(?!the|this|that|a|each|every|current|my|your)[\w\-.]+)\s+(?:folder|directory)\b"),
-    ("expression", r"(?<![\w.])[(\s]*-?\d[\d.\s]*(?:\s*[-+*/^%]{1,2}\s*[(\s]*-?\d[\d.]*[)]*)+"),
-    ("id", r"#\d+\b|\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)+\b|\b[A-Z]+\d+[A-Z0-9]*\b"),
+    ("path", r"(?i)(?<![\w\-.])(?P<folder>(?!the|this|that|a|each|every|current|my|your)"
+     r"[\w\-.]{1,100})\s+(?:folder|directory)\b"),
+    ("expression", r"(?<![\w.])[(]{0,8}-?\d[\d.]{0,20}[)]{0,8}"
+     r"(?:\s?[-+*/^%]{1,2}\s?[(]{0,8}-?\d[\d.]{0,20}[)]{0,8}){1,50}"),
+    ("id", r"#\d+\b|(?<![\w-])(?=[\w-]{0,60}\d)(?=[\w-]{0,60}[A-Za-z])"
+     r"[A-Za-z0-9]{1,30}(?:[-_][A-Za-z0-9]{1,30}){1,6}\b|\b[A-Z]+\d+[A-Z0-9]*\b"),
     ("number", r"(?<![\w.])[-−]?[$€£]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d])"),
     ("number", rf"(?i)\b(?:{'|'.join(_NUMBER_WORDS)})\b"),
     ("code", r"\b[A-Z]{2,6}\b"),
@@ -83,6 +88,7 @@ _COMPILED: tuple[tuple[FactKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern)) for kind, pattern in _PATTERNS
 )
 _OVERLAPPING = frozenset({"expression"})  # the numbers of an expression are facts as well
+_LARGEST = 1e15  # beyond it a float is no longer what was written
 _AFTER_SUBJECT = re.compile(r"(?i)\s+(?:is|was|has|had|lives|works|wants|needs|and|from|weather|forecast)\b|\s*[,(]")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;]\s+|\n\s*)$")
 
@@ -127,6 +133,8 @@ def _number(kind: FactKind, match: re.Match[str], _: datetime.date) -> Iterator[
         value: float = _NUMBER_WORDS[text.lower()]
     else:
         value = float(re.sub(r"[$€£,]", "", text.replace("−", "-")))
+    if abs(value) > _LARGEST:
+        return
     yield Fact(kind, int(value) if value == int(value) else value, text, *match.span())
 
 
@@ -162,20 +170,21 @@ def _time(kind: FactKind, match: re.Match[str], _: datetime.date) -> Iterator[Fa
 def _name(kind: FactKind, match: re.Match[str], _: datetime.date) -> Iterator[Fact]:
     """Capitalised words; the first word of a sentence is most often no name."""
     start, end = match.span()
+    before, after = match.string[max(0, start - 40) : start], match.string[end : end + 40]
     pieces = list(re.finditer(r"\S+", match[0]))
-    if _SENTENCE_START.search(match.string[:start]) and match.string[end:].strip(" .?!"):
+    if _SENTENCE_START.search(before) and after.strip(" .?!"):
         first = pieces[0][0].lower().partition("'")[0]
-        is_subject = len(pieces) > 1 or _AFTER_SUBJECT.match(match.string[end:])
+        is_subject = len(pieces) > 1 or _AFTER_SUBJECT.match(after)
         if not is_subject or is_common(first):
             pieces = pieces[1:]
-    elif len(pieces) > 1 and _SENTENCE_START.search(match.string[:start]) and is_common(pieces[0][0].lower()):
+    elif len(pieces) > 1 and _SENTENCE_START.search(before) and is_common(pieces[0][0].lower()):
         pieces = pieces[1:]
     while pieces and pieces[0][0].lower().partition("'")[0] in STOP_WORDS:
         pieces = pieces[1:]
     if not pieces:
         return
     text = match[0][pieces[0].start() :]
-    following = re.match(r"\s+([a-z]\w*)", match.string[end:])
+    following = re.match(r"\s+([a-z]\w*)", after)
     if following and following[1] not in STOP_WORDS:  # "Anna's meeting", but not "at Luigi's for four"
         text = re.sub(r"['’]s$", "", text)
     yield Fact(kind, text, text, start + pieces[0].start(), start + pieces[0].start() + len(text))

@@ -24,6 +24,8 @@ OUTPUT_TOOL = "final_result"
 _ENOUGH = 1.45
 """A tool with a lower score is not meant. A word of its name, or two of its description, are enough."""
 _MOST_CALLS = 8
+_MOST_CHARS = 500
+"""A longer text in a result is content, and no argument of another call."""
 _ENOUGH_ALONE = 0.95
 """The only tool there is: one word of its description is enough."""
 _CLAUSES = re.compile(
@@ -367,16 +369,23 @@ def _candidates(name: str, tool: ToolDefinition, known: Mapping[str, Sequence[An
     """Values of earlier results that suit a parameter: those under its name, else those that look like it."""
     schema = resolve(cast("Mapping[str, Any]", schema_of(tool).get(name, {})), tool.parameters)
     bounds = Bounds(schema)
-    fitting = [
-        value
-        for value in _flat(known)
-        if isinstance(value, str | int | float) and bounds.accepts_json(value, tool.parameters)
-    ]
+    fitting = dict.fromkeys(
+        value for value in _flat(known) if _is_scalar(value) and bounds.accepts_json(value, tool.parameters)
+    )
     own = {stem(word) for word in words(name)}
-    named = [value for key in ("".join(words(name)), *own) for value in known.get(key, ()) if value in fitting]
+    named = [
+        value
+        for key in ("".join(words(name)), *own)
+        for value in known.get(key, ())
+        if _is_scalar(value) and value in fitting
+    ]
     if not named and own & _PATH_STEMS:
         named = [value for value in fitting if isinstance(value, str) and re.fullmatch(r"[\w./\- ]+", value)]
     return list(dict.fromkeys(named or fitting))
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float)
 
 
 def _canonical(arguments: str) -> str:

@@ -29,6 +29,8 @@ _ROLES: tuple[tuple[str, tuple[FactKind, ...]], ...] = (
     ("query text message body content subject title question topic keyword pattern", ("quoted",)),
     ("note prompt task item term", ("quoted",)),
 )  # fmt: skip
+_WINDOW = 60  # characters around a fact in which its neighbours are looked for
+
 FREE_TEXT = frozenset(
     stem(word)
     for word in """query text message body content subject title question topic keyword keywords term terms note prompt
@@ -113,8 +115,8 @@ def _role_score(slot: Slot, fact: Fact) -> float:
 
 def _closeness(slot: Slot, fact: Fact, text: str, vocabulary: frozenset[str]) -> float:
     """Whether words around the fact speak of the parameter: its name, a unit, a preposition."""
-    before = words(text[: fact.start])[-3:]
-    after = words(text[fact.end :])[:2]
+    before = words(text[max(0, fact.start - _WINDOW) : fact.start])[-3:]
+    after = words(text[fact.end : fact.end + _WINDOW])[:2]
     score = 0.0
     if any(stem(word) in slot.stems for word in before):
         score += 2.0
