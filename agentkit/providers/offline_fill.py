@@ -106,7 +106,7 @@ class Filler:
         """Words of the text that are values of some enum."""
         values = {str(value).lower() for slot in slots for value in slot.schema.get("enum", ())}
         values |= {value.replace("_", " ") for value in values}
-        stemmed = {stem(value): value for value in values if value.isalpha() and len(value) > 3}
+        stemmed = {stem(value): value for value in sorted(values) if value.isalpha() and len(value) > 3}
         for match in re.finditer(r"(?=(?P<pair>[^\W_]+[ _-][^\W_]+))?(?P<word>[^\W_]+)|[-+*/]", self._material.text):
             for text in (match["pair"], match["word"] or match[0]):
                 low = (text or "").lower()

@@ -104,7 +104,7 @@ def known_values(made: Sequence[ToolCall]) -> dict[str, list[Any]]:
         if isinstance(call.outcome, Returned):
             content = _read(call.outcome.content)
             for key, value in _walk(content, call.name):
-                for name in {"".join(words(key)), *(stem(word) for word in words(key))}:
+                for name in dict.fromkeys(["".join(words(key)), *(stem(word) for word in words(key))]):
                     found.setdefault(name, []).append(value)
     return found
 
@@ -370,22 +370,22 @@ def _candidates(name: str, tool: ToolDefinition, known: Mapping[str, Sequence[An
     schema = resolve(cast("Mapping[str, Any]", schema_of(tool).get(name, {})), tool.parameters)
     bounds = Bounds(schema)
     fitting = dict.fromkeys(
-        value for value in _flat(known) if _is_scalar(value) and bounds.accepts_json(value, tool.parameters)
+        value for value in _flat(known) if _is_argument(value) and bounds.accepts_json(value, tool.parameters)
     )
     own = {stem(word) for word in words(name)}
     named = [
         value
-        for key in ("".join(words(name)), *own)
+        for key in ("".join(words(name)), *sorted(own))
         for value in known.get(key, ())
-        if _is_scalar(value) and value in fitting
+        if _is_argument(value) and value in fitting
     ]
     if not named and own & _PATH_STEMS:
         named = [value for value in fitting if isinstance(value, str) and re.fullmatch(r"[\w./\- ]+", value)]
     return list(dict.fromkeys(named or fitting))
 
 
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float)
+def _is_argument(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _MOST_CHARS)
 
 
 def _canonical(arguments: str) -> str:

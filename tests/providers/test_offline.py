@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -385,6 +390,39 @@ def test_says_who_it_is_to_spans() -> None:
     assert identity == ModelIdentity(
         "offline", "matcher", api="offline", is_remote=False, capabilities=identity.capabilities
     )
+
+
+@pytest.mark.parametrize("text", ["1 ", "1 + ", "a-", "a/", "a.", "(", "'", "Anna ", "and ", ": ", "1", "\n"])
+def test_no_text_is_slow(text: str) -> None:
+    began = time.process_time()
+    answer(asked(text * (40_000 // len(text))), TODAY)
+    assert time.process_time() - began < 20  # without bounds these took minutes
+
+
+def test_a_huge_result_is_content_and_no_argument() -> None:
+    steps, text = converse("List the files and read the first one", lambda *_: Returned("x" * 1_000_000))
+    assert steps == [[("list_files", {})], [("read_file", {"path": "example"})]]
+    assert len(text) < 3_000
+
+
+def test_answers_are_the_same_in_every_process() -> None:
+    code = (
+        "import datetime, json, sys; sys.path.insert(0, 'tests')\n"
+        "from providers.test_offline import PROMPTS, answer, asked, converse, files, TODAY\n"
+        "print([repr(answer(asked(prompt), TODAY)) for prompt, _ in PROMPTS[:20]])\n"
+        "print(converse('List the files and read the last one', files))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(told) == 1
 
 
 @settings(max_examples=150, deadline=None)
