@@ -24,7 +24,7 @@ from agentkit.transport.protocol import Transport
 
 __all__ = ["PROVIDERS", "Provider", "RetirementWarning", "find_provider", "model", "read_history", "resolve"]
 
-_OPENAI = "agentkit.providers.openai.provider"
+_OPENAI = "agentkit.providers.openai_family"
 _AZURE_ADDRESS = ("AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT")
 
 _ROWS = (

@@ -10,7 +10,7 @@ from agentkit.providers.table import Provider
 
 __all__ = ["COMPATIBLE"]
 
-_MODULE = "agentkit.providers.openai.provider"
+_MODULE = "agentkit.providers.openai_family"
 
 _PLAIN = ChatRules(
     max_tokens_field="max_tokens",
