@@ -117,6 +117,8 @@ class InputWriter:
         return [*items, {"role": role, "content": content}] if content else items
 
     def _assistant(self, parts: Sequence[Part]) -> list[Item]:
+        if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].text and parts[0].provider_data is None:
+            return [{"role": "assistant", "content": parts[0].text}]
         thoughts, keeps_ids = self._thoughts(parts)
         items: list[Item] = []
         outputs: list[Item] = []
