@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import common
@@ -9,9 +10,9 @@ from peers.base import Peer
 
 
 class AgentKit(Peer):
-    """Chat Completions, as the hand loops speak it; the agent is made once, as a program would."""
+    """Chat Completions, as the hand loops speak it, unless told otherwise; the agent is made once, as a program would."""
 
-    wire = "openai-chat"
+    wire = os.environ.get("BENCH_AGENTKIT_WIRE", "openai-chat")
 
     async def open(self):
         import agentkit
@@ -78,9 +79,3 @@ class AgentKit(Peer):
         from agentkit import tool
 
         return [tool(fn).tool.parameters for fn in fns]
-
-
-class AgentKitResponses(AgentKit):
-    """The same over the Responses API."""
-
-    wire = "openai"

@@ -4,7 +4,7 @@ Uses the shared benchmark harness (its server runs in a process of its own, peer
 runs in .venv/bench, an environment with the core dependencies alone. Prints a table and exits 1 when a ratio is above
 its limit.
 
-    python tests/benchmarks/run.py [--only W1,W3] [--repeats 5]
+    python tests/benchmarks/run.py [--only W1,W3] [--repeats 5] [--wire openai]
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(LIMITS))
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--wire", default="openai-chat", help="our provider and with it the format: openai, anthropic")
     options = parser.parse_args()
+    os.environ["BENCH_AGENTKIT_WIRE"] = options.wire
     if not (SHARED / "bench" / "run_all.py").is_file():
         print(f"the shared benchmarks are not at {SHARED / 'bench'}; set AGENTKIT_SHARED to the shared folder")
         return 0
