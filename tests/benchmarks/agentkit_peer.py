@@ -10,7 +10,7 @@ from peers.base import Peer
 
 
 class AgentKit(Peer):
-    """Chat Completions, as the hand loops speak it, unless told otherwise; the agent is made once, as a program would."""
+    """Chat Completions, as the hand loops speak it, unless told otherwise; the agent is made once."""
 
     wire = os.environ.get("BENCH_AGENTKIT_WIRE", "openai-chat")
 
