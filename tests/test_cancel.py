@@ -32,11 +32,29 @@ stop: contextvars.ContextVar[Callable[[], None]] = contextvars.ContextVar("stop"
 
 async def point() -> None:
     """A place where the run waits; the cancel comes at the k-th."""
+    count()
+    await anyio.lowlevel.checkpoint()
+
+
+def count() -> None:
     countdown = left.get()
     countdown[0] -= 1
     if countdown[0] == 0:
         stop.get()()
-    await anyio.lowlevel.checkpoint()
+
+
+class Counting:
+    """A sink at which the cancel may come too: between two deltas."""
+
+    def __init__(self, sink: Any) -> None:
+        self.sink = sink
+
+    def emit(self, deltas: Any) -> bool:
+        count()
+        return self.sink.emit(deltas)
+
+    async def drain(self) -> None:
+        await self.sink.drain()
 
 
 class Slow:
@@ -48,7 +66,7 @@ class Slow:
 
     async def respond(self, request: Request, sink: Any = None) -> Any:
         await point()
-        response = await self.script.respond(request, sink)
+        response = await self.script.respond(request, Counting(sink) if sink else None)
         await point()
         return response
 
