@@ -623,3 +623,5 @@ async def test_the_offline_model_lists_and_reads(root: Path) -> None:
     assert "notes.txt" in listed.output
     read = await agent.run("Read the file notes.txt.")
     assert "alpha" in read.output
+    found = await agent.run('Search the files for "gamma".')
+    assert "line: 3" in found.output

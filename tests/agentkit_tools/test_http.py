@@ -209,6 +209,30 @@ async def test_gets_json_from_a_path_of_the_base_url(server: Server) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("orders", "/v1/orders"),
+        ("/orders?x=1#top", "/v1/orders?x=1"),
+        ("", "/v1"),
+        ("/", "/v1"),
+        ("?x=1", "/v1?x=1"),
+        ("http:orders", "/v1/http:orders"),
+        ("{base}/v1/orders", "/v1/orders"),
+    ],
+)
+async def test_paths_go_behind_the_base_url(server: Server, text: str, path: str) -> None:
+    await Http(f"{server.url}/v1/", allow_private=True).http_get(text.replace("{base}", server.url))
+    assert [seen[1] for seen in server.seen] == [path]
+
+
+@pytest.mark.parametrize("text", ["../admin", "//127.0.0.1/", "/..%2fadmin", "{base}/admin", "{base}.evil.test/v1"])
+async def test_no_path_leaves_the_base_url(server: Server, text: str) -> None:
+    with pytest.raises(ToolError):
+        await Http(f"{server.url}/v1", allow_private=True).http_get(text.replace("{base}", server.url))
+    assert server.seen == []
+
+
 async def test_a_status_that_is_an_error_is_a_result_like_any_other(server: Server) -> None:
     result = await Http(server.url, allow_private=True).http_get("missing")
     assert (result.status, result.body) == (404, "no such page")
@@ -231,7 +255,15 @@ async def test_sends_json_and_text(server: Server) -> None:
 
 async def test_headers_of_the_model_cannot_replace_ours_or_break_the_request(server: Server) -> None:
     http = Http(server.url, allow_private=True, headers={"Authorization": f"Bearer {KEY}"})
-    for name in ("authorization", "HOST", "Content-Length", "Transfer-Encoding", "Connection", "Proxy-Authorization"):
+    for name in (
+        "authorization",
+        "HOST",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "Proxy-X",
+        "X-HTTP-Method-Override",
+    ):
         with pytest.raises(ToolError, match="is set already"):
             await http.http_get("/", headers={name: "x"})
     for name, value in (("x", "a\r\nb: c"), ("x", "a\0"), ("x y", "a"), ("x", "ü"), ("", "a")):
@@ -274,6 +306,12 @@ async def test_unpacks(server: Server, encoding: str, content: bytes) -> None:
     server.pages["/page"] = reply(content, headers={"content-encoding": encoding})
     result = await Http(server.url, allow_private=True).http_get("page")
     assert (result.body, result.note) == ("packed text", None)
+
+
+async def test_a_packing_that_was_not_asked_for_is_described(server: Server) -> None:
+    server.pages["/page"] = reply("not really", headers={"content-encoding": "br"})
+    result = await Http(server.url, allow_private=True).http_get("page")
+    assert result.body == "(packed as br, which was not asked for and cannot be read here)"
 
 
 async def test_a_long_answer_is_cut(server: Server) -> None:

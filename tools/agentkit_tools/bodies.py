@@ -24,6 +24,7 @@ __all__ = ["Body", "Secrets", "read_body"]
 
 HIDDEN = "[secret]"
 _MIN_SECRET_CHARS = 4
+_PACKINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 _HARMLESS = frozenset({"accept", "accept-language", "accept-encoding", "content-type", "user-agent"})
 _CHARSET = re.compile(
     r"(?i)utf-?(8|16|32)([-_]?[bl]e)?|us-ascii|ascii|latin-?1|iso-8859-\d+|windows-\d+|cp\d+|koi8-[ru]|shift[-_]jis|euc-(jp|kr)"
@@ -74,6 +75,7 @@ class Body:
     def __init__(self, response: httpx.Response) -> None:
         self._type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._charset = _CHARSET.fullmatch(response.charset_encoding or "")
+        self._packing = response.headers.get("content-encoding", "").strip().lower()
         self.content = b""
         self.note: str | None = None
         """Why it is not whole."""
@@ -82,6 +84,8 @@ class Body:
         """JSON as a value, text as text, and of anything else a description."""
         if not self.content:
             return None
+        if self._packing not in _PACKINGS:
+            return f"(packed as {self._packing[:40]}, which was not asked for and cannot be read here)"
         encoding = self._charset.group().lower() if self._charset else encoding_of(self.content[:65_536])
         is_medium = self._type.startswith(("image/", "audio/", "video/", "font/")) and "xml" not in self._type
         if encoding == BINARY or is_medium:
@@ -132,7 +136,7 @@ class _Unpacker:
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding.strip().lower()
-        self._inflater = None if self._encoding not in ("gzip", "x-gzip", "deflate") else zlib.decompressobj(47)
+        self._inflater = None if self._encoding not in _PACKINGS - {"", "identity"} else zlib.decompressobj(47)
         self._is_begun = False
 
     @property

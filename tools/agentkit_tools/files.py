@@ -149,7 +149,7 @@ class Files(Toolset):
 
     @tool(effect="read")
     def list_files(self, folder: str = ".", pattern: str = "*", recursive: bool = False) -> Listing:
-        """List the files and folders in a folder.
+        """List the files and folders of a folder.
 
         Args:
             folder: Path from the root folder, such as "src"; "." is the root itself.
@@ -174,7 +174,7 @@ class Files(Toolset):
         lines: Annotated[int, Field(ge=1)] = 500,
         skip_characters: Annotated[int, Field(ge=0)] = 0,
     ) -> FileText | BinaryFile:
-        """Read lines of a text file. Long files come in pieces: `read_on` says how to get the next one.
+        """Read a text file: show what is in it, its content. Long files come in pieces: `read_on` says how to get the next one.
 
         Args:
             path: Path from the root folder, such as "src/main.py".
@@ -195,7 +195,7 @@ class Files(Toolset):
     def search_files(
         self, text: str, folder: str = ".", pattern: str = "*", regex: bool = False, ignore_case: bool = False
     ) -> Found:
-        """Find the lines that contain a text, in all text files of a folder and its inner folders.
+        """Search files for a text: find the lines that contain or mention it, in a folder and its inner folders.
 
         Args:
             text: What to look for.
@@ -216,7 +216,7 @@ class Files(Toolset):
 
     @tool(effect="read")
     def file_info(self, path: str) -> FileInfo:
-        """Tell size, kind, type and time of a file or folder, without reading it.
+        """Tell how big and how old a file or folder is (size, time), and its type, without reading it.
 
         Args:
             path: Path from the root folder; "." is the root itself.

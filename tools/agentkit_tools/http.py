@@ -45,6 +45,7 @@ _READING: frozenset[str] = frozenset({"GET", "HEAD", "OPTIONS"})
 _SHOWN_HEADERS = ("link", "retry-after", "etag", "last-modified", "allow", "location")
 _OWN_HEADERS = re.compile(
     r"(?i)host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|accept-encoding|proxy-.*"
+    r"|x-(http-)?method(-override)?"  # would turn a POST into a DELETE that nobody approved
 )
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?|")
@@ -98,6 +99,8 @@ class Http(Toolset):
     allow_private: permit loopback, private and link-local addresses; metadata services of clouds stay closed.
     resolve: finds the addresses of a host, in place of the operating system.
 
+    Environment proxies are not used: a proxy would resolve names by itself.
+
     Raises ConfigurationError for settings that contradict each other.
     """
 
@@ -117,7 +120,7 @@ class Http(Toolset):
     ) -> None:
         if (base_url is None) == (allow is None) or isinstance(allow, str):
             raise ConfigurationError("give Http either base_url='https://...' or allow=['host', 'https://host/path/']")
-        self._reach = Reach(allow if allow is not None else [base_url or ""], ports=ports)
+        self._reach = Reach(allow if allow is not None else [(base_url or "").rstrip("/")], ports=ports)
         self._base_url = None if base_url is None else _base(base_url)
         self._headers = {name.lower(): value for name, value in (headers or {}).items()}
         self._check_settings(methods, max_bytes, timeout_seconds)
@@ -265,7 +268,8 @@ class Http(Toolset):
 
     def _whole_url(self, text: str, query: Mapping[str, str | int | float | bool] | None) -> httpx.URL:
         if self._base_url is not None and not re.match(r"(?i)[a-z][a-z0-9+.-]*://|//", text):
-            text = f"{self._base_url}/{text.lstrip('/')}" if text.strip("/") else self._base_url
+            path = text.strip().lstrip("/")
+            text = self._base_url + ("" if not path or path[0] == "?" else "/") + path
         url = parse_url(text)
         return url.copy_merge_params(dict(query)) if query else url
 
