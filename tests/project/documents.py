@@ -20,7 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
-_FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)(?P=ticks) *$", re.M | re.S)
+_FENCE = re.compile(
+    r"^(?P<indent> *)(?P<ticks>```+)(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)(?P=ticks) *$", re.M | re.S
+)
 _TIME = re.compile(r"\b\d+(?:\.\d+)? ?(?:ms|µs|s|min)\b")
 _TOKENS = re.compile(r"\b(in|out) +[\d,]+\b|\b[\d,]+ (tokens in|out)\b")
 _LONG_ID = re.compile(r"\b[0-9a-f]{8,32}\b")

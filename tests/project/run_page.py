@@ -1,6 +1,6 @@
 """Runs the code of one page in this process and reports, as JSON, what each block printed or how it failed.
 
-    python run_page.py PAGE REPORT
+python run_page.py PAGE REPORT
 """
 
 from __future__ import annotations
@@ -60,12 +60,18 @@ def _run_python(block: Block, page: Path, module: types.ModuleType) -> tuple[str
 def _run_console(block: Block) -> str:
     for command, said in commands_of(block):
         done = subprocess.run(
-            ["/bin/sh", "-c", command], capture_output=True, text=True, timeout=COMMAND_SECONDS, stdin=subprocess.DEVNULL
+            ["/bin/sh", "-c", command],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            stdin=subprocess.DEVNULL,
         )
         printed = done.stdout + done.stderr
         if said.strip():
             if not matches(said, printed):
-                return f"$ {command}\nthe page says:\n{said}\nand it printed (exit status {done.returncode}):\n{printed}"
+                return (
+                    f"$ {command}\nthe page says:\n{said}\nand it printed (exit status {done.returncode}):\n{printed}"
+                )
         elif done.returncode:
             return f"$ {command}\nexit status {done.returncode}:\n{printed}"
     return ""

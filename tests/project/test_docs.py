@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from project.documents import PAGES, ROOT, Block, blocks_of, commands_of, matches
 from project.environment import clean_environment
 

@@ -1,0 +1,67 @@
+"""What users may import: sorted, complete, there, and described in the docs."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+
+import pytest
+from project.documents import ROOT
+from project.sources import PACKAGE, imports_in, parsed
+
+MODULES = (
+    "agentkit",
+    "agentkit.errors",
+    "agentkit.events",
+    "agentkit.exchange",
+    "agentkit.messages",
+    "agentkit.model",
+    "agentkit.prices",
+    "agentkit.sessions",
+    "agentkit.testing",
+    "agentkit.tracing",
+    "agentkit_tools.files",
+    "agentkit_tools.http",
+)
+PAGES = [ROOT / "docs" / "reference.md", ROOT / "docs" / "errors.md"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_all_is_sorted_and_every_name_in_it_is_there(name: str) -> None:
+    module = importlib.import_module(name)
+    names = list(module.__all__)
+    assert names == sorted(names)
+    assert [each for each in names if not hasattr(module, each)] == []
+
+
+def test_the_root_exports_exactly_what_it_imports() -> None:
+    file = PACKAGE / "__init__.py"
+    imported = {each.name for each in imports_in(parsed(file), file)}
+    assert sorted(imported) == list(importlib.import_module("agentkit").__all__)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_name_has_its_place_in_the_reference(name: str) -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    told = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", " ".join(re.findall(r"`([^`\n]+)`", text))))
+    missing = [each for each in importlib.import_module(name).__all__ if each not in told]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_class_and_function_has_a_docstring(name: str) -> None:
+    module = importlib.import_module(name)
+    bare = [
+        each
+        for each in module.__all__
+        if isinstance(value := getattr(module, each), type) or callable(value)
+        if isinstance(value, type) or hasattr(value, "__code__")
+        if not (value.__doc__ or "").strip()
+    ]
+    assert bare == []
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "tools").rglob("*.py"), *(ROOT / "examples").rglob("*.py")]
+    assert [str(file) for file in files if not ast.get_docstring(parsed(file))] == []
