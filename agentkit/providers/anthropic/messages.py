@@ -28,7 +28,7 @@ from agentkit.providers.anthropic.messages_stream import MessagesDecoder
 from agentkit.providers.anthropic.messages_tools import Tools, compile_output, compile_tools, sizes_of, with_extra
 from agentkit.schema.dialects import Compiled
 
-__all__ = ["DEFAULT_MAX_TOKENS", "OLDER_VERSION", "VERSION", "MessagesCodec", "is_conversation"]
+__all__ = ["DEFAULT_MAX_TOKENS", "FILES_BETA", "OLDER_VERSION", "VERSION", "MessagesCodec", "is_conversation"]
 
 VERSION = "2026-10-21"
 OLDER_VERSION = "2023-06-01"
@@ -37,7 +37,7 @@ OLDER_VERSION = "2023-06-01"
 DEFAULT_MAX_TOKENS = 16_384
 """The bound of an answer where none is given: the API demands one."""
 
-_FILES_BETA = "files-api-2025-04-14"
+FILES_BETA = "files-api-2025-04-14"
 _MOST_KEPT = 64
 
 
@@ -162,7 +162,7 @@ class MessagesCodec:
 
     def _headers(self, knobs: Knobs, extra: Mapping[str, Any], *, needs_files: bool) -> tuple[tuple[str, str], ...]:
         version = extra.get("version") or (OLDER_VERSION if knobs.is_sampling else self._version)
-        betas = [*self._betas, *extra.get("betas", ()), *([_FILES_BETA] if needs_files else [])]
+        betas = [*self._betas, *extra.get("betas", ()), *([FILES_BETA] if needs_files else [])]
         headers = (("content-type", "application/json"), ("anthropic-version", version))
         return (*headers, ("anthropic-beta", ",".join(dict.fromkeys(betas)))) if betas else headers
 

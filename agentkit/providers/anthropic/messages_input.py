@@ -32,7 +32,7 @@ from agentkit.providers.anthropic.messages_output import MALFORMED
 from agentkit.providers.anthropic.outcomes import outcome_text
 from agentkit.schema.names import map_names
 
-__all__ = ["NOTHING_SAID", "MessageWriter", "are_same_model", "own_value", "thought_block"]
+__all__ = ["NOTHING_SAID", "MessageWriter", "are_same_model", "input_of", "own_value", "thought_block"]
 
 NOTHING_SAID = "(no text)"
 """Stands where the format demands a user's words and there are none: the first message has to be a user's."""
@@ -89,8 +89,11 @@ class MessageWriter:
             # Nearly all old messages are one text: a thousand of them are written with every new run of a session.
             text = _plain_text(message.parts)
             if text:
-                role = "user" if isinstance(message, UserMessage) else "assistant"
-                self._content(role, role_before).append({"type": "text", "text": text})
+                role = message.kind
+                if self.written and self.written[-1]["role"] != role:
+                    self.written.append({"role": role, "content": [{"type": "text", "text": text}]})
+                else:
+                    self._content(role, role_before).append({"type": "text", "text": text})
             elif isinstance(message, UserMessage):
                 self._write_user(message, role_before)
             else:
@@ -178,7 +181,7 @@ class MessageWriter:
         id = self._unique(call.id)
         own = own_value(call.provider_data, self._origin)
         value = {key: entry for key, entry in own.items() if key != "result"} if own else own
-        block = {"type": "tool_use", "id": id, "name": self._name(call.name), "input": _input_of(call.arguments)}
+        block = {"type": "tool_use", "id": id, "name": self._name(call.name), "input": input_of(call.arguments)}
         result: Block = {"type": "tool_result", "tool_use_id": id}
         outcome = call.outcome
         if "result" in own and isinstance(outcome, Returned):
@@ -285,7 +288,7 @@ def _without_role(value: Mapping[str, Any]) -> Block:
     return {key: entry for key, entry in value.items() if key != "role"}
 
 
-def _input_of(arguments: str) -> dict[str, Any]:
+def input_of(arguments: str) -> dict[str, Any]:
     """Arguments as the object that they have to be; "" and null mean {}."""
     if not arguments.strip():
         return {}

@@ -15,6 +15,7 @@ from agentkit.settings import Settings
 __all__ = [
     "BUDGETS",
     "RESERVED",
+    "SAMPLING",
     "Knobs",
     "cache_mark",
     "effort_of_budget",
@@ -42,7 +43,7 @@ _BUDGETED = re.compile(rf"claude-(?:3[-.]7-sonnet|(?:opus|sonnet|haiku)-4(?:-[0-
 _THOUGHTLESS = re.compile(r"claude-(?:3-(?!7)|2|instant)")
 _UNFORCED = re.compile(rf"claude-(?:fable|mythos)-5-1{_DATE}")
 _SHORT_ANSWERS = ((re.compile(r"claude-3-5"), 8192), (re.compile(r"claude-(?:3-(?!7)|2|instant)"), 4096))
-_SAMPLING = ("temperature", "top_p", "top_k")
+SAMPLING = ("temperature", "top_p", "top_k")
 _MERGED = "output_config"
 """An object of several knobs: extra ones are laid over ours instead of replacing them."""
 
@@ -63,7 +64,7 @@ class Knobs:
     @property
     def is_sampling(self) -> bool:
         """Whether fields are there that version 2026-10-21 has taken away."""
-        return any(name in self.fields for name in _SAMPLING)
+        return any(name in self.fields for name in SAMPLING)
 
 
 def takes_budgets(model: str) -> bool:
