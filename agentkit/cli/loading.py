@@ -74,7 +74,7 @@ def load_tools(text: str) -> list[ToolSource]:
     module = _load(found)
     if found.name:
         return _named_tools(module, found)
-    marked = _marked(module)
+    marked = _marked(module, found.place)
     plain = [] if marked else [value for name, value in vars(module).items() if _is_own_function(module, name, value)]
     if not marked and not plain:
         raise ConfigurationError(
@@ -192,7 +192,7 @@ def _agents_there(module: ModuleType, place: str) -> str:
     return f"it has {', '.join(f'{place}:{name}' for name in agents)}" if agents else f"{place} has no agent"
 
 
-def _marked(module: ModuleType) -> list[ToolSource]:
+def _marked(module: ModuleType, place: str) -> list[ToolSource]:
     """What was made for a model: tools, decorated functions, toolsets, and classes of toolsets that need nothing."""
     members = vars(module)
     sources: list[ToolSource] = [value for name, value in members.items() if name[0] != "_" and _is_marked(value)]
@@ -204,7 +204,7 @@ def _marked(module: ModuleType) -> list[ToolSource]:
         if needy:
             raise ConfigurationError(
                 f"the toolset {needy[0]}{_signature(members[needy[0]])} needs arguments: say them, as in "
-                f"'{module.__name__}:{needy[0]}(\".\")', or make one in the file: my_tools = {needy[0]}(...)"
+                f"'{place}:{needy[0]}(\".\")', or make one in the file: my_tools = {needy[0]}(...)"
             )
     return sources
 

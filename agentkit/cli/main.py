@@ -134,7 +134,7 @@ def _show_warning(
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='Start with `agentkit demo`. Then: agentkit run --tools my_tools.py "What ...?"',
+    epilog='\b\nStart with: agentkit demo\nThen:       agentkit run --tools my_tools.py "What ...?"',
 )
 @click.version_option(None, "--version", package_name="pyagentkit", message="agentkit %(version)s")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")

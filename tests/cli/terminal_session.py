@@ -61,13 +61,22 @@ class TerminalSession:
 
     def until(self, text: str) -> str:
         """Wait until the text is shown after what was waited for before; what was shown up to there."""
-        deadline = time.monotonic() + _SECONDS
-        while text not in self.shown[self._read :]:
-            if not self._take(deadline - time.monotonic()):
-                raise AssertionError(f"{text!r} was not shown; this was: {self.shown[self._read :]!r}")
+        if not self._waits_for(text, _SECONDS):
+            raise AssertionError(f"{text!r} was not shown; this was: {self.shown[self._read :]!r}")
         end = self.shown.index(text, self._read) + len(text)
         found, self._read = self.shown[self._read : end], end
         return found
+
+    def press_until(self, key: str, text: str) -> str:
+        """Press Ctrl and a letter at a prompt, again when nothing comes of it, until the text is shown.
+
+        Python's readline loses an interrupt that comes between its prompt and its wait; no person is that fast.
+        """
+        for _ in range(5):
+            self.press(key)
+            if self._waits_for(text, _SECONDS / 5):
+                break
+        return self.until(text)
 
     def end(self) -> int:
         """Wait until the program ends; its exit code."""
@@ -80,6 +89,13 @@ class TerminalSession:
     def shown(self) -> str:
         """All that was shown so far, without colours."""
         return _STEERING.sub("", self._shown.decode(errors="replace")).replace("\r\n", "\n")
+
+    def _waits_for(self, text: str, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while text not in self.shown[self._read :]:
+            if not self._take(deadline - time.monotonic()):
+                return False
+        return True
 
     def _take(self, seconds: float) -> bool:
         """Read more; False at the end, or when nothing comes."""

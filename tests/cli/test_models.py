@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from agentkit.catalog import find_model, listed_on
+
+from .conftest import Shell
+
+
+def test_a_provider_and_a_search_list_models(shell: Shell) -> None:
+    ended = shell("models", "openai", "--search", "gpt-4o-mini-2024")
+    head, *lines = ended.out.splitlines()
+    assert head.split() == ["model", "context", "$", "in", "$", "out", "retires", "note"]
+    assert [line.split()[:4] for line in lines] == [["openai:gpt-4o-mini", "128k", "0.15", "0.60"]]
+    assert ended.err == f"\n1 models; prices as of {listed_on()}; they may have changed since\n"
+
+
+def test_json_holds_the_facts_of_a_model(shell: Shell) -> None:
+    (found,) = shell("models", "--provider", "openai", "--search", "gpt-4.1-nano", "--all", "--json").document
+    row = find_model("openai", "gpt-4.1-nano")
+    assert row is not None
+    price = row.prices[0]
+    assert found["name"] == "openai:gpt-4.1-nano"
+    assert (found["context"], found["retires"]) == (row.context, row.retires and row.retires.isoformat())
+    assert found["prices"][0] == {
+        "over_input_tokens": 0,
+        "input": price.input,
+        "output": price.output,
+        "cache_read": price.cache_read,
+        "cache_write": price.cache_write,
+    }
+
+
+def test_a_price_bounds_the_list(shell: Shell) -> None:
+    document = shell("models", "--max-price", "0.5", "--json").document
+    assert document
+    assert all(row["prices"][0]["output"] <= 0.5 for row in document)
+
+
+def test_without_a_filter_the_providers_are_listed_and_no_key_is_shown(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-secret-12345")
+    ended = shell("models")
+    keys = {line.split()[0]: line for line in ended.out.splitlines() if line}
+    assert "set OPENAI_API_KEY" in keys["openai"]
+    assert " set " in keys["groq"]
+    assert "none needed" in keys["offline"]
+    assert "secret" not in ended.out + ended.err
+
+
+def test_a_wrong_provider_gets_the_nearest(shell: Shell) -> None:
+    assert (
+        shell("models", "opnai").err
+        == "error: unknown provider 'opnai'; did you mean 'openai' or 'openai-chat' or 'xai'?\n"
+    )
+
+
+def test_an_empty_list_says_why(shell: Shell) -> None:
+    ended = shell("models", "openai", "--search", "zzz")
+    assert (ended.code, ended.err) == (1, "error: no model fits; loosen the filters, or add --all\n")
+    assert shell("models", "offline").out == "offline has one model, named offline:\n"
+    assert shell("models", "ollama").out == (
+        "the models of Ollama are not listed here; name any that it has: ollama:model-id\n"
+    )
