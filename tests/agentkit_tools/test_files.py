@@ -432,6 +432,12 @@ def test_finds_lines(root: Path) -> None:
     )
 
 
+def test_one_file_may_stand_for_a_folder(root: Path) -> None:
+    files = Files(root)
+    assert files.search_files("beta", "docs/guide.md") == Found([Match("docs/guide.md", 2, "See beta.")], 1)
+    assert files.list_files("notes.txt") == Listing("notes.txt", [Entry("notes.txt", "file", 17)])
+
+
 def test_shows_the_part_of_a_long_line_around_the_place(root: Path) -> None:
     (root / "long.txt").write_text("x" * 1000 + "needle" + "y" * 1000)
     found = Files(root).search_files("needle")

@@ -174,7 +174,7 @@ class Files(Toolset):
         lines: Annotated[int, Field(ge=1)] = 500,
         skip_characters: Annotated[int, Field(ge=0)] = 0,
     ) -> FileText | BinaryFile:
-        """Read a text file: show what is in it, its content. Long files come in pieces: `read_on` says how to get the next one.
+        """Read a text file: show its content. Long files come in pieces: `read_on` says how to get the next one.
 
         Args:
             path: Path from the root folder, such as "src/main.py".
@@ -199,7 +199,7 @@ class Files(Toolset):
 
         Args:
             text: What to look for.
-            folder: Path from the root folder; "." is the root itself.
+            folder: Path from the root folder; "." is the root itself. One file works too.
             pattern: Only files with names like this, such as "*.py" or "src/**/*.py".
             regex: Take the text as a Python regular expression.
             ignore_case: Take upper and lower case as equal.
@@ -327,8 +327,17 @@ class Files(Toolset):
             return Deleted(place.path, kind)
 
     def _walk(self, folder: str, *, is_deep: bool) -> Iterator[Entry]:
-        """What lies in a folder, sorted; each folder is opened anew from the root, so that no link is ever followed."""
+        """What lies in a folder, sorted, or the one file that was named instead.
+
+        Each folder is opened anew from the root, so that no link is ever followed.
+        """
         start = "/".join(self._root.names(folder))
+        if start:
+            with self._root.place(start) as place:
+                status = place.existing()
+            if kind_of(status.st_mode) == "file":
+                yield Entry(place.path, "file", status.st_size)
+                return
         waiting, visited = [start], 0
         while waiting:
             here = waiting.pop()
