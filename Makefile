@@ -1,6 +1,6 @@
 # Every target creates what it needs in .venv, so each is a single command on a fresh machine with Python 3.11+ and make.
-PYTHON ?= python3
 BIN := .venv/bin
+PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test check bench clean
 
@@ -8,7 +8,7 @@ demo: .venv/core-ready
 	@$(BIN)/agentkit demo
 
 test: .venv/dev-ready
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest
 
 check: .venv/dev-ready
 	$(BIN)/ruff format --check .
@@ -18,27 +18,34 @@ check: .venv/dev-ready
 	$(BIN)/python -m pytest
 
 bench: .venv/dev-ready .venv/bench-ready
-	$(BIN)/python tests/benchmarks/run.py
+	@$(BIN)/python tests/benchmarks/run.py
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
+# The first Python that is new enough, unless one is named: make PYTHON=python3.12 demo
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit("agentkit needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)" if sys.version_info < (3, 11) else 0)'
-	@$(PYTHON) -m venv .venv
+	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    $$python -m venv .venv || { rm -rf .venv; exit 1; }; exit 0; \
+	  fi; \
+	done; \
+	echo "agentkit needs Python 3.11 or newer; found: $$($(or $(PYTHON),python3) --version 2>&1)."; \
+	echo "Install one, and name it if it is not on the PATH: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; \
+	exit 1
 
 .venv/core-ready: .venv/bin/python pyproject.toml
-	@echo "Installing agentkit into .venv ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo "Installing agentkit into .venv (once; needs the package index) ..."
+	@$(BIN)/python $(PIP) --editable .
 	@touch $@
 
 .venv/dev-ready: .venv/bin/python pyproject.toml
-	@echo "Installing agentkit and its development tools into .venv ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "Installing agentkit and its development tools into .venv (once; needs the package index) ..."
+	@$(BIN)/python $(PIP) --editable '.[dev]'
 	@touch .venv/core-ready $@
 
 # An environment with the core dependencies alone: what a user's machine runs, and so what is measured.
 .venv/bench-ready: .venv/bin/python pyproject.toml
-	@$(PYTHON) -m venv .venv/bench
-	@.venv/bench/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m venv .venv/bench
+	@.venv/bench/bin/python $(PIP) --editable .
 	@touch $@
