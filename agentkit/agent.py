@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import inspect
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, nullcontext
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, cast, overload
 
@@ -44,14 +44,14 @@ from agentkit.portal import call_in_portal
 from agentkit.prices import PriceBook
 from agentkit.providers import read_history, resolve
 from agentkit.result import Result
-from agentkit.run import EventSink, RunPlan, drive
+from agentkit.run import READ_RESULT, EventSink, RunPlan, drive
 from agentkit.runtime import InMemoryRuntime, Runtime, Session, StepKey
 from agentkit.schema.function import compile_function
 from agentkit.settings import Settings
 from agentkit.stream import RunStream
 from agentkit.telemetry import TELEMETRY, Telemetry
 from agentkit.tools import Approval, Context, Effect, Tool, as_tool
-from agentkit.toolsets import Toolset
+from agentkit.toolsets import Toolset, opened
 
 __all__ = ["Agent"]
 
@@ -142,7 +142,7 @@ class Agent(Generic[Deps, Out]):
         self._sources = tuple(tools)
         self._toolsets = tuple(source for source in tools if isinstance(source, Toolset))
         self._fixed = _by_name(as_tool(source) for source in tools if not isinstance(source, Toolset))
-        self._open_stack: AsyncExitStack | None = None
+        self._entered: list[AsyncExitStack] = []
         self._plans: dict[bool, OutputPlan] = {}  # asked natively -> plan
         if not isinstance(model, str):
             self._output_plan(identity_of(model))
@@ -175,7 +175,7 @@ class Agent(Generic[Deps, Out]):
 
     async def list_tools(self) -> list[Tool]:
         """The tools that a run starts with, those of toolsets included. Raises DuplicateToolError."""
-        async with self._lifetimes():
+        async with opened(self._toolsets):
             return list((await self._tools()).values())
 
     async def run(
@@ -293,15 +293,15 @@ class Agent(Generic[Deps, Out]):
 
     async def __aenter__(self) -> Self:
         """Keep the toolsets open until the block is left, instead of for each run."""
-        self._open_stack = await self._open_toolsets()
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(opened(self._toolsets))
+            self._entered.append(stack.pop_all())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> None:
-        stack, self._open_stack = self._open_stack, None
-        if stack is not None:
-            await stack.aclose()
+        await self._entered.pop().aclose()
 
     def __repr__(self) -> str:
         model = self._named_model if isinstance(self._named_model, str) else identity_of(self._named_model).model
@@ -382,16 +382,19 @@ class Agent(Generic[Deps, Out]):
         conversation_id: str | None,
         runtime: Runtime,
     ) -> Result[Out]:
-        async with self._lifetimes():
+        async with opened(self._toolsets) if self._toolsets else nullcontext():
             model = self.model
             identity = identity_of(model)
+            tools, output = await self._tools(), self._output_plan(identity)
+            if output.tools:
+                _by_name([*tools.values(), *output.tools])
             plan = RunPlan(
                 self.name,
                 model,
                 identity,
                 await self._instructions(state, deps),
-                await self._tools(),
-                self._output_plan(identity),
+                tools,
+                output,
                 self.settings,
                 self.middleware,
                 self.prices,
@@ -429,25 +432,6 @@ class Agent(Generic[Deps, Out]):
         if plan is None:
             plan = self._plans[is_native] = plan_output(self._output, is_native=is_native)
         return plan
-
-    @asynccontextmanager
-    async def _lifetimes(self) -> AsyncGenerator[None]:
-        if not self._toolsets or self._open_stack is not None:
-            yield
-            return
-        stack = await self._open_toolsets()
-        try:
-            yield
-        finally:
-            with anyio.CancelScope(shield=True):
-                await stack.aclose()
-
-    async def _open_toolsets(self) -> AsyncExitStack:
-        async with AsyncExitStack() as stack:
-            for toolset in self._toolsets:
-                await toolset.open()
-                stack.push_async_callback(toolset.close)
-            return stack.pop_all()
 
 
 class _Begun(Generic[Out]):
@@ -528,6 +512,8 @@ def _is_answer(message: Message) -> bool:
 def _by_name(tools: Iterable[Tool]) -> dict[str, Tool]:
     found: dict[str, Tool] = {}
     for tool in tools:
+        if tool.name == READ_RESULT:
+            raise DuplicateToolError(tool.name, [_source(tool), "agentkit's own, which reads on in long results"])
         if tool.name in found:
             raise DuplicateToolError(tool.name, [_source(found[tool.name]), _source(tool)])
         found[tool.name] = tool

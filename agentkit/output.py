@@ -161,14 +161,14 @@ def _by_tool(declared: Output[Any], types: Sequence[Any], *, takes_text: bool) -
         name = TOOL_NAME if len(types) == 1 else f"{TOOL_NAME}_{reader.name}"
         readers[name] = reader
         description = declared.description or reader.schema.get("description") or "Give the final answer."
-        made = Tool.from_schema(name, str(description), reader.schema, _take(reader))
+        made = Tool.from_schema(name, str(description), reader.schema, _take(reader, name))
         made.is_output = True
         made.retries = declared.attempts  # the run ends with an OutputError before the tool is withdrawn
         tools.append(made)
     return OutputPlan(None, tuple(tools), takes_text, declared.attempts, None, readers)
 
 
-def _take(reader: _Reader) -> Callable[..., Awaitable[str]]:
+def _take(reader: _Reader, name: str) -> Callable[..., Awaitable[str]]:
     """The function of an output tool: it only says whether the answer can be read; the run reads it."""
 
     async def take(**arguments: Any) -> str:
@@ -177,7 +177,7 @@ def _take(reader: _Reader) -> Callable[..., Awaitable[str]]:
         try:
             reader.read(to_json(arguments).decode())
         except ArgumentsError as error:
-            raise ToolError(f"The answer is not what was asked for:\n{error}\nCall {TOOL_NAME} again.") from error
+            raise ToolError(f"The answer is not what was asked for:\n{error}\nCall {name} again.") from error
         return "The answer was taken."
 
     return take

@@ -47,8 +47,10 @@ from agentkit.telemetry import AgentScope, Telemetry
 from agentkit.tools import Tool
 from agentkit.usage import Usage
 
-__all__ = ["EventSink", "RunPlan", "drive"]
+__all__ = ["READ_RESULT", "EventSink", "RunPlan", "drive"]
 
+READ_RESULT = "read_result"
+"""The tool by which the model reads on in results that were too long to show; no other tool may have this name."""
 CHARS_PER_TOKEN = 4
 """A rough measure for reserving; what was really used is settled after."""
 
@@ -258,7 +260,7 @@ class _Driver:
         for tool in self.plan.output.tools:
             offered[tool.name] = tool
         if state.remainders:
-            offered["read_result"] = _reader_of(state)
+            offered[READ_RESULT] = _reader_of(state)
         self.offered = offered
         definitions = tuple(tool.definition for tool in offered.values())
         if definitions != self.definitions:
@@ -458,7 +460,7 @@ def _reader_of(state: RunState) -> Tool:
         "additionalProperties": False,
     }
     return Tool.from_schema(
-        "read_result", "Read more of an earlier tool result that was too long to show whole.", schema, read_result
+        READ_RESULT, "Read more of an earlier tool result that was too long to show whole.", schema, read_result
     )
 
 

@@ -17,13 +17,17 @@ Agent(..., tools=[Orders(url).prefixed("shop_").approved(lambda tool: tool.effec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+
+import anyio
+from anyio.lowlevel import RunVar
 
 from agentkit.errors import ConfigurationError
 from agentkit.tools import Approval, Found, Tool, as_tool
 
-__all__ = ["StaticToolset", "Toolset"]
+__all__ = ["StaticToolset", "Toolset", "opened"]
 
 
 class Toolset:
@@ -55,16 +59,25 @@ class Toolset:
                     del found[name]  # a subclass put something else in its place
         return list(found.values())
 
+    @property
+    def root(self) -> Toolset:
+        """The toolset whose `open` and `close` count: itself, or the one that it derives from."""
+        return self
+
+    def changed(self, change: Callable[[Sequence[Tool]], list[Tool]]) -> Toolset:
+        """Any other change of the list of tools."""
+        return _Changed(self, change)
+
     def filtered(self, keep: Callable[[Tool], bool] | Iterable[str]) -> Toolset:
         """Only some tools: those of these names, or those for which `keep` says yes."""
         if callable(keep):
-            return _Changed(self, lambda tools: [tool for tool in tools if keep(tool)])
+            return self.changed(lambda tools: [tool for tool in tools if keep(tool)])
         names = list(keep)
-        return _Changed(self, lambda tools: _named(tools, names))
+        return self.changed(lambda tools: _named(tools, names))
 
     def prefixed(self, prefix: str) -> Toolset:
         """Every name with a prefix, so that two sources do not clash."""
-        return _Changed(self, lambda tools: [tool.copy(name=prefix + tool.name) for tool in tools])
+        return self.changed(lambda tools: [tool.copy(name=prefix + tool.name) for tool in tools])
 
     def renamed(self, names: Mapping[str, str]) -> Toolset:
         """Some tools under other names: old name -> new name."""
@@ -73,18 +86,18 @@ class Toolset:
             _named(tools, names)
             return [tool.copy(name=names[tool.name]) if tool.name in names else tool for tool in tools]
 
-        return _Changed(self, rename)
+        return self.changed(rename)
 
     def approved(self, needs: Callable[[Tool], bool] = lambda _: True, *, when: Approval = True) -> Toolset:
         """A person has to agree to calls of the tools for which `needs` says yes (all of them by default)."""
-        return _Changed(self, lambda tools: [tool.copy(approve=when) if needs(tool) else tool for tool in tools])
+        return self.changed(lambda tools: [tool.copy(approve=when) if needs(tool) else tool for tool in tools])
 
     def searchable(self, *, name: str = "search_tools", count: int = 5) -> Toolset:
         """Hide the tools behind a search: the model sees one tool that finds others by words, and then those it found.
 
         For sources of many tools, whose definitions would fill the prompt.
         """
-        return _Changed(self, lambda tools: [_search_tool(tools, name, count), *(_hidden(tool) for tool in tools)])
+        return _Searchable(self, name, count)
 
 
 class StaticToolset(Toolset):
@@ -106,6 +119,10 @@ class _Changed(Toolset):
         self._change = change
         self._made: tuple[Sequence[Tool], list[Tool]] | None = None
 
+    @property
+    def root(self) -> Toolset:
+        return self._inner.root
+
     async def open(self) -> None:
         await self._inner.open()
 
@@ -118,6 +135,71 @@ class _Changed(Toolset):
         if self._made is None or list(self._made[0]) != list(tools):
             self._made = (tools, self._change(tools))
         return self._made[1]
+
+
+class _Searchable(_Changed):
+    """Tools behind a search. Whatever is changed later is changed before the search, so that it finds the new names."""
+
+    def __init__(self, inner: Toolset, name: str, count: int) -> None:
+        super().__init__(inner, lambda tools: [_search_tool(tools, name, count), *(_hidden(tool) for tool in tools)])
+        self._name = name
+        self._count = count
+
+    def changed(self, change: Callable[[Sequence[Tool]], list[Tool]]) -> Toolset:
+        return _Searchable(self._inner.changed(change), self._name, self._count)
+
+
+class _Users:
+    """Who uses one toolset in one event loop: the first one opens it, the last one closes it."""
+
+    __slots__ = ("count", "is_open", "lock")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.is_open = False
+        self.lock = anyio.Lock()
+
+
+_users: RunVar[dict[Toolset, _Users]] = RunVar("agentkit_toolset_users")
+
+
+@asynccontextmanager
+async def opened(toolsets: Iterable[Toolset]) -> AsyncGenerator[None]:
+    """Keep these toolsets open; runs side by side and toolsets that derive from one another share one opening."""
+    async with AsyncExitStack() as stack:
+        for root in dict.fromkeys(toolset.root for toolset in toolsets):
+            await _open(root)
+            stack.push_async_callback(_close, root)
+        yield
+
+
+async def _open(root: Toolset) -> None:
+    table = _users.get(None)
+    if table is None:
+        table = dict[Toolset, _Users]()
+        _users.set(table)
+    users = table.setdefault(root, _Users())
+    users.count += 1
+    try:
+        async with users.lock:
+            if not users.is_open:
+                await root.open()
+                users.is_open = True
+    except BaseException:
+        users.count -= 1
+        raise
+
+
+async def _close(root: Toolset) -> None:
+    table = _users.get()
+    users = table[root]
+    users.count -= 1
+    with anyio.CancelScope(shield=True):
+        async with users.lock:
+            if users.count == 0 and users.is_open:
+                users.is_open = False
+                del table[root]
+                await root.close()
 
 
 def _named(tools: Sequence[Tool], names: Iterable[str]) -> list[Tool]:
