@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentkit import Agent, Approve, ToolError
@@ -159,7 +159,7 @@ async def test_tells_the_model_what_it_may_reach() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "wrong",
     [
         {},
         {"base_url": "https://a.test", "allow": ["b.test"]},
@@ -179,9 +179,9 @@ async def test_tells_the_model_what_it_may_reach() -> None:
         {"allow": ["*.a.test"], "headers": {"authorization": f"Bearer {KEY}"}},
     ],
 )
-async def test_refuses_settings_that_contradict(settings: dict[str, Any]) -> None:
+async def test_refuses_settings_that_contradict(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        Http(**settings)
+        Http(**wrong)
     assert "word" not in str(caught.value).replace("password", "")
     assert KEY not in str(caught.value)
 
@@ -440,7 +440,8 @@ async def test_private_addresses_are_reached_only_when_allowed(address: str) -> 
 
 
 @given(st.ip_addresses(v=4))
-async def test_what_python_holds_for_private_is_always_refused(address: Any) -> None:
+@settings(deadline=None)
+def test_what_python_holds_for_private_is_always_refused(address: Any) -> None:
     if not address.is_global:
         assert why_refused(address, allow_private=False) is not None
         assert why_refused(ip_address(f"::ffff:{address}"), allow_private=False) is not None
@@ -531,6 +532,19 @@ async def test_goes_on_to_the_next_address_when_one_does_not_answer(server: Serv
     server.pages["/"] = reply("here")
     http = Http(allow=[f"a.test:{server.port}"], allow_private=True, resolve=leads_to("127.0.0.77", "127.0.0.1"))
     assert (await http.http_get(f"http://a.test:{server.port}/")).body == "here"
+
+
+async def test_names_are_resolved_by_the_system_unless_told_otherwise(server: Server) -> None:
+    server.pages["/"] = reply("here")
+    result = await Http(f"http://localhost:{server.port}", allow_private=True).http_get("/")
+    assert result.body == "here"
+    with pytest.raises(ToolError, match="'localhost' leads to a loopback address"):
+        await Http(f"http://localhost:{server.port}").http_get("/")
+
+
+async def test_a_name_without_an_address_is_told() -> None:
+    with pytest.raises(ToolError, match=r"'empty\.test' has no address"):
+        await Http("http://empty.test", resolve=leads_to()).http_get("/")
 
 
 async def test_certificates_are_checked_by_the_name() -> None:

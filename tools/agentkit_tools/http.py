@@ -17,7 +17,7 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -74,7 +74,7 @@ class _Call:
 
     method: str
     url: httpx.URL
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # secrets among them
     content: bytes | None = None
 
 

@@ -69,10 +69,10 @@ def lines_matching(expression: str, lines: Sequence[str], *, is_case_ignored: bo
         ) from None
     except (OSError, subprocess.CalledProcessError) as error:
         raise ToolError("Regular expressions cannot be used on this system; search for plain text.") from error
-    found: list[tuple[int, int]] | str = json.loads(done.stdout)
+    found: list[list[int]] | str = json.loads(done.stdout)
     if isinstance(found, str):
         raise ToolError(f"The regular expression is not valid: {found}. Correct it, or search for plain text.")
-    return found
+    return [(index, where) for index, where in found]
 
 
 def _open_places(places: set[int], wanted: Sequence[str]) -> set[int]:
