@@ -24,12 +24,13 @@ from agentkit.usage import Usage
 pytestmark = needs_shared
 
 _ADVISOR = "the advisor is run by the provider and newer than the oracle's types"
-_ADDITION = "`tool_addition` in a system message is newer than the oracle's types"
+_ADDED = "`tool_addition` in a system message is newer than the oracle's types"
 _BETA = "a beta's field, whose header the recording does not hold"
 _PAUSE = "a paused turn is sent back as the last message, which the oracle takes for a prefill"
+_FORCED = "it forces a tool while thinking is on, which the wire facts call refused"
 
 NOT_ACCEPTED = {
-    "anthropic-test_unpaired_native_tool_calls-test_in_flight_mcp_call_history_is_accepted.json#0": "calls to an MCP server are a beta, whose header the recording does not hold",
+    "anthropic-test_unpaired_native_tool_calls-test_in_flight_mcp_call_history_is_accepted.json#0": _BETA,
     "advisor_tool.json#0": _ADVISOR,
     "advisor_tool_message_replay.json#0": _ADVISOR,
     "advisor_tool_message_replay.json#1": _ADVISOR,
@@ -37,23 +38,23 @@ NOT_ACCEPTED = {
     "advisor_tool_stream.json#0": _ADVISOR,
     "compaction_usage_with_cache.json#0": _BETA,
     "compaction_usage_with_cache_streaming.json#0": _BETA,
-    "fable_5_lazy_advertisement_live.json#1": _ADDITION,
-    "fable_5_lazy_advertisement_live.json#2": _ADDITION,
-    "lazy_advertisement_live.json#1": _ADDITION,
-    "lazy_advertisement_live.json#2": _ADDITION,
+    "fable_5_lazy_advertisement_live.json#1": _ADDED,
+    "fable_5_lazy_advertisement_live.json#2": _ADDED,
+    "lazy_advertisement_live.json#1": _ADDED,
+    "lazy_advertisement_live.json#2": _ADDED,
     "test_anthropic-test_pause_turn_web_search_streaming_vcr.json#1": _PAUSE,
     "test_anthropic-test_pause_turn_web_search_vcr.json#1": _PAUSE,
-    "test_tool_availability_portability-test_anthropic_live_delta_preserves_the_warmed_cache_prefix.json#1": _ADDITION,
-    "test_tool_availability_portability-test_tool_availability_portability_matrix-R4-T1-tool-addition.json#0": _ADDITION,
-    "test_tool_search-test_live_fallback_failover_capability_load_and_recovery.json#1": _ADDITION,
-    "test_tool_search-test_live_fallback_failover_capability_load_and_recovery.json#2": _ADDITION,
+    "test_tool_availability_portability-test_anthropic_live_delta_preserves_the_warmed_cache_prefix.json#1": _ADDED,
+    "test_tool_availability_portability-test_tool_availability_portability_matrix-R4-T1-tool-addition.json#0": _ADDED,
+    "test_tool_search-test_live_fallback_failover_capability_load_and_recovery.json#1": _ADDED,
+    "test_tool_search-test_live_fallback_failover_capability_load_and_recovery.json#2": _ADDED,
 }
 """Requests that the oracle refuses for what the recorded client wrote; all were answered with 200."""
 
 NOT_THE_SAME = {
     "model_empty_message_on_history.json#0": "its history begins with an answer: a user message is put before it",
-    "opus_46_adaptive_thinking_accepts_tool_output-provider_specific.json#0": "it forces a tool while thinking is on, which the wire facts call refused",
-    "opus_46_adaptive_thinking_accepts_tool_output-unified.json#0": "the same",
+    "opus_46_adaptive_thinking_accepts_tool_output-provider_specific.json#0": _FORCED,
+    "opus_46_adaptive_thinking_accepts_tool_output-unified.json#0": _FORCED,
 }
 """Requests that we do not write as they were read."""
 

@@ -254,8 +254,9 @@ def _keep_loop_going(knobs: Knobs, request: Request, origin: str) -> None:
             pass
         case _:
             return
-    last = request.messages[-1] if request.messages else None
-    if not isinstance(last, AssistantMessage) or not last.calls:
+    answers = (message for message in reversed(request.messages) if isinstance(message, AssistantMessage))
+    last = next(answers, None)
+    if last is None or not last.calls:
         return
     first = last.parts[0]
     is_thought = (isinstance(first, Thinking) and thought_block(first, origin) is not None) or (

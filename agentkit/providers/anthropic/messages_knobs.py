@@ -18,6 +18,9 @@ __all__ = [
     "SAMPLING",
     "Knobs",
     "cache_mark",
+    "can_be_forced",
+    "can_hold_schema",
+    "can_think",
     "effort_of_budget",
     "knobs_of",
     "takes_budgets",
@@ -42,6 +45,7 @@ _DATE = r"(?:[-@](?:20\d{6}|latest).*|-v\d.*)?$"
 _BUDGETED = re.compile(rf"claude-(?:3[-.]7-sonnet|(?:opus|sonnet|haiku)-4(?:-[0-5])?){_DATE}")
 _THOUGHTLESS = re.compile(r"claude-(?:3-(?!7)|2|instant)")
 _UNFORCED = re.compile(rf"claude-(?:fable|mythos)-5-1{_DATE}")
+_LOOSE = re.compile(rf"claude-(?:3|2|instant|(?:opus|sonnet)-4(?:-0)?{_DATE})")
 _SHORT_ANSWERS = ((re.compile(r"claude-3-5"), 8192), (re.compile(r"claude-(?:3-(?!7)|2|instant)"), 4096))
 SAMPLING = ("temperature", "top_p", "top_k")
 _MERGED = "output_config"
@@ -65,6 +69,21 @@ class Knobs:
     def is_sampling(self) -> bool:
         """Whether fields are there that version 2026-10-21 has taken away."""
         return any(name in self.fields for name in SAMPLING)
+
+
+def can_think(model: str) -> bool:
+    """Whether the model can be asked to think."""
+    return _THOUGHTLESS.search(model) is None
+
+
+def can_be_forced(model: str) -> bool:
+    """Whether the model may be told that it has to call a tool."""
+    return _UNFORCED.search(model) is None
+
+
+def can_hold_schema(model: str) -> bool:
+    """Whether the model's answer, and its calls, can be held to a schema while it writes."""
+    return _LOOSE.search(model) is None
 
 
 def takes_budgets(model: str) -> bool:
@@ -106,9 +125,9 @@ def knobs_of(settings: Settings, extra: Mapping[str, Any], *, model: str, defaul
 def _think(knobs: Knobs, settings: Settings, model: str) -> None:
     effort = settings.reasoning
     display = {"display": "summarized"} if settings.reasoning_summary is not None else {}
-    if (effort is None and not display) or (effort == "none" and _THOUGHTLESS.search(model)):
+    if (effort is None and not display) or (effort == "none" and not can_think(model)):
         return
-    if _THOUGHTLESS.search(model):
+    if not can_think(model):
         knobs.notes.append(f"reasoning is left out: {model} does not think")
     elif effort == "none":
         knobs.fields["thinking"] = {"type": "disabled"}
@@ -154,7 +173,7 @@ def tool_choice(settings: Settings, knobs: Knobs, names: Mapping[str, str], *, m
     if choice is None or choice == "auto":
         return {"type": "auto", **serial} if choice or serial else None
     forced = {"type": "any"} if choice == "required" else {"type": "tool", "name": names.get(choice, choice)}
-    if not knobs.is_thinking and not _UNFORCED.search(model):
+    if not knobs.is_thinking and can_be_forced(model):
         return {**forced, **serial}
     reason = "while thinking is on" if knobs.is_thinking else f"by {model}"
     knobs.notes.append(f"tool_choice {choice!r} is only asked for in words: forcing a tool is refused {reason}")
