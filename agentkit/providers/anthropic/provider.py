@@ -1,0 +1,60 @@
+"""Models of Anthropic, as the provider table makes them."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from agentkit.errors import ConfigurationError
+from agentkit.model import Capabilities, Model, ModelIdentity
+from agentkit.providers.anthropic.messages import MessagesCodec
+from agentkit.providers.anthropic.messages_knobs import can_be_forced, can_hold_schema, can_think
+from agentkit.providers.table import Options, Provider, base_url_of, key_of
+from agentkit.remote import Endpoint, RemoteModel
+from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.redact import redacted_url
+
+__all__ = ["connect"]
+
+
+def connect(provider: Provider, model: str, options: Options) -> Model:
+    """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
+    # The vendor's own clients take the address without the version, users' variables hold it either way.
+    base_url = base_url_of(provider, options).removesuffix("/v1")
+    key = key_of(provider, options)
+    host, port = _checked(base_url)
+    identity = ModelIdentity(
+        provider.vendor,
+        model,
+        otel_provider=provider.otel_name or provider.vendor,
+        address=host,
+        port=port,
+        api=provider.api,
+        capabilities=Capabilities(
+            structured_output=can_hold_schema(model),
+            forced_tools=can_be_forced(model),
+            reasoning=can_think(model),
+            media=frozenset({"image", "document"}),
+        ),
+    )
+    headers = {**({"x-api-key": key} if key else {}), **(options.headers or {})}
+    return RemoteModel(
+        MessagesCodec(provider.vendor),
+        Endpoint(base_url, headers),
+        identity,
+        transport=options.transport or HttpxTransport(),
+        settings=options.settings,
+    )
+
+
+def _checked(base_url: str) -> tuple[str, int]:
+    """Host and port of an address. Raises ConfigurationError for one that is none."""
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        host, port = None, 0
+    if not host:
+        raise ConfigurationError(
+            f"base_url is {redacted_url(base_url)!r}; it has to be an address such as http://localhost:8000"
+        )
+    return host, port
