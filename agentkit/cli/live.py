@@ -59,7 +59,7 @@ class LiveRun:
                 if not event.tool.startswith("final_result") or isinstance(event.outcome, Failed):
                     self._remark(f"  {self._back} {who}{event.tool}: {outcome_text(event.outcome)}")
             case AttemptFailed():
-                self._remark(f"  {event.error}; trying again in {event.wait_seconds:.1f} s")
+                self._remark(f"  trying again in {event.wait_seconds:.1f} s: {event.error}")
             case OutputRejected():
                 self._remark(f"  the answer is not what was declared: {event.complaint}")
             case Nested():

@@ -71,7 +71,7 @@ def test_retries_and_rejected_outputs_are_told(capsys: pytest.CaptureFixture[str
         finished(Returned("x"), "final_result"),
     )
     assert shown(*events, capture=capsys)[1] == (
-        "  OverloadedError: busy; trying again in 2.0 s\n  the answer is not what was declared: days is missing\n"
+        "  trying again in 2.0 s: OverloadedError: busy\n  the answer is not what was declared: days is missing\n"
     )
 
 
