@@ -17,7 +17,7 @@ from agentkit import Agent, Approve, ToolError
 from agentkit.errors import ConfigurationError
 from agentkit.messages import Failed, Returned
 from agentkit.testing import ScriptedModel, calls
-from agentkit_tools.files import BinaryFile, Deleted, Entry, FileInfo, Files, FileText, Found, Listing, Match, Written
+from agentkit_tools.files import BinaryFile, Deleted, Entry, FileInfo, Files, FileText, Listing, Match, Matches, Written
 
 SECRET = "outside of the root"
 
@@ -297,7 +297,7 @@ def test_links_are_neither_searched_nor_entered(root: Path) -> None:
     (root / "file_link").symlink_to(root.parent / "secret.txt")
     (root / "folder_link").symlink_to(root.parent / "private")
     files = Files(root)
-    assert files.search_files("outside") == Found([], 3)
+    assert files.search_files("outside") == Matches([], 3)
     assert [path for path in names_of(files.list_files(recursive=True)) if "secret" in path] == []
     with pytest.raises(ToolError, match="is a link"):
         files.list_files("folder_link")
@@ -416,7 +416,7 @@ def test_no_path_at_all_leads_out(root: Path, path: str, target: str) -> None:
 
 def test_finds_lines(root: Path) -> None:
     files = Files(root)
-    assert files.search_files("beta") == Found(
+    assert files.search_files("beta") == Matches(
         [
             Match("notes.txt", 2, "beta"),
             Match("docs/guide.md", 2, "See beta."),
@@ -424,24 +424,24 @@ def test_finds_lines(root: Path) -> None:
         ],
         3,
     )
-    assert files.search_files("BETA", pattern="*.md", ignore_case=True) == Found(
+    assert files.search_files("BETA", pattern="*.md", ignore_case=True) == Matches(
         [Match("docs/guide.md", 2, "See beta.")], 1
     )
-    assert files.search_files(r"^\w+a$", regex=True) == Found(
+    assert files.search_files(r"^\w+a$", regex=True) == Matches(
         [Match("notes.txt", 1, "alpha"), Match("notes.txt", 2, "beta"), Match("notes.txt", 3, "gamma")], 3
     )
 
 
 def test_one_file_may_stand_for_a_folder(root: Path) -> None:
     files = Files(root)
-    assert files.search_files("beta", "docs/guide.md") == Found([Match("docs/guide.md", 2, "See beta.")], 1)
+    assert files.search_files("beta", "docs/guide.md") == Matches([Match("docs/guide.md", 2, "See beta.")], 1)
     assert files.list_files("notes.txt") == Listing("notes.txt", [Entry("notes.txt", "file", 17)])
 
 
 def test_shows_the_part_of_a_long_line_around_the_place(root: Path) -> None:
     (root / "long.txt").write_text("x" * 1000 + "needle" + "y" * 1000)
     found = Files(root).search_files("needle")
-    assert found == Found([Match("long.txt", 1, "..." + "x" * 80 + "needle" + "y" * 154 + "...")], 4)
+    assert found == Matches([Match("long.txt", 1, "..." + "x" * 80 + "needle" + "y" * 154 + "...")], 4)
 
 
 def test_bounds_what_it_shows(root: Path) -> None:

@@ -29,7 +29,7 @@ from agentkit_tools.patterns import fits
 from agentkit_tools.rooted import Kind, OpenFile, Root, kind_of, spelled
 from agentkit_tools.texts import LineReader, Piece, encode, lines_of, sniff, whole_text
 
-__all__ = ["BinaryFile", "Deleted", "Entry", "FileInfo", "FileText", "Files", "Found", "Listing", "Match", "Written"]
+__all__ = ["BinaryFile", "Deleted", "Entry", "FileInfo", "FileText", "Files", "Listing", "Match", "Matches", "Written"]
 
 MAX_BYTES = 30_000
 MAX_ENTRIES = 200
@@ -81,7 +81,7 @@ class BinaryFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Matches:
     """Where a text was found."""
 
     matches: list[Match]
@@ -194,7 +194,7 @@ class Files(Toolset):
     @tool(effect="read", untrusted=True)
     def search_files(
         self, text: str, folder: str = ".", pattern: str = "*", regex: bool = False, ignore_case: bool = False
-    ) -> Found:
+    ) -> Matches:
         """Search files for a text: find the lines that contain or mention it, in a folder and its inner folders.
 
         Args:
@@ -212,7 +212,7 @@ class Files(Toolset):
             if search.is_over:
                 break
         matches = search.finish()
-        return Found(matches, search.files, search.note)
+        return Matches(matches, search.files, search.note)
 
     @tool(effect="read")
     def file_info(self, path: str) -> FileInfo:
