@@ -331,13 +331,15 @@ class BudgetExceededError(RunError):
     def __init__(self, limit: str, *, allowed: float, used: float, wanted: float) -> None:
         super().__init__(
             f"budget of {allowed:g} {limit} is spent: {used:g} used, the next step needs about {wanted:g}; "
-            f"go on with agent.resume(error.state, budget=Budget({limit}=...))"
+            f"go on with agent.resume(error.state, budget=Budget({limit}=...)), which counts what was used before"
         )
         self.limit = limit
         """Which bound: steps, tool_calls, tokens, usd or seconds."""
         self.allowed = allowed
         self.used = used
         self.wanted = wanted
+        self.is_shared = False
+        """Whether the bound belongs to an agent above the one that hit it."""
 
 
 class OutputError(RunError):
