@@ -149,7 +149,10 @@ class Tool:
         effect: Effect | None = None,
         approve: Approval = False,
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+        retries: int = DEFAULT_RETRIES,
+        run_alone: bool = False,
         untrusted: bool = False,
+        max_output_chars: int = DEFAULT_MAX_OUTPUT_CHARS,
     ) -> Tool:
         """A tool of a JSON Schema (draft 2020-12, or 7 by its `$schema`); `call` gets the arguments by keyword.
 
@@ -163,7 +166,10 @@ class Tool:
             effect=effect,
             approve=approve,
             timeout_seconds=timeout_seconds,
+            retries=retries,
+            run_alone=run_alone,
             untrusted=untrusted,
+            max_output_chars=max_output_chars,
         )
 
     @cached_property
