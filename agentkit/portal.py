@@ -10,10 +10,11 @@ import atexit
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
-import anyio.from_thread
+import anyio
+from anyio.from_thread import BlockingPortal
 
 from agentkit.errors import ConfigurationError
 
@@ -21,18 +22,24 @@ __all__ = ["call_in_portal"]
 
 T = TypeVar("T")
 
+CLOSING_SECONDS = 5.0
+"""How long the end of the program waits for runs that are being cancelled."""
+
 
 class _Portal:
-    """The one portal of this process, made on first use."""
+    """The one portal of this process, made on first use.
+
+    anyio's start_blocking_portal is not used: it ends by waiting for what still runs, at exit and, through the garbage
+    collector, in a forked child too, where its thread does not exist.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entered: AbstractContextManager[anyio.from_thread.BlockingPortal] | None = None
-        self._portal: anyio.from_thread.BlockingPortal | None = None
-        self._thread_id = 0
+        self._portal: BlockingPortal | None = None
+        self._thread: threading.Thread | None = None
 
     def call(self, fn: Callable[[], Awaitable[T]]) -> T:
-        if threading.get_ident() == self._thread_id:
+        if threading.current_thread() is self._thread:
             raise ConfigurationError(
                 "run_sync was called from inside a run (a tool or hook that is async); use `await agent.run(...)` there"
             )
@@ -43,23 +50,35 @@ class _Portal:
             future.cancel()
             raise
 
-    def _open(self) -> anyio.from_thread.BlockingPortal:
+    def _open(self) -> BlockingPortal:
         with self._lock:
             if self._portal is None:
-                self._entered = anyio.from_thread.start_blocking_portal("asyncio", name="agentkit-run-sync")
-                self._portal = self._entered.__enter__()
-                self._thread_id = self._portal.call(threading.get_ident)
+                ready = Future[BlockingPortal]()
+                self._thread = threading.Thread(target=_serve, args=(ready,), name="agentkit-run-sync", daemon=True)
+                self._thread.start()
+                self._portal = ready.result()
             return self._portal
 
     def close(self) -> None:
+        """Stop whatever runs, and the thread."""
         with self._lock:
-            entered, self._entered, self._portal, self._thread_id = self._entered, None, None, 0
-        if entered is not None:
-            entered.__exit__(None, None, None)
+            portal, thread, self._portal, self._thread = self._portal, self._thread, None, None
+        if portal is not None and thread is not None:
+            portal.start_task_soon(portal.stop, True)
+            thread.join(CLOSING_SECONDS)
 
     def forget(self) -> None:
         """In a forked child: the thread did not come along."""
         self.__init__()
+
+
+def _serve(ready: Future[BlockingPortal]) -> None:
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            ready.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    anyio.run(serve, backend="asyncio")
 
 
 _portal = _Portal()
