@@ -1,0 +1,207 @@
+"""Messages as `contents` of generateContent."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, assert_never, cast
+
+from pydantic_core import from_json
+
+from agentkit.media import Audio, Document, Image, Inline, ProviderData, Video
+from agentkit.messages import (
+    AssistantMessage,
+    Media,
+    Message,
+    Opaque,
+    Part,
+    Returned,
+    Text,
+    Thinking,
+    ToolCall,
+)
+from agentkit.providers.google.answers import CONTINUATION, MALFORMED
+from agentkit.providers.google.families import generation, is_same_model
+from agentkit.providers.google.media import source_part
+from agentkit.providers.google.outcomes import response_of
+from agentkit.schema.names import map_names
+
+__all__ = ["DETAILS", "SKIPPED_SIGNATURE", "ContentWriter", "call_part"]
+
+SKIPPED_SIGNATURE = base64.b64encode(b"skip_thought_signature_validator").decode()
+"""What Google documents for calls that no Gemini signed: it stands where the signature has to be."""
+
+DETAILS = {
+    "low": "MEDIA_RESOLUTION_LOW",
+    "high": "MEDIA_RESOLUTION_HIGH",
+    "original": "MEDIA_RESOLUTION_ULTRA_HIGH",
+}
+"""How closely to look at an image: our word -> the wire's."""
+
+_IN_RESULTS = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
+"""Media that a functionResponse may hold itself."""
+
+Content = dict[str, Any]
+
+
+class ContentWriter:
+    """Writes the messages of one request, in order."""
+
+    __slots__ = ("_former", "_generation", "_model", "_names", "_origin", "_provider", "ends_with_user", "notes")
+
+    def __init__(self, origin: str, *, model: str, names: Mapping[str, str]) -> None:
+        self._origin = origin
+        self._provider = origin.partition(":")[0]
+        self._model = model
+        self._generation = generation(model)
+        self._names = names  # our name of a tool -> its name on the wire
+        self._former: dict[str, str] = {}  # the same for tools that are not offered any more
+        self.notes: set[str] = set()
+        """What could not be sent."""
+        self.ends_with_user = False
+        """Whether the last content is what a user said; what the user says next is joined with it."""
+
+    def contents(self, messages: Iterable[Message]) -> list[Content]:
+        """The contents of these messages. A user's neighbouring messages become one content."""
+        contents: list[Content] = []
+        for message in messages:
+            if isinstance(message, AssistantMessage):
+                written = self._assistant(message)
+                contents += written
+                self.ends_with_user = self.ends_with_user and not written
+                continue
+            parts = self._user(message.parts)
+            if self.ends_with_user:
+                contents[-1]["parts"] += parts
+            elif parts:
+                contents.append({"role": "user", "parts": parts})
+                self.ends_with_user = True
+        return contents
+
+    def _user(self, parts: Sequence[Part]) -> list[Content]:
+        written: list[Content] = []
+        for part in parts:
+            match part:
+                case Text(text, _, data):
+                    extras = self._own(data)
+                    if text or extras or len(parts) == 1:
+                        written.append({"text": text, **extras})
+                case Image() | Audio() | Document() | Video():
+                    written.append(self._medium(part))
+                case Opaque(data):
+                    written += self._opaque(data, is_same=True)
+                case Thinking() | ToolCall():
+                    continue
+                case _:
+                    assert_never(part)
+        return written
+
+    def _assistant(self, message: AssistantMessage) -> list[Content]:
+        """The model's content, and behind it the one that answers its calls."""
+        is_same = is_same_model(message.model, self._model)
+        written: list[Content] = []
+        calls: list[ToolCall] = []
+        for part in message.parts:
+            match part:
+                case Text(text, _, data):
+                    extras = self._own(data, is_same=is_same)
+                    if text or extras:
+                        written.append({"text": text, **extras})
+                case Thinking():
+                    written += self._thought(part, is_same=is_same)
+                case ToolCall():
+                    written.append(self._call(part, is_first=not calls, is_same=is_same))
+                    calls.append(part)
+                case Opaque(data):
+                    written += self._opaque(data, is_same=is_same)
+                case Image() | Audio() | Document() | Video():
+                    written.append(self._medium(part, is_same=is_same))
+                case _:
+                    assert_never(part)
+        contents: list[Content] = [{"role": "model", "parts": written}] if written else []
+        if calls:
+            contents.append({"role": "user", "parts": self._answers(calls)})
+        return contents
+
+    def _thought(self, part: Thinking, *, is_same: bool) -> list[Content]:
+        """Thinking of other providers is left out: this model did not think it."""
+        if part.provider_data is not None and part.provider_data.origin != self._origin:
+            self.notes.add(f"left out the thinking that {part.provider_data.origin} made")
+            return []
+        extras = self._own(part.provider_data, is_same=is_same)
+        return [{"text": part.text, "thought": True, **extras}] if part.text or extras else []
+
+    def _call(self, call: ToolCall, *, is_first: bool, is_same: bool) -> Content:
+        extras = self._own(call.provider_data, is_same=is_same)
+        if is_first and "thoughtSignature" not in extras and self._generation >= (3, 0):
+            extras = {**extras, "thoughtSignature": SKIPPED_SIGNATURE}
+        return {**call_part(call, self._name(call.name)), **extras}
+
+    def _answers(self, calls: Sequence[ToolCall]) -> list[Content]:
+        answers: list[Content] = []
+        beside: list[Content] = []  # media that older models take only as parts of their own
+        for call in calls:
+            answer: Content = {"name": self._name(call.name), "response": response_of(call.outcome)}
+            if call.id:
+                answer = {"id": call.id, **answer}
+            media = call.outcome.media if isinstance(call.outcome, Returned) else ()
+            inside = [medium for medium in media if self._fits_inside(medium)]
+            if inside:
+                answer["parts"] = [self._medium(medium) for medium in inside]
+            answers.append({"functionResponse": answer})
+            outside = [medium for medium in media if medium not in inside]
+            if outside:
+                beside.append({"text": f"What {call.name} returned beside its result:"})
+                beside += [self._medium(medium) for medium in outside]
+        return answers + beside
+
+    def _fits_inside(self, medium: Media) -> bool:
+        source = medium.source
+        return self._generation >= (3, 0) and isinstance(source, Inline) and source.media_type in _IN_RESULTS
+
+    def _opaque(self, data: ProviderData, *, is_same: bool) -> list[Content]:
+        if data.origin != self._origin:
+            self.notes.add(f"left out an item of {data.origin}")
+            return []
+        if data.value.keys() == {CONTINUATION}:
+            return []
+        part = self._own(data, is_same=is_same)
+        return [part] if part else []
+
+    def _medium(self, part: Media, *, is_same: bool = True) -> Content:
+        written = source_part(part.source, provider=self._provider)
+        if isinstance(part, Image) and part.detail in DETAILS and self._generation >= (3, 0):
+            written["mediaResolution"] = {"level": DETAILS[part.detail]}
+        return {**written, **self._own(part.provider_data, is_same=is_same)}
+
+    def _own(self, data: ProviderData | None, *, is_same: bool = True) -> dict[str, Any]:
+        """What this format attached to a part itself. Signatures are good for the model only that made them."""
+        if data is None or data.origin != self._origin:
+            return {}
+        if is_same or "thoughtSignature" not in data.value:
+            return dict(data.value)
+        self.notes.add("left out signatures that another model made")
+        return {key: value for key, value in data.value.items() if key != "thoughtSignature"}
+
+    def _name(self, name: str) -> str:
+        """The name on the wire; calls of tools that are no longer offered have to be legal too."""
+        known = self._names.get(name) or self._former.get(name)
+        if known is None:
+            known = self._former[name] = map_names([name], "gemini")[name]
+        return known
+
+
+def call_part(call: ToolCall, name: str) -> Content:
+    """The part of a call, without what stands beside it."""
+    written: Content = {"name": name, "args": _arguments(call.arguments)}
+    return {"functionCall": {"id": call.id, **written} if call.id else written}
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    if not text or text in ("{}", "null"):
+        return {}
+    try:
+        value = from_json(text)
+    except ValueError:
+        return {MALFORMED: text}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {MALFORMED: text}
