@@ -18,7 +18,7 @@ from agentkit.usage import Cost, Usage
 
 __all__ = ["FREE_PROVIDERS", "Price", "PriceBook", "cost_of"]
 
-FREE_PROVIDERS = frozenset({"offline", "scripted", "ollama", "vllm", "llamacpp-server", "lmstudio"})
+FREE_PROVIDERS = frozenset({"offline", "scripted", "ollama", "vllm", "llamacpp", "llamacpp-server", "lmstudio"})
 """Providers whose answers cost no money: they run inside this process or on machines of the user's own."""
 
 _FALLBACKS = {"azure": "openai", "openai-chat": "openai"}  # provider -> whose prices hold where it has none of its own

@@ -68,6 +68,13 @@ _ROWS = (
     ),
     *COMPATIBLE,
     Provider(
+        "llamacpp",
+        "a model file (GGUF), served by llama.cpp",
+        "agentkit.providers.llamacpp.model",
+        needs_key=False,
+        is_local=True,
+    ),
+    Provider(
         "offline",
         "agentkit's offline model",
         "agentkit.providers.offline",
