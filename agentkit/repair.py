@@ -60,6 +60,8 @@ def _is_object(text: str) -> bool:
 
 
 def _fence(text: str) -> str | None:
+    if text.startswith(("{", "[", '"')):
+        return None  # a value that is broken itself: what looks like a fence or an object is inside it
     match = _FENCE.search(text)
     if match:
         return match.group(1).strip()
