@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from agentkit.agent import Agent
 from agentkit.approvals import Approve, Decision, PendingCall
 from agentkit.cli.asking import ask_about
+from agentkit.cli.background import result_of
 from agentkit.cli.live import LiveRun, summary
 from agentkit.cli.terminal import is_interactive
 from agentkit.errors import AgentkitError
@@ -45,11 +46,13 @@ class _Attempt:
 
     scope: anyio.CancelScope | None = None
     """Of the run; there is none before it began."""
+    is_stopped: bool = False
     state: Mapping[str, Any] | None = None
     result: Result[Any] | None = None
 
     async def stop(self) -> None:
-        """Cancel the run."""
+        """Cancel the run, or see to it that it ends as soon as it begins."""
+        self.is_stopped = True
         if self.scope is not None:
             self.scope.cancel()
 
@@ -140,10 +143,10 @@ class Conversation:
         future = self._portal.start_task_soon(self._watch, attempt, live, prompt, messages, state, decisions)
         try:
             try:
-                future.result()
+                result_of(future)
             except KeyboardInterrupt:
                 self._portal.call(attempt.stop)
-                future.result()
+                result_of(future)
         except AgentkitError as error:
             self._keep(error.state)
             self._book(error.state, 0)
@@ -162,6 +165,8 @@ class Conversation:
         run = self.agent.stream(prompt, messages=messages, state=state, approvals=decisions)
         has_begun = False
         with anyio.CancelScope() as attempt.scope:
+            if attempt.is_stopped:
+                return
             try:
                 async with run:
                     async for event in run:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 import click
 
 from agentkit.agent import Agent
+from agentkit.cli.background import run_in_background
 from agentkit.cli.chosen import OFFLINE
 from agentkit.cli.live import LiveRun, summary
 from agentkit.cli.loading import load_tools
@@ -68,7 +68,7 @@ def command(model_name: str, json: bool) -> None:
             _introduce(scene, model_name)
         with watched(keeps=True) as kept:
             began = time.perf_counter()
-            result = anyio.run(_run, agent, scene.prompt, not json)
+            result = run_in_background(_run, agent, scene.prompt, not json)
             seconds = time.perf_counter() - began
     if json:
         print_json(result_to_json(result))
@@ -101,7 +101,7 @@ def _prepare(folder: Path) -> _Scene:
     except ConfigurationError:  # the pack refuses systems where it cannot keep paths inside its folder
         return _Scene(folder, [add_up_column.tool], PROMPT.capitalize())
     agent = Agent(OfflineModel(), tools=[*pack, add_up_column])
-    return _Scene(folder, anyio.run(agent.list_tools), PACK_PROMPT + PROMPT)
+    return _Scene(folder, run_in_background(agent.list_tools), PACK_PROMPT + PROMPT)
 
 
 async def _run(agent: Agent[Any, str], prompt: str, is_shown: bool) -> Result[str]:

@@ -27,6 +27,8 @@ class LiveRun:
         self._shows_text = shows_text
         self._shows_calls = shows_calls
         self._on_stderr = remarks_on_stderr
+        context = click.get_current_context(silent=True)
+        self._color = context.color if context else None  # kept here: events may be shown by another thread
         self._is_mid_line = False
         self._is_thinking = False
         self._is_below_remarks = False
@@ -70,7 +72,7 @@ class LiveRun:
     def end_line(self) -> None:
         """Leave the cursor at the start of a line."""
         if self._is_mid_line:
-            click.echo(err=self._is_thinking and self._on_stderr)
+            click.echo(err=self._is_thinking and self._on_stderr, color=self._color)
         self._is_mid_line = self._is_thinking = False
 
     def _say(self, text: str) -> None:
@@ -80,9 +82,9 @@ class LiveRun:
         if self._is_thinking:
             self.end_line()
         if self._is_below_remarks:
-            click.echo()
+            click.echo(color=self._color)
             self._is_below_remarks = False
-        click.echo(printable(text), nl=False)
+        click.echo(printable(text), nl=False, color=self._color)
         self._is_mid_line = not text.endswith("\n")
 
     def _think(self, text: str) -> None:
@@ -91,7 +93,7 @@ class LiveRun:
         if not self._is_thinking:
             self.end_line()
         self._is_thinking = True
-        click.echo(dim(printable(text)), nl=False, err=self._on_stderr)
+        click.echo(dim(printable(text)), nl=False, err=self._on_stderr, color=self._color)
         self._is_mid_line = not text.endswith("\n")
 
     def _remark(self, text: str) -> None:
@@ -100,7 +102,7 @@ class LiveRun:
         self.end_line()
         self._is_below_remarks = not self._on_stderr or sys.stdout.isatty()  # both are read in one place
         head = text[: len(text) - len(text.lstrip())]
-        click.echo(dim(head + cut(printable(text), LINE_CHARS - len(head))), err=self._on_stderr)
+        click.echo(dim(head + cut(printable(text), LINE_CHARS - len(head))), err=self._on_stderr, color=self._color)
 
 
 def outcome_text(outcome: Outcome) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
 import click
 from pydantic_core import from_json, to_json, to_jsonable_python
 
@@ -18,6 +17,7 @@ from agentkit.agent import Agent
 from agentkit.approvals import Approve, Decision, PendingCall
 from agentkit.cli.asking import ask_about, call_text, load_readline
 from agentkit.cli.attachments import with_attachments
+from agentkit.cli.background import run_in_background
 from agentkit.cli.chosen import Chosen, agent_options, choose_agent, said_again
 from agentkit.cli.documents import read_document, write_document
 from agentkit.cli.live import LiveRun, summary
@@ -25,7 +25,7 @@ from agentkit.cli.loading import is_agent_name
 from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.result_json import result_to_json
 from agentkit.cli.terminal import is_interactive, notice, print_json, printable
-from agentkit.cli.watched import draw, watched
+from agentkit.cli.watched import KeptTrace, draw, watched
 from agentkit.errors import AgentkitError
 from agentkit.messages import Prompt
 from agentkit.model import Deny
@@ -54,12 +54,17 @@ class _Kept:
 
     path: Path | None
     state: Mapping[str, Any] | None = None
+    is_changed: bool = False
+    """Whether anything happened since the state was read."""
 
-    def save(self) -> Path | None:
-        """Write the state to its file, if there is a state and a file was named."""
-        if self.state is None or self.path is None:
+    def save(self, *, needs_file: bool = False) -> Path | None:
+        """Write the state, if it is new, to its file; one of our own naming where a file is needed."""
+        if self.state is None or not self.is_changed:
             return None
-        write_document(self.path, self.state)
+        if self.path is None and needs_file:
+            self.path = Path(f"agentkit-{self.state['journal'][0]['run_id'][:8]}.json")
+        if self.path is not None:
+            write_document(self.path, self.state)
         return self.path
 
 
@@ -137,23 +142,18 @@ def command(
     with watched(keeps=trace, folder=trace_dir) as traced:
         try:
             result = _to_the_end(agent, prompt, kept, live, answers)
-        except AgentkitError as error:
+        except (AgentkitError, KeyboardInterrupt) as error:
             _keep_what_was_earned(error, kept)
+            _show_trace(traced)
             raise
-        except KeyboardInterrupt:
-            _say_where(kept.save(), "the run can go on from")
-            raise
-    if result.pending and kept.path is None:
-        kept.path = Path(f"agentkit-{result.run_id[:8]}.json")
-    kept.save()
+    kept.save(needs_file=bool(result.pending))
     if json:
         print_json({**result_to_json(result), "state_file": str(kept.path) if kept.path else None})
     elif not result.pending:
         _print_output(result, live)
         if sys.stderr.isatty():
             notice(summary(result.steps, result.usage, result.cost, time.perf_counter() - began))
-    if trace:
-        click.echo(draw(traced.spans, to_stdout=False), err=True)
+    _show_trace(traced)
     if result.pending:
         again = ["agentkit", "run", *said_again(said.agent, chosen, ["--state", str(kept.path)])]
         _say_what_waits(result.pending, shlex.join(again))
@@ -166,7 +166,7 @@ def _to_the_end(
     """Run until there is an output, or until calls wait on which nobody decides now."""
     decisions = answers.by_id
     while True:
-        result: Result[Any] = anyio.run(_run, agent, prompt, kept, live, decisions)
+        result: Result[Any] = run_in_background(_run, agent, prompt, kept, live, decisions)
         decisions = answers.on(result.pending)
         if not result.pending or not decisions:
             return result
@@ -186,7 +186,7 @@ async def _run(
     finally:
         live.end_line()
         if has_begun:
-            kept.state = run.state
+            kept.state, kept.is_changed = run.state, True
     return run.result
 
 
@@ -230,21 +230,17 @@ def _read_state(path: Path | None) -> dict[str, Any] | None:
     return read_document(path, "state file") if path is not None and path.exists() else None
 
 
-def _keep_what_was_earned(error: AgentkitError, kept: _Kept) -> None:
-    """An error that ends a run carries its state; what was paid for is kept in a file."""
-    if error.state is None:
-        return
-    kept.state = error.state
-    has_spent = any((error.usage or {}).values())
-    if kept.path is None and has_spent:
-        run_id = str(error.state["journal"][0]["run_id"])
-        kept.path = Path(f"agentkit-{run_id[:8]}.json")
-    _say_where(kept.save(), "what the run did so far is kept; go on with --state")
-
-
-def _say_where(path: Path | None, what: str) -> None:
+def _keep_what_was_earned(error: AgentkitError | KeyboardInterrupt, kept: _Kept) -> None:
+    """What a run did before it ended is kept where --state says; what was paid for is kept in any case."""
+    has_spent = isinstance(error, AgentkitError) and any((error.usage or {}).values())
+    path = kept.save(needs_file=has_spent)
     if path is not None:
-        notice(f"{what} {path}")
+        notice(f"what the run did so far is kept; go on with --state {path}")
+
+
+def _show_trace(traced: KeptTrace) -> None:
+    if traced.spans:
+        click.echo(draw(traced.spans, to_stdout=False), err=True)
 
 
 def _say_what_waits(pending: list[PendingCall], again: str) -> None:

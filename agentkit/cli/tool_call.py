@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import anyio
+import anyio.to_thread
 import click
 from pydantic_core import PydanticSerializationError, to_json
 
 from agentkit.agent import Agent
+from agentkit.cli.background import run_in_background
 from agentkit.cli.documents import parse_object
 from agentkit.cli.options import debug_option
 from agentkit.cli.terminal import print_json
@@ -120,7 +121,7 @@ def _call(agent: Agent[Any, Any], tool: Tool, arguments: Mapping[str, Any]) -> N
     except ArgumentsError as error:
         problems = "; ".join(_as_option(str(problem)) for problem in error.problems)
         raise click.UsageError(problems) from error
-    value = anyio.run(_invoke, agent, tool, bound)
+    value = run_in_background(_invoke, agent, tool, bound)
     if isinstance(value, str):
         click.echo(value)
         return
@@ -134,7 +135,8 @@ async def _invoke(agent: Agent[Any, Any], tool: Tool, bound: BoundArguments) -> 
     context: Context[Any] = Context(None, tool=tool.name, progress=lambda text: click.echo(text, err=True))
     async with agent:
         try:
-            value = tool.invoke(bound, context)
+            # Beside the event loop, as in a run: Ctrl-C ends a tool that does not return.
+            value: Any = await anyio.to_thread.run_sync(tool.invoke, bound, context, abandon_on_cancel=True)
             return await value if inspect.isawaitable(value) else value
         except AgentkitError:
             raise

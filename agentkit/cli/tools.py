@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import anyio
 import click
 
+from agentkit.cli.background import run_in_background
 from agentkit.cli.loading import load_for_tools
 from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.terminal import dim, print_json
@@ -96,7 +96,7 @@ def call_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Call a tool; its options are made from its schema."""
     source, name, rest = _call_words(ctx, words)
     agent = load_for_tools(source)
-    tools = anyio.run(agent.list_tools)
+    tools = run_in_background(agent.list_tools)
     if name is None:
         raise click.UsageError(f"say which tool: {', '.join(tool.name for tool in tools)}")
     call_from_shell(ctx, agent, _picked(tools, name)[0], words=[source, *rest])
@@ -115,7 +115,7 @@ def _call_words(ctx: click.Context, words: tuple[str, ...]) -> tuple[str, str | 
 
 def _tools_of(source: str) -> list[Tool]:
     """The tools, listed as a run would list them."""
-    return anyio.run(load_for_tools(source).list_tools)
+    return run_in_background(load_for_tools(source).list_tools)
 
 
 def _picked(tools: list[Tool], name: str | None) -> list[Tool]:

@@ -86,6 +86,11 @@ class TerminalSession:
         return self._process.wait(max(0.1, deadline - time.monotonic()))
 
     @property
+    def is_coloured(self) -> bool:
+        """Whether anything was shown in colour, bold or dim."""
+        return re.search(rb"\x1b\[[0-9;]*m", self._shown) is not None
+
+    @property
     def shown(self) -> str:
         """All that was shown so far, without colours."""
         return _STEERING.sub("", self._shown.decode(errors="replace")).replace("\r\n", "\n")

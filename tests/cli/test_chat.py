@@ -139,6 +139,18 @@ def test_a_person_approves_edits_and_denies_in_the_terminal(folder: Path) -> Non
         assert terminal.end() == 0
 
 
+def test_a_terminal_has_colours_unless_it_wants_none(folder: Path) -> None:
+    for environment, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        with TerminalSession("chat", "shop.py", folder=folder, environment=environment) as terminal:
+            terminal.until("› ")
+            terminal.type("Find order 17")
+            terminal.until("cost $0")
+            terminal.until("› ")
+            terminal.press("D")
+            terminal.end()
+            assert terminal.is_coloured is is_coloured
+
+
 def test_ctrl_c_stops_a_turn_and_keeps_the_conversation(folder: Path) -> None:
     (folder / "slow.py").write_text(SLOW)
     arguments = ("chat", "--tools", "slow.py", "--model", "offline:", "--session", "talk.json")

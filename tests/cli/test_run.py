@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from .conftest import Shell
 from .terminal_session import TerminalSession
 
@@ -12,6 +14,8 @@ NOTICE = (
 )
 
 SLOW = '''
+import time
+
 import anyio
 
 
@@ -19,6 +23,12 @@ async def wait_long(seconds: int) -> str:
     """Wait some seconds."""
     await anyio.sleep(seconds)
     return "waited"
+
+
+def block_long(seconds: int) -> str:
+    """Block for some seconds."""
+    time.sleep(seconds)
+    return "blocked"
 '''
 
 
@@ -111,6 +121,13 @@ def test_what_a_run_did_before_its_budget_was_spent_is_kept(shell: Shell, folder
     assert shell("run", "shop.py", "--state", state.name).out == "Number: 17, status: shipped.\n"
 
 
+def test_the_trace_of_a_run_that_failed_is_drawn_too(shell: Shell) -> None:
+    ended = shell("run", "shop.py", "Find order 17", "--max-steps", "1", "--trace")
+    first = ended.err.splitlines()[1]
+    assert first.startswith("invoke_agent support")
+    assert "✗ agentkit.BudgetExceededError" in first
+
+
 def test_a_broken_state_file_is_told_and_left_alone(shell: Shell, folder: Path) -> None:
     (folder / "run.json").write_text("{")
     ended = shell("run", "shop.py", "hi", "--state", "run.json")
@@ -160,12 +177,13 @@ def test_a_terminal_sees_the_calls_and_is_asked_for_approval(folder: Path) -> No
         assert "\norder 17 is gone.\n2 steps · " in terminal.shown
 
 
-def test_ctrl_c_ends_a_run_with_code_130_and_its_state_is_kept(folder: Path) -> None:
+@pytest.mark.parametrize(("prompt", "call"), [("Wait 600 seconds", "wait_long"), ("Block 600 seconds", "block_long")])
+def test_ctrl_c_ends_a_run_with_code_130_and_its_state_is_kept(folder: Path, prompt: str, call: str) -> None:
     (folder / "slow.py").write_text(SLOW)
-    arguments = ("run", "--tools", "slow.py", "--model", "offline:", "Wait 600 seconds", "--state", "run.json")
+    arguments = ("run", "--tools", "slow.py", "--model", "offline:", prompt, "--state", "run.json")
     with TerminalSession(*arguments, folder=folder) as terminal:
-        terminal.until("→ wait_long(seconds=600)")
+        terminal.until(f"→ {call}(seconds=600)")
         terminal.press("C")
         assert terminal.end() == 130
-        assert terminal.shown.endswith("the run can go on from run.json\ninterrupted\n")
+        assert terminal.shown.endswith("what the run did so far is kept; go on with --state run.json\ninterrupted\n")
     assert json.loads((folder / "run.json").read_text())["journal"][-1]["kind"] in ("interrupted", "call_ended")
