@@ -22,7 +22,7 @@ from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinit
 from agentkit.messages import AssistantMessage, Message, Opaque, Thinking
 from agentkit.providers.anthropic.errors import decode_error
 from agentkit.providers.anthropic.messages_input import MessageWriter, own_value, thought_block
-from agentkit.providers.anthropic.messages_knobs import Knobs, cache_mark, knobs_of, tool_choice
+from agentkit.providers.anthropic.messages_knobs import Knobs, cache_mark, can_hold_schema, knobs_of, tool_choice
 from agentkit.providers.anthropic.messages_output import response_of
 from agentkit.providers.anthropic.messages_stream import MessagesDecoder
 from agentkit.providers.anthropic.messages_tools import Tools, compile_output, compile_tools, sizes_of, with_extra
@@ -89,15 +89,16 @@ class MessagesCodec:
         self._default_max_tokens = default_max_tokens
         self._version = version
         self._betas = tuple(betas)
-        self._tools: dict[tuple[tuple[ToolDefinition, ...], tuple[int, ...]], Tools] = {}
+        self._tools: dict[tuple[tuple[ToolDefinition, ...], tuple[int, ...], bool], Tools] = {}
         self._formats: dict[int, tuple[OutputFormat, Compiled]] = {}  # id(format) -> format, as sent
 
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for media, SchemaError for impossible strict schemas."""
         extra = (request.settings.extra or {}).get(self._provider, {})
         output = self._format(request.output) if request.output is not None else None
-        is_held = output is not None and output.is_strict
-        tools = self._tools_of(request.tools, sizes_of(output.schema) if output and is_held else (0, 0))
+        is_held = output is not None and output.is_strict and can_hold_schema(request.model)
+        taken = sizes_of(output.schema) if output is not None and is_held else (0, 0)
+        tools = self._tools_of(request.tools, taken, is_loose=not can_hold_schema(request.model))
         mark = cache_mark(extra)
         knobs = knobs_of(request.settings, extra, model=request.model, default_max_tokens=self._default_max_tokens)
         knobs.notes += tools.notes
@@ -108,7 +109,7 @@ class MessagesCodec:
                 "format": {"type": "json_schema", "schema": output.schema},
                 **fields.get("output_config", {}),
             }
-        if "system" not in fields and (system := _system(request, knobs, output, mark)):
+        if "system" not in fields and (system := _system(request, knobs, None if is_held else output, mark)):
             fields["system"] = system
         has_tools = bool(tools.entries or extra.get("tools"))
         if mark and is_conversation(request.messages, has_tools=has_tools):
@@ -201,12 +202,13 @@ class MessagesCodec:
             memo.kept[self.name] = head
         return head
 
-    def _tools_of(self, definitions: tuple[ToolDefinition, ...], taken: tuple[int, ...]) -> Tools:
-        known = self._tools.get((definitions, taken))
+    def _tools_of(self, definitions: tuple[ToolDefinition, ...], taken: tuple[int, ...], *, is_loose: bool) -> Tools:
+        key = (definitions, taken, is_loose)
+        known = self._tools.get(key)
         if known is None:
-            known = compile_tools(definitions, taken=taken)
+            known = compile_tools(definitions, taken=taken, is_loose=is_loose)
             _make_room(self._tools)
-            self._tools[definitions, taken] = known
+            self._tools[key] = known
         return known
 
     def _format(self, output: OutputFormat) -> Compiled:
@@ -222,13 +224,17 @@ class MessagesCodec:
 def _system(
     request: Request, knobs: Knobs, output: Compiled | None, mark: dict[str, str] | None
 ) -> list[dict[str, Any]]:
-    """The instructions, and behind their cache mark what has to be said in words for want of a field."""
+    """The instructions, and behind their cache mark what has to be said in words for want of a field.
+
+    `output` is a schema that the model cannot be held to.
+    """
     blocks: list[dict[str, Any]] = []
     if request.instructions.strip():
         block = {"type": "text", "text": request.instructions}
         blocks.append({**block, "cache_control": mark} if mark else block)
-    if output is not None and not output.is_strict:
-        knobs.notes.append(f"the output schema is told in words: {output.report.fallback}")
+    if output is not None:
+        reason = output.report.fallback or f"{request.model} cannot be held to one"
+        knobs.notes.append(f"the output schema is told in words: {reason}")
         schema = _to_bytes(output.schema).decode("utf-8", "replace")
         blocks.append({"type": "text", "text": f"Answer with JSON alone that is valid against this schema: {schema}"})
     choice = request.settings.tool_choice

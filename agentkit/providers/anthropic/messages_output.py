@@ -58,10 +58,10 @@ def part_of(block: Mapping[str, Any], origin: str) -> Part | None:
     """The part of one content block; None for an empty one. Blocks that the provider ran are kept as they came."""
     match block.get("type"):
         case "text":
-            text, data = block.get("text") or "", _data(block, _TEXT_KEYS, origin)
+            text, data = _text(block, "text"), _data(block, _TEXT_KEYS, origin)
             return Text(text, provider_data=data) if text or data else None
         case "thinking":
-            text, data = block.get("thinking") or "", _data(block, _THINKING_KEYS, origin)
+            text, data = _text(block, "thinking"), _data(block, _THINKING_KEYS, origin)
             return Thinking(text, data) if text or data else None
         case "tool_use":
             data = _data(block, _CALL_KEYS, origin)
@@ -142,6 +142,13 @@ def objects(value: object) -> list[Mapping[str, Any]]:
     """The objects in a list; nothing where there is no list."""
     found = cast("list[Any]", value) if isinstance(value, list) else []
     return [entry for entry in found if isinstance(entry, dict)]
+
+
+def _text(block: Mapping[str, Any], name: str) -> str:
+    text = block.get(name) or ""
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is no text")
+    return text
 
 
 def _data(block: Mapping[str, Any], left_out: frozenset[str], origin: str) -> ProviderData | None:

@@ -52,14 +52,17 @@ def sizes_of(schema: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(SIZES[name](schema) for name in _LIMITS)
 
 
-def compile_tools(definitions: Sequence[ToolDefinition], *, taken: tuple[int, ...]) -> Tools:
+def compile_tools(
+    definitions: Sequence[ToolDefinition], *, taken: tuple[int, ...] = (0, 0), is_loose: bool = False
+) -> Tools:
     """The tools; those that do not fit into what a request may hold of strict schemas are sent loose.
 
-    Tools that demand to be strict come first. `taken` is what the output schema holds already. Raises SchemaError.
+    Tools that demand to be strict come first. `taken` is what the output schema holds already; `is_loose` says that the
+    model knows no strict tools. Raises SchemaError for a tool that demands to be strict and cannot be.
     """
     names = map_names([definition.name for definition in definitions], "anthropic")
     room = [limit - used for limit, used in zip(_LIMITS.values(), taken, strict=True)]
-    count, notes = 0, list[str]()
+    count, notes = (_STRICT_TOOLS if is_loose else 0), list[str]()
     compiled: dict[int, Compiled] = {}  # position -> as sent
     for position, definition in sorted(enumerate(definitions), key=lambda entry: entry[1].strict is not True):
         schema, strict, name = definition.parameters, definition.strict, definition.name
@@ -72,7 +75,8 @@ def compile_tools(definitions: Sequence[ToolDefinition], *, taken: tuple[int, ..
             else:
                 found = compile_schema(schema, "anthropic", strict=False, tool=name)
                 if strict:
-                    notes.append(f"tool {name!r} is sent loose: the strict schemas of one request are used up")
+                    reason = "the model knows no strict tools" if is_loose else "too many strict schemas in one request"
+                    notes.append(f"tool {name!r} is sent loose: {reason}")
         compiled[position] = found
     entries: list[dict[str, Any]] = []
     for position, definition in enumerate(definitions):
