@@ -48,7 +48,10 @@ class Toolset:
         return self.own_tools()
 
     def own_tools(self) -> list[Tool]:
-        """The tools of the methods decorated with @tool, bound to this toolset."""
+        """The tools of the methods decorated with @tool, bound to this toolset; always the same objects."""
+        kept: list[Tool] | None = self.__dict__.get("_own_tools")  # no __init__ of ours is asked of subclasses
+        if kept is not None:
+            return list(kept)
         found: dict[str, Tool] = {}
         for cls in reversed(type(self).__mro__):
             for name, member in vars(cls).items():
@@ -57,6 +60,7 @@ class Toolset:
                     found[name] = made.bind(self)
                 elif name in found:
                     del found[name]  # a subclass put something else in its place
+        self.__dict__["_own_tools"] = list(found.values())
         return list(found.values())
 
     @property
