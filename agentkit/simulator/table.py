@@ -1,0 +1,25 @@
+"""The wire formats that the simulator speaks."""
+
+from __future__ import annotations
+
+from agentkit.simulator.formats import Format
+from agentkit.simulator.http import HttpAsked
+from agentkit.simulator.openai_formats import ChatFormat, ResponsesFormat
+
+__all__ = ["FORMATS", "family_of", "format_of"]
+
+FORMATS: tuple[Format, ...] = (
+    ChatFormat(),
+    ResponsesFormat(),
+)
+
+
+def format_of(asked: HttpAsked) -> Format | None:
+    """The format that answers this request: by its path, whatever stands before it."""
+    return next((known for known in FORMATS if known.path.search(asked.path)), None)
+
+
+def family_of(asked: HttpAsked) -> Format:
+    """The format whose clients send such a request, for what has no path of its own: model lists, unknown paths."""
+    names = {name for name, _ in asked.headers}
+    return next((known for known in FORMATS if known.client_header in names), FORMATS[0])
