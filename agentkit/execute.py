@@ -366,7 +366,7 @@ class _Call:
             span.failed("tool_error", error.message)
             again = " The same call may work later." if error.is_retryable else ""
             return Failed(_cut(error.message) + again)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # sys.exit in a tool ends the call, not the event loop
             span.raised(error)
             return Failed(_cut(f"The tool {tool.name} failed: {type(error).__name__}: {error}"))
         span.failed("timeout", f"no result within {tool.timeout_seconds:g} seconds")

@@ -349,7 +349,8 @@ def advance(state: RunState, record: Record) -> None:
         case Prompted():
             if state.answer is not None:
                 raise StateError(
-                    "the run waits for a decision on its tool calls; decide with approvals= before prompting"
+                    "the last answer's tool calls are still open: go on without a prompt first, or, where they wait "
+                    "for a person, decide with approvals= before prompting"
                 )
             state.messages = (*state.messages, record.message)
             state.is_ended, state.output_position = False, None

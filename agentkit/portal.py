@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -43,12 +43,24 @@ class _Portal:
             raise ConfigurationError(
                 "run_sync was called from inside a run (a tool or hook that is async); use `await agent.run(...)` there"
             )
-        future = self._open().start_task_soon(fn)
+        left: list[SystemExit] = []
+
+        async def run() -> T | None:
+            try:
+                return await fn()
+            except SystemExit as error:  # it is the caller's, and would end the portal's event loop
+                left.append(error)
+                return None
+
+        future = self._open().start_task_soon(run)
         try:
-            return future.result()
+            result = future.result()
         except BaseException:  # KeyboardInterrupt above all: the run must not go on alone
             future.cancel()
             raise
+        if left:
+            raise left[0]
+        return cast("T", result)
 
     def _open(self) -> BlockingPortal:
         with self._lock:

@@ -160,6 +160,14 @@ async def test_an_expected_failure_is_told_in_its_own_words() -> None:
     assert await call_once(find, {"number": 2}) == Failed("there is no order 2 The same call may work later.")
 
 
+async def test_a_tool_that_ends_the_program_fails_instead() -> None:
+    @tool
+    def leave() -> None:
+        raise SystemExit(2)
+
+    assert await call_once(leave) == Failed("The tool leave failed: SystemExit: 2")
+
+
 async def test_a_long_failure_is_cut() -> None:
     @tool
     def fail() -> str:

@@ -175,6 +175,15 @@ def test_a_program_ends_while_a_run_goes_on_in_another_thread() -> None:
     assert (done.stdout, done.returncode) == ("hello\n", 0)
 
 
+def test_a_model_that_ends_the_program_does_not_break_later_runs() -> None:
+    async def leave() -> None:
+        raise SystemExit(2)
+
+    with pytest.raises(SystemExit):
+        call_in_portal(leave)
+    assert hello() == "hello"
+
+
 def test_misuse_is_told() -> None:
     async def inside() -> None:
         call_in_portal(_loop)
