@@ -10,9 +10,9 @@ from agentkit.exchange import Request
 from agentkit.providers.google.families import generation, is_pro
 from agentkit.settings import ReasoningEffort, Settings
 
-__all__ = ["BUDGETS", "LEVELS", "PRO_BUDGETS", "function_calling", "generation_config", "laid_over"]
+__all__ = ["effort_of", "function_calling", "generation_config", "laid_over"]
 
-LEVELS: dict[ReasoningEffort, str] = {
+_LEVELS: dict[ReasoningEffort, str] = {
     "minimal": "MINIMAL",
     "low": "LOW",
     "medium": "MEDIUM",
@@ -21,11 +21,11 @@ LEVELS: dict[ReasoningEffort, str] = {
 }
 """thinkingLevel of Gemini 3 and later."""
 
-BUDGETS: dict[ReasoningEffort, int] = {
-    "none": 0, "minimal": 512, "low": 1_024, "medium": 8_192, "high": 16_384, "xhigh": 24_575, "max": 24_576,
+_BUDGETS: dict[ReasoningEffort, int] = {
+    "none": 0, "minimal": 512, "low": 1_024, "medium": 8_192, "high": 16_384, "xhigh": 20_480, "max": 24_576,
 }  # fmt: skip
 """thinkingBudget of Gemini 2.5, in tokens."""
-PRO_BUDGETS: dict[ReasoningEffort, int] = {**BUDGETS, "none": 128, "xhigh": 24_576, "max": 32_768}
+_PRO_BUDGETS: dict[ReasoningEffort, int] = {**_BUDGETS, "none": 128, "xhigh": 24_576, "max": 32_768}
 """The same for its large model, which cannot leave thinking out."""
 
 
@@ -93,12 +93,12 @@ def _thinking(settings: Settings, model: str, notes: list[str]) -> dict[str, Any
     if settings.reasoning_summary is not None:
         fields["includeThoughts"] = True
     if effort is not None and born < (3, 0):
-        fields["thinkingBudget"] = (PRO_BUDGETS if is_pro(model) else BUDGETS)[effort]
+        fields["thinkingBudget"] = (_PRO_BUDGETS if is_pro(model) else _BUDGETS)[effort]
         if effort == "none" and is_pro(model):
             notes.append(f"reasoning 'none' became the smallest budget: {model} always thinks")
     elif effort is not None:
         level = _level(effort, model)
-        fields["thinkingLevel"] = LEVELS[level]
+        fields["thinkingLevel"] = _LEVELS[level]
         if level != effort:
             notes.append(f"reasoning {effort!r} became {level!r}, the nearest that {model} offers")
     return fields
@@ -113,3 +113,19 @@ def _level(effort: ReasoningEffort, model: str) -> ReasoningEffort:
     if effort == "medium" and is_pro(model) and generation(model) == (3, 0):
         return "high"
     return effort
+
+
+def effort_of(thinking: Mapping[str, Any], model: str) -> ReasoningEffort | None:
+    """The effort that a thinkingConfig asks for; None where our own words do not say the same."""
+    born = generation(model)
+    if born < (2, 5):
+        return None
+    if born < (3, 0):
+        budgets = _PRO_BUDGETS if is_pro(model) else _BUDGETS
+        budget = thinking.get("thinkingBudget")
+        return next((effort for effort, tokens in budgets.items() if tokens == budget), None)
+    asked = str(thinking.get("thinkingLevel", "")).upper()
+    for effort, level in _LEVELS.items():
+        if level == asked and _level(effort, model) == effort:
+            return effort
+    return None
