@@ -51,6 +51,7 @@ def command(
     agent: str | None,
     tools: tuple[str, ...],
     model: str | None,
+    unlisted: bool,
     instructions: str | None,
     budget_usd: float | None,
     max_steps: int | None,
@@ -64,7 +65,7 @@ def command(
     AGENT is module:agent or path.py:agent; without one, --tools and --model make it. Ctrl-C stops an answer and keeps
     the conversation; /help lists what else there is. When input is piped, every line is a prompt.
     """
-    chosen = choose_agent(agent, Chosen(tools, model, instructions, None, budget_usd, max_steps))
+    chosen = choose_agent(agent, Chosen(tools, model, unlisted, instructions, None, budget_usd, max_steps))
     messages = messages_from_json(read_document(session, "session")) if session and session.exists() else []
     is_person = sys.stdin.isatty()
     with (

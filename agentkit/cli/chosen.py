@@ -13,6 +13,9 @@ from agentkit.agent import Agent
 from agentkit.budget import Budget
 from agentkit.cli.loading import load_agent, load_tools
 from agentkit.cli.terminal import notice
+from agentkit.errors import ConfigurationError, UnknownModelError
+from agentkit.model import Model
+from agentkit.providers import model
 
 __all__ = ["OFFLINE", "Chosen", "agent_options", "choose_agent", "said_again"]
 
@@ -31,6 +34,8 @@ class Chosen:
 
     tools: tuple[str, ...] = ()
     model: str | None = None
+    is_unlisted: bool = False
+    """Take a model that agentkit has not heard of."""
     instructions: str | None = None
     output_schema: Mapping[str, Any] | None = None
     budget_usd: float | None = None
@@ -44,6 +49,7 @@ def agent_options(function: Function) -> Function:
             click.option("--tools", "tools", multiple=True, metavar="FILE.py|MODULE[:NAME]",
                          help="Tools for an agent made here; may be repeated."),
             click.option("--model", metavar="PROVIDER:MODEL", help="The model; also in place of the agent's own."),
+            click.option("--unlisted", is_flag=True, help="Take a model that agentkit has not heard of."),
             click.option("--instructions", metavar="TEXT", help="What the model is told first."),
             click.option("--budget-usd", type=click.FloatRange(min=0), metavar="USD", help="Spend at most this."),
             click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Ask the model no more often."),
@@ -63,22 +69,29 @@ def choose_agent(name: str | None, chosen: Chosen) -> Agent[Any, Any]:
         agent = load_agent(name)
     changes = _changes(agent, chosen)
     agent = agent.replace(**changes) if changes else agent
-    _ = agent.model  # a wrong name or a missing key is told now
+    try:
+        _ = agent.model  # a wrong name or a missing key is told now
+    except UnknownModelError as error:
+        raise ConfigurationError(f"{error}; on the command line: --unlisted") from error
     return agent
 
 
 def _made_here(chosen: Chosen) -> Agent[Any, Any]:
     tools = [source for place in chosen.tools for source in load_tools(place)]
-    model = chosen.model or os.environ.get("AGENTKIT_MODEL")
-    if model is None:
+    name = chosen.model or os.environ.get("AGENTKIT_MODEL")
+    if name is None:
         notice(OFFLINE_NOTICE)
-    return Agent(model or OFFLINE, tools=tools)
+    return Agent(_model(name or OFFLINE, chosen), tools=tools)
+
+
+def _model(name: str, chosen: Chosen) -> str | Model:
+    return model(name, is_listed=False) if chosen.is_unlisted else name
 
 
 def _changes(agent: Agent[Any, Any], chosen: Chosen) -> dict[str, Any]:
     """What the options change about the agent, by the names of its constructor."""
     changes: dict[str, Any] = {
-        "model": chosen.model,
+        "model": _model(chosen.model, chosen) if chosen.model else None,
         "instructions": chosen.instructions,
         "output": chosen.output_schema,
         "budget": _budget(agent.budget, chosen),
@@ -103,4 +116,6 @@ def said_again(name: str | None, chosen: Chosen, options: Sequence[str]) -> list
         words += ["--tools", place]
     if chosen.model:
         words += ["--model", chosen.model]
+    if chosen.is_unlisted:
+        words.append("--unlisted")
     return [*words, *options]

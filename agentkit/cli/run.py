@@ -106,6 +106,7 @@ def command(
     words: tuple[str, ...],
     tools: tuple[str, ...],
     model: str | None,
+    unlisted: bool,
     instructions: str | None,
     budget_usd: float | None,
     max_steps: int | None,
@@ -134,7 +135,7 @@ def command(
     kept = _Kept(state_path, _read_state(state_path))
     prompt = _prompt(said, kept, images, files)
     schema = read_document(output_schema, "output schema") if output_schema else None
-    chosen = Chosen(tools, model, instructions, schema, budget_usd, max_steps)
+    chosen = Chosen(tools, model, unlisted, instructions, schema, budget_usd, max_steps)
     agent = choose_agent(said.agent, chosen)
     live = LiveRun(shows_text=not json and sys.stdout.isatty(), shows_calls=not json and sys.stderr.isatty())
     answers = _Answers(yes, _decisions(approved, denied))

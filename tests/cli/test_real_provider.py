@@ -112,6 +112,15 @@ def test_a_wrong_key_is_one_line_that_does_not_hold_it(shell: Shell, provider: P
         assert KEY not in ended.err + ended.out
 
 
+def test_a_model_newer_than_the_list_can_be_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    refused = shell("chat", "--model", "openai:gpt-99-nova")
+    assert refused.err.startswith("error: openai has no model 'gpt-99-nova'; ")
+    assert refused.err.endswith("; on the command line: --unlisted\n")
+    taken = shell("chat", "--model", "openai:gpt-99-nova", "--unlisted", input="/model\n")
+    assert (taken.code, taken.err) == (0, "model: openai:gpt-99-nova\n")
+
+
 def test_the_demo_runs_with_a_real_model(shell: Shell, provider: Provider) -> None:
     ended = shell("demo", "--model", "openai:gpt-4o-mini")
     assert ended.code == 0
