@@ -182,7 +182,8 @@ class ChatCodec:
         known = self._formats.get(id(output))
         if known is not None and known[0] is output:
             return known[1]
-        compiled = compile_schema(output.schema, "openai", strict=output.strict)
+        strict = output.strict if self.rules.strict_output else False
+        compiled = compile_schema(output.schema, "openai", strict=strict)
         schema: dict[str, Any] = {"name": output.name, "schema": compiled.schema, "strict": compiled.is_strict}
         if output.description:
             schema["description"] = output.description

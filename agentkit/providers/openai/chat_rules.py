@@ -23,6 +23,8 @@ class ChatRules:
     """The most that is obeyed. A name becomes "required" with that tool alone, "required" becomes "auto"."""
     structured_output: Literal["json_schema", "json_object", "none"] = "json_schema"
     """Below "json_schema" the schema stands in the instructions."""
+    strict_output: bool = True
+    """False: the schema of the output is not held to the strict subset, for the server enforces more than that."""
     output_with_tools: bool = True
     """False: response_format is left out beside tools, and the schema stands in the instructions."""
     reasoning_field: Literal["none", "reasoning_content", "reasoning", "reasoning_details", "chunks"] = "none"
