@@ -168,6 +168,11 @@ class UserMessage:
         """All text parts joined."""
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """Always empty; so that a conversation can be read without asking who spoke."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class AssistantMessage:
