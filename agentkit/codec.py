@@ -28,7 +28,8 @@ class WireRequest:
     """Tool names on the wire -> our own, where the provider's rules made them differ; `remote` maps replies back."""
     headers: tuple[tuple[str, str], ...] = field(default=(("content-type", "application/json"),), repr=False)
     notes: tuple[str, ...] = ()
-    """What could not be sent as it was asked, for people: items of other providers, settings that had to give way."""
+    """What could not be sent as it was asked, for people: items of other providers, settings that had to give way.
+    Never content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from agentkit.exchange import Delta, Response
 from agentkit.messages import Outcome
 
 __all__ = [
+    "Adapted",
     "Answer",
     "ApprovalRequired",
     "Event",
@@ -36,6 +37,15 @@ class StepStarted:
     """The model is asked."""
 
     step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """The request could not be sent as it was asked. Each change is told once a run, before the Answer to it."""
+
+    step: int
+    changes: tuple[str, ...]
+    """For people: what was left out or written otherwise, such as thinking that another provider made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +128,7 @@ Event: TypeAlias = (
     Delta
     | RunStarted
     | StepStarted
+    | Adapted
     | Answer
     | ToolStarted
     | ToolProgress

@@ -99,6 +99,8 @@ class Response:
     """What else is worth knowing, such as {"service_tier": "flex"}; plain JSON."""
     attempts: int = 1
     """How many requests it took."""
+    notes: tuple[str, ...] = ()
+    """What could not be sent as it was asked, for people: thinking of another provider, settings that gave way."""
 
     @property
     def text(self) -> str:

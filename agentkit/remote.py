@@ -176,7 +176,7 @@ class _Exchange:
                     raise
                 failed = AttemptFailed(error.attempts, f"{type(error).__name__}: {error}", wait)
             else:
-                return _with_attempts(response, self._sent + self._unsent + 1)
+                return _completed(response, self._sent + self._unsent + 1, wire.notes)
             self._failures.append(f"attempt {failed.attempt}: {failed.error}; waited {wait:.3g} s")
             if self._sink is not None and self._sink.emit((failed,)):
                 await self._timer.paused(self._sink.drain)
@@ -447,5 +447,5 @@ def _with_names(response: Response, names: Mapping[str, str]) -> Response:
     return replace(response, message=replace(response.message, parts=parts))
 
 
-def _with_attempts(response: Response, attempts: int) -> Response:
-    return response if attempts == 1 else replace(response, attempts=attempts)
+def _completed(response: Response, attempts: int, notes: tuple[str, ...]) -> Response:
+    return response if attempts == 1 and not notes else replace(response, attempts=attempts, notes=notes)

@@ -18,7 +18,7 @@ from agentkit.approvals import pending_calls
 from agentkit.assemble import assemble_cut
 from agentkit.budget import Ledger
 from agentkit.errors import AgentkitError, BudgetExceededError, ContentFilteredError, OutputError, UnsupportedError
-from agentkit.events import Answer, ApprovalRequired, Event, OutputRejected, RunEnded, RunStarted, StepStarted
+from agentkit.events import Adapted, Answer, ApprovalRequired, Event, OutputRejected, RunEnded, RunStarted, StepStarted
 from agentkit.exchange import Delta, Memo, Request, Response, ToolDefinition
 from agentkit.execute import Scene, run_calls
 from agentkit.loop import (
@@ -168,6 +168,7 @@ class _Driver:
         self.offered: dict[str, Tool] = {}
         self.definitions: tuple[ToolDefinition, ...] = ()
         self._offer_key: tuple[Any, ...] | None = None
+        self._adapted: set[str] = set()  # changes that were told
 
     async def run(self) -> Result[Any]:
         plan, state = self.plan, self.state
@@ -240,10 +241,20 @@ class _Driver:
             cost = plan.prices.cost_of(plan.identity.provider, message.model or request.model, message.usage)
             if not cost.is_known and message.model and message.model != request.model:
                 cost = plan.prices.cost_of(plan.identity.provider, request.model, message.usage)
+            if response.notes:
+                span.note("adapted", response.notes)
+                self._tell_adapted(step, response.notes)
             if span.is_recording:
                 first = sink.first_at - began if sink and sink.first_at is not None else None
                 span.responded(response, time_to_first_chunk=first, cost=cost)
             return Answered(step, message, cost, response.attempts)
+
+    def _tell_adapted(self, step: int, notes: tuple[str, ...]) -> None:
+        """Tell what was not told before: every later request of the run carries the same old messages."""
+        new = tuple(note for note in notes if note not in self._adapted)
+        if new and self.emit:
+            self._adapted.update(new)
+            self.emit(Adapted(step, new))
 
     def _offer(self) -> None:
         """The tools of this step: hidden ones once they were revealed, without those that failed too often."""

@@ -143,6 +143,21 @@ COMPATIBLE: tuple[Provider, ...] = (
         ),
     ),
     Provider(
+        "gemini-openai",
+        "Gemini through OpenAI's format",
+        _MODULE,
+        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        otel_name="gcp.gemini",
+        rules=ChatRules(
+            system_in_place=False,
+            strict_tools=False,
+            signs_calls=True,
+            refusal_field=False,
+            omitted=frozenset({"service_tier", "logit_bias", "parallel_tool_calls"}),
+        ),
+    ),
+    Provider(
         "openrouter",
         "OpenRouter",
         _MODULE,

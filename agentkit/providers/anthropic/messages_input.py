@@ -28,9 +28,11 @@ from agentkit.messages import (
     ToolCall,
     UserMessage,
 )
+from agentkit.providers.anthropic.messages_knobs import hears_system
 from agentkit.providers.anthropic.messages_output import MALFORMED
 from agentkit.providers.anthropic.outcomes import outcome_text
 from agentkit.schema.names import map_names
+from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, left_out, system_role
 
 __all__ = ["NOTHING_SAID", "MessageWriter", "are_same_model", "input_of", "own_value", "thought_block"]
 
@@ -117,13 +119,13 @@ class MessageWriter:
                 case Text(text, _, data):
                     value = own_value(data, self._origin)
                     if text.strip():
-                        role = self._role_of(value, role_before)
+                        role = "user" if data is None else self._text_role(part, role_before)
                         self._content(role, role_before).append({"type": "text", "text": text, **_without_role(value)})
                 case Image() | Audio() | Document() | Video():
                     self._content("user", role_before).append(self._medium(part))
                 case Opaque(data):
                     if data.origin != self._origin:
-                        self._dropped(part, data)
+                        self.notes.add(left_out(part))
                         continue
                     self._content(self._role_of(data.value, role_before), role_before).append(_without_role(data.value))
                     self.needs_files = self.needs_files or "file_id" in data.value
@@ -131,6 +133,16 @@ class MessageWriter:
                     continue
                 case _:
                     assert_never(part)
+
+    def _text_role(self, part: Text, role_before: str) -> str:
+        """The role of words that may be a system message of any format."""
+        said = system_role(part)
+        is_own = part.provider_data is not None and part.provider_data.origin == self._origin
+        is_heard = said is not None and (is_own or hears_system(self._model))
+        role = self._role_of({"role": "system"}, role_before) if is_heard else "user"
+        if said and role == "user":
+            self.notes.add(SYSTEM_AS_USER)
+        return role
 
     def _role_of(self, value: Mapping[str, Any], role_before: str) -> str:
         """A system message stays in its place, but for the first message, which has to be a user's."""
@@ -150,7 +162,7 @@ class MessageWriter:
                 case Thinking():
                     block = thought_block(part, self._origin) if keeps_thoughts else None
                     if block is None:
-                        self._dropped(part, part.provider_data)
+                        self.notes.add(left_out(part))
                     else:
                         blocks.append(block)
                 case ToolCall():
@@ -162,7 +174,7 @@ class MessageWriter:
                     if data.origin == self._origin and (keeps_thoughts or not is_thought):
                         blocks.append(dict(data.value))
                     else:
-                        self._dropped(part, data)
+                        self.notes.add(left_out(part))
                 case Image() | Audio() | Document() | Video():
                     shown.append(self._medium(part))
                 case _:
@@ -171,11 +183,6 @@ class MessageWriter:
             self._content("assistant", role_before).extend(blocks)
         if results or shown:
             self._content("user", role_before).extend([*results, *shown])
-
-    def _dropped(self, part: Thinking | Opaque, data: ProviderData | None) -> None:
-        maker = data.origin if data is not None else "nobody known"
-        what = "thinking" if isinstance(part, Thinking) else "an item of the provider's own"
-        self.notes.add(f"left out {what}, made by {maker}")
 
     def _call(self, call: ToolCall) -> tuple[Block, Block]:
         id = self._unique(call.id)
@@ -200,13 +207,15 @@ class MessageWriter:
 
     def _unique(self, id: str) -> str:
         """An id that is legal and that no other call of this request has; providers repeat ids or leave them out."""
-        id = _ILLEGAL_IN_ID.sub("_", id)
+        given, id = id, _ILLEGAL_IN_ID.sub("_", id)
         if len(id) > _LONGEST_ID:
             id = f"toolu_{hashlib.sha256(id.encode()).hexdigest()[:32]}"
         unique, count = id or f"toolu_{len(self.taken)}", 1
         while unique in self.taken:
             count += 1
             unique = f"{(id or 'toolu')[: _LONGEST_ID - 8]}_{count}"
+        if given and unique != given:
+            self.notes.add(IDS_REWRITTEN)
         self.taken.add(unique)
         return unique
 
@@ -221,6 +230,7 @@ class MessageWriter:
                 # Results carry pictures and documents only; a run must not end because a tool returned a sound.
                 note = f"(The tool also returned {medium.family}, which cannot be shown to this model.)"
                 blocks.append({"type": "text", "text": note})
+                self.notes.add(f"left out {medium.family} that a tool returned")
             else:
                 blocks.append(self._medium(medium))
         return blocks

@@ -22,6 +22,7 @@ __all__ = [
     "can_hold_schema",
     "can_think",
     "effort_of_budget",
+    "hears_system",
     "knobs_of",
     "takes_budgets",
     "tool_choice",
@@ -89,6 +90,11 @@ def can_hold_schema(model: str) -> bool:
 def takes_budgets(model: str) -> bool:
     """Whether the model is told how many tokens to think; newer ones are told how hard, and refuse numbers."""
     return _BUDGETED.search(model) is not None
+
+
+def hears_system(model: str) -> bool:
+    """Whether the model takes system messages amid a conversation: those do that came after budgets of thinking."""
+    return not takes_budgets(model) and _THOUGHTLESS.search(model) is None
 
 
 def effort_of_budget(budget: object) -> str | None:

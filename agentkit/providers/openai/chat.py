@@ -52,6 +52,8 @@ class _Head:
     ids: set[str]
     """The ids of calls in there; it grows with every head that follows, so that it is never copied."""
     wire_names: Mapping[str, str]
+    notes: frozenset[str]
+    """What could not be sent as it was."""
 
 
 class ChatCodec:
@@ -85,13 +87,15 @@ class ChatCodec:
             del fields[name]
         fields.update((settings.extra or {}).get(self.provider, {}))
         body = [b"{"]
+        notes: frozenset[str] = frozenset()
         if "messages" not in fields:
-            body += [b'"messages":[', self._messages(request, instructions, tools, memo), b"],"]
+            messages, notes = self._messages(request, instructions, tools, memo)
+            body += [b'"messages":[', messages, b"],"]
         if offered and "tools" not in fields:
             body += [b'"tools":', tools.body, b","]
         body.append(to_json(fields)[1:])
         renamed = {wire: own for own, wire in tools.wire_names.items()}
-        return WireRequest("/chat/completions", b"".join(body), names=renamed)
+        return WireRequest("/chat/completions", b"".join(body), names=renamed, notes=tuple(sorted(notes)))
 
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises ProtocolError, or the error that the body reports."""
@@ -193,11 +197,15 @@ class ChatCodec:
         self._formats[id(output)] = (output, sent)
         return sent
 
-    def _messages(self, request: Request, instructions: str, tools: _Tools, memo: Memo | None) -> bytes:
+    def _messages(
+        self, request: Request, instructions: str, tools: _Tools, memo: Memo | None
+    ) -> tuple[bytes, frozenset[str]]:
+        """The messages, and what of them could not be sent as it was."""
         head = self._head(request.messages, tools.wire_names, memo)
         count = len(head.messages) if head else 0
         new = request.messages[count:]
         writer = MessageWriter(self.name, self.rules, dict(tools.wire_names), head.ids if head else frozenset())
+        writer.model = request.model
         if head and head.open_message:
             writer.written.append(head.open_message)
         writer.write(new)
@@ -205,13 +213,14 @@ class ChatCodec:
         open_message = written.pop() if written and written[-1]["role"] == "user" else None
         closed = to_json(written)[1:-1]
         body = b",".join(part for part in (head.body if head else b"", closed) if part)
+        notes = head.notes | writer.notes if head else frozenset(writer.notes)
         if memo is not None:
             ids = head.ids if head else set[str]()
             ids |= writer.new_ids
-            memo.kept[self._memo_key] = _Head(request.messages, body, open_message, ids, tools.wire_names)
+            memo.kept[self._memo_key] = _Head(request.messages, body, open_message, ids, tools.wire_names, notes)
         first = to_json({"role": self.rules.instructions_role, "content": instructions}) if instructions else b""
         last = to_json(open_message) if open_message else b""
-        return b",".join(part for part in (first, body, last) if part)
+        return b",".join(part for part in (first, body, last) if part), notes
 
     def _head(self, messages: tuple[Message, ...], names: Mapping[str, str], memo: Memo | None) -> _Head | None:
         """What was written of these messages in an earlier exchange of the run."""

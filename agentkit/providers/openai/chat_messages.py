@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -35,6 +36,7 @@ from agentkit.messages import (
 )
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.schema.names import map_names
+from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, is_foreign_thought, left_out, system_role
 
 __all__ = [
     "CANCELLED_BEFORE",
@@ -54,6 +56,11 @@ CANCELLED_WITHIN = "The call was cancelled before it ended."
 LOST = "The run was interrupted during this call. Whether the call took effect is not known."
 MALFORMED = "malformed_arguments"
 """Key under which arguments that are no JSON object are sent back: many servers parse the history and refuse them."""
+
+_SIGNED_ELSEWHERE = {
+    "extra_content": {"google": {"thought_signature": b64encode(b"skip_thought_signature_validator").decode()}}
+}
+"""What Google documents for calls that no Gemini signed."""
 
 _SHORT_ID = re.compile(r"[a-zA-Z0-9]{9}")
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
@@ -91,6 +98,10 @@ class MessageWriter:
     used_ids: frozenset[str] | set[str] = frozenset()
     written: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     new_ids: set[str] = field(default_factory=set[str])
+    model: str = ""
+    """The model that is asked."""
+    notes: set[str] = field(default_factory=set[str])
+    """What could not be sent as it was."""
 
     def write(self, messages: Iterable[Message]) -> None:
         """Write them in order; neighbouring user messages become one."""
@@ -123,15 +134,14 @@ class MessageWriter:
         self._add_user(shown)
 
     def _role_of(self, part: Text) -> str | None:
-        """The role of a system message in the midst of a conversation, when this format brought it in."""
-        data = part.provider_data
-        # Any server's: a history kept in OpenAI's form goes on with another server of the same format.
-        if data is None or not data.origin.endswith(":chat") or not self.rules.system_in_place:
+        """The role of a system message in the midst of a conversation, whichever format brought it in."""
+        role = system_role(part)
+        if role is None:
             return None
-        role = data.value.get("role")
-        if role == "developer" and self.rules.instructions_role == "developer":
-            return "developer"
-        return "system" if role in ("system", "developer") else None
+        if not self.rules.system_in_place:
+            self.notes.add(SYSTEM_AS_USER)
+            return None
+        return "developer" if role == "developer" == self.rules.instructions_role else "system"
 
     def _add_user(self, content: str | list[dict[str, Any]]) -> None:
         if isinstance(content, list) and not content:
@@ -160,10 +170,18 @@ class MessageWriter:
                     extra.update(self._own(data) or {})
                 case ToolCall():
                     calls.append((self._id_of(part), part))
-                case Thinking() if part.provider_data is None or part.provider_data.origin == self.origin:
-                    thoughts.append(part)
-                case _:
-                    pass  # other providers' items, and media that a model made: Chat cannot take them back
+                case Thinking():
+                    if part.provider_data is None or part.provider_data.origin == self.origin:
+                        thoughts.append(part)
+                    is_sent = thoughts and thoughts[-1] is part and self.rules.reasoning_field != "none"
+                    if not is_sent and is_foreign_thought(
+                        part, made_by=message.model, asked=self.model, origin=self.origin
+                    ):
+                        self.notes.add(left_out(part))
+                case Opaque():
+                    self.notes.add(left_out(part))
+                case _:  # an audio answer goes back by the id beside its text
+                    self.notes.add(f"left out {part.family} that a model made")
         content = "".join(texts)
         wire: dict[str, Any] = {"role": "assistant"}
         if self.rules.reasoning_field == "chunks" and thoughts:
@@ -178,7 +196,9 @@ class MessageWriter:
             self._add_reasoning(wire, thoughts)
         wire.update(extra)
         if calls:
-            wire["tool_calls"] = [self._call(id, call) for id, call in calls]
+            wire["tool_calls"] = wire_calls = [self._call(id, call) for id, call in calls]
+            if self.rules.signs_calls and "extra_content" not in wire_calls[0]:
+                wire_calls[0].update(_SIGNED_ELSEWHERE)
         if len(wire) == 2 and not wire["content"]:
             return  # nothing is left to send of an answer that was empty or all thinking
         self.written.append(wire)
@@ -230,6 +250,8 @@ class MessageWriter:
             candidate = f"{id}_{number + tries}"
             if self.rules.short_call_ids:
                 candidate = _short_id(candidate)
+        if call.id and candidate != call.id:
+            self.notes.add(IDS_REWRITTEN)
         self.new_ids.add(candidate)
         return candidate
 
@@ -259,7 +281,10 @@ class MessageWriter:
             case Video():
                 data, wire = part.provider_data, self._video(part)
             case Opaque(data):
-                return [data.value] if data.origin == self.origin else []
+                if data.origin == self.origin:
+                    return [data.value]
+                self.notes.add(left_out(part))
+                return []
             case Thinking() | ToolCall():
                 return []  # they belong to assistant messages
             case _:

@@ -36,6 +36,8 @@ class ChatRules:
     seed_field: str = "seed"
     short_call_ids: bool = False
     """Ids of calls have to be nine letters and digits (Mistral)."""
+    signs_calls: bool = False
+    """Whether the first call of an answer has to bring Google's signature; one made elsewhere gets the stand-in."""
     null_content: bool = True
     """False: an assistant message that only calls has content "" and not null."""
     refusal_field: bool = True

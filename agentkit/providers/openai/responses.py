@@ -70,6 +70,8 @@ class _Head:
     pieces: tuple[bytes, ...]
     """Their items, without the brackets: joined with the rest of the body, once."""
     taken: frozenset[str]
+    notes: frozenset[str]
+    """What could not be sent as it was."""
 
     def begins(self, messages: tuple[Message, ...], names: dict[str, str], *, reasoning: ReasoningKept) -> bool:
         """Whether these messages begin with the kept ones and would be written the same."""
@@ -96,15 +98,17 @@ class ResponsesCodec:
         extra = (request.settings.extra or {}).get(self._provider, {})
         tools = self._tools_of(request.tools)
         fields = self._fields(request, extra, tools)
-        pieces = [_to_bytes(fields)[:-1]]
+        pieces, notes = [_to_bytes(fields)[:-1]], ()
         if "input" not in extra:
             reasoning = _reasoning_kept(request.model, is_stored=fields["store"] is not False)
-            pieces += [b',"input":[', *self._input(request, memo or request.memo, tools, reasoning=reasoning), b"]"]
+            head = self._input(request, memo or request.memo, tools, reasoning=reasoning)
+            pieces += [b',"input":[', *head.pieces, b"]"]
+            notes = tuple(sorted(head.notes))
         if "tools" in extra:
             pieces += [b',"tools":', _to_bytes(_with_extra(tools.entries, extra["tools"]))]
         elif tools.entries:
             pieces += [b',"tools":[', tools.body, b"]"]
-        return WireRequest("/responses", b"".join([*pieces, b"}"]), names=tools.back)
+        return WireRequest("/responses", b"".join([*pieces, b"}"]), names=tools.back, notes=notes)
 
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises the error that a failed response reports, or ProtocolError."""
@@ -166,24 +170,24 @@ class ResponsesCodec:
                 fields[key] = value
         return fields
 
-    def _input(
-        self, request: Request, memo: Memo | None, tools: _Tools, *, reasoning: ReasoningKept
-    ) -> tuple[bytes, ...]:
+    def _input(self, request: Request, memo: Memo | None, tools: _Tools, *, reasoning: ReasoningKept) -> _Head:
         """The items of all messages; those that were sent before are taken from the memo."""
         messages = request.messages
         head = memo.kept.get(self.name) if memo is not None else None
         if not isinstance(head, _Head) or not head.begins(messages, tools.names, reasoning=reasoning):
-            head = _Head((), tools.names, reasoning, (), frozenset())
+            head = _Head((), tools.names, reasoning, (), frozenset(), frozenset())
         rest = messages[len(head.messages) :]
         if not rest:
-            return head.pieces
+            return head
         writer = InputWriter(self.name, self._provider, names=tools.names, reasoning=reasoning, taken=head.taken)
         written = _to_bytes(writer.items(rest))[1:-1]
         comma = b"," if head.pieces and written else b""
         pieces = (*head.pieces, comma + written) if written else head.pieces
+        notes = head.notes | writer.notes
+        head = _Head(messages, tools.names, reasoning, pieces, frozenset(writer.taken), notes)
         if memo is not None:
-            memo.kept[self.name] = _Head(messages, tools.names, reasoning, pieces, frozenset(writer.taken))
-        return pieces
+            memo.kept[self.name] = head
+        return head
 
     def _tools_of(self, definitions: tuple[ToolDefinition, ...]) -> _Tools:
         known = self._tools.get(definitions)

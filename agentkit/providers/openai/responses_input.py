@@ -13,6 +13,7 @@ from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote,
 from agentkit.messages import Media, Message, Opaque, Outcome, Part, Returned, Text, Thinking, ToolCall, UserMessage
 from agentkit.providers.openai.chat_messages import outcome_text
 from agentkit.schema.names import map_names
+from agentkit.switching import IDS_REWRITTEN, left_out, system_role
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -69,7 +70,7 @@ def call_item(call: ToolCall, origin: str, *, call_id: str, name: str) -> Item:
 class InputWriter:
     """Writes the messages of one request, in order; it remembers the call ids it has given out."""
 
-    __slots__ = ("_former", "_names", "_origin", "_provider", "_reasoning", "taken")
+    __slots__ = ("_former", "_names", "_origin", "_provider", "_reasoning", "notes", "taken")
 
     def __init__(
         self,
@@ -87,6 +88,8 @@ class InputWriter:
         self._reasoning = reasoning
         self.taken = set(taken)
         """The call ids given out so far."""
+        self.notes: set[str] = set()
+        """What could not be sent as it was."""
 
     def items(self, messages: Iterable[Message]) -> list[Item]:
         """The input items of these messages."""
@@ -104,13 +107,15 @@ class InputWriter:
         for part in parts:
             match part:
                 case Text(text, _, data):
-                    role = own_value(data, self._origin).get("role", role)
+                    role = system_role(part) or role
                     content.append({"type": "input_text", "text": text, **self._extras(data)})
                 case Image() | Audio() | Document() | Video():
                     content.append(self._medium(part))
                 case Opaque(data) if data.origin == self._origin:
                     items.append(dict(data.value))
-                case Thinking() | ToolCall() | Opaque():
+                case Opaque():
+                    self.notes.add(left_out(part))
+                case Thinking() | ToolCall():
                     continue
                 case _:
                     assert_never(part)
@@ -139,6 +144,8 @@ class InputWriter:
                 case Thinking():
                     if at in thoughts:
                         items.append(thoughts[at])
+                    elif not own_value(part.provider_data, self._origin):
+                        self.notes.add(left_out(part))
                 case ToolCall():
                     call, output = self._call(part, keeps_ids=keeps_ids)
                     items.append(call)
@@ -146,6 +153,8 @@ class InputWriter:
                 case Opaque(data):
                     if data.origin == self._origin:
                         items.append(dict(data.value))
+                    else:
+                        self.notes.add(left_out(part))
                 case Image() | Audio() | Document() | Video():
                     shown.append(self._medium(part))
                 case _:
@@ -205,12 +214,15 @@ class InputWriter:
 
     def _unique(self, id: str) -> str:
         """An id that no other call of this request has; providers repeat ids, leave them out, or make them too long."""
+        given = id
         if len(id) > _LONGEST_ID:
             id = f"call_{hashlib.sha256(id.encode()).hexdigest()[:32]}"
         unique, count = id or f"call_{len(self.taken)}", 1
         while unique in self.taken:
             count += 1
             unique = f"{(id or 'call')[: _LONGEST_ID - 8]}_{count}"
+        if given and unique != given:
+            self.notes.add(IDS_REWRITTEN)
         self.taken.add(unique)
         return unique
 
@@ -225,6 +237,7 @@ class InputWriter:
                 # Results carry pictures and files only; a run must not end because a tool returned a sound.
                 note = f"(The tool also returned {medium.family}, which cannot be shown to this model.)"
                 pieces.append({"type": "input_text", "text": note})
+                self.notes.add(f"left out {medium.family} that a tool returned")
             else:
                 pieces.append(self._medium(medium))
         return pieces

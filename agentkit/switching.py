@@ -1,0 +1,46 @@
+"""What becomes of a conversation that goes on in another wire format, by rules that all formats share.
+
+Text, media, calls and their outcomes are carried as they are. What only its maker can read is left out: thinking with
+its signature, items of tools that the provider ran itself. What the format has no place for is written in the nearest
+way. Each of these is told: codecs put these words into `WireRequest.notes`, from where they reach the span of the
+exchange (agentkit.adapted) and whoever listens to the run (events.Adapted). The history itself is never changed, so
+that the way back to the first provider carries everything again.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agentkit.messages import Opaque, Text, Thinking
+
+__all__ = ["IDS_REWRITTEN", "SYSTEM_AS_USER", "is_foreign_thought", "left_out", "system_role"]
+
+IDS_REWRITTEN = "ids of calls are written anew: this provider refuses them as they were"
+SYSTEM_AS_USER = "a system message amid the conversation is written as the user's: it cannot stand there"
+
+
+def left_out(part: Thinking | Opaque) -> str:
+    """The note on a part that only its maker can read."""
+    data = part.provider_data
+    what = "thinking" if isinstance(part, Thinking) else "an item of the provider's own"
+    return f"left out {what}, made by {data.origin if data is not None else 'nobody known'}"
+
+
+def system_role(part: Text) -> Literal["system", "developer"] | None:
+    """The role of a system message amid a conversation, whichever format brought it in; None for a user's words."""
+    data = part.provider_data
+    if data is None:
+        return None
+    role = data.value.get("role")
+    return role if role in ("system", "developer") else None
+
+
+def is_foreign_thought(thought: Thinking, *, made_by: str, asked: str, origin: str) -> bool:
+    """Whether another model thought this, as far as can be told.
+
+    Open servers show thinking without a mark of their own; the models' names tell then. A provider may name its model
+    more exactly than it was asked for ("gpt-5.2-2026-01-01"), or without its vendor.
+    """
+    if thought.provider_data is not None:
+        return thought.provider_data.origin != origin
+    return bool(made_by and asked) and made_by not in asked and asked not in made_by
