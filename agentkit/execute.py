@@ -249,6 +249,7 @@ class _Call:
         return None
 
     def _parse(self, tool: Tool, arguments: str) -> BoundArguments:
+        arguments = _readable(arguments)
         try:
             bound = tool.parse(arguments)
         except ArgumentsError as error:

@@ -400,7 +400,7 @@ def _call_ended(state: RunState, record: CallEnded) -> None:
         state.failures[name] = state.failures.get(name, 0) + 1
     elif isinstance(record.outcome, Returned):
         state.failures.pop(name, None)
-    if record.is_output and state.output_position is None:
+    if record.is_output and (state.output_position is None or record.position < state.output_position):
         state.output_position = record.position
     if record.remainder is not None:
         state.remainders[f"{record.step}.{record.position}"] = record.remainder

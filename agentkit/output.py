@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Generic, Literal, Protocol, TypeVar, Union, cast, get_args, get_origin
 
-from agentkit.errors import ToolError
+from agentkit.errors import ConfigurationError, ToolError
 from agentkit.exchange import OutputFormat
 from agentkit.messages import AssistantMessage
 from agentkit.repair import repair_json
@@ -143,8 +143,11 @@ def plan_output(output: Any, *, is_native: bool) -> OutputPlan:
     types = _alternatives(declared.type)
     if types == [str]:
         return OutputPlan(attempts=declared.attempts)
+    if not types:
+        raise ConfigurationError("output=[] says of no type what the answer is; leave output out for text")
     takes_text = str in types
-    by_tool = declared.by == "tool" or takes_text or (declared.by == "auto" and not is_native)
+    is_mixed = len(types) > 1 and any(isinstance(type_, Mapping) for type_ in types)  # a schema joins no union
+    by_tool = declared.by == "tool" or takes_text or is_mixed or (declared.by == "auto" and not is_native)
     if by_tool:
         return _by_tool(declared, [type_ for type_ in types if type_ is not str], takes_text=takes_text)
     whole = types[0] if len(types) == 1 else functools.reduce(lambda left, right: left | right, types)

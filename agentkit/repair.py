@@ -51,7 +51,7 @@ def repair_json(text: str) -> Repaired | None:
 def _load(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

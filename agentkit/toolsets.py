@@ -55,9 +55,10 @@ class Toolset:
         found: dict[str, Tool] = {}
         for cls in reversed(type(self).__mro__):
             for name, member in vars(cls).items():
-                made = getattr(member, "tool", None)
+                made = getattr(member, "tool", None) or getattr(getattr(member, "__func__", None), "tool", None)
                 if isinstance(made, Tool):
-                    found[name] = made.bind(self)
+                    owner = type(self) if isinstance(member, classmethod) else self
+                    found[name] = made if isinstance(member, staticmethod) else made.bind(owner)
                 elif name in found:
                     del found[name]  # a subclass put something else in its place
         self.__dict__["_own_tools"] = list(found.values())

@@ -306,6 +306,12 @@ async def test_arguments_that_cannot_be_used_are_explained_and_the_tool_is_not_c
     assert outcome.message.endswith("\nCorrect them and call again.")
 
 
+@pytest.mark.parametrize("arguments", ['{"city": "\ud800"}', "[" * 50_000, '{"city":' * 50_000, '"' * 50_000])
+async def test_arguments_beyond_all_reason_end_the_call_at_most(arguments: str) -> None:
+    outcome = await call_once(book, arguments)
+    assert outcome == Returned("1 in ?") or isinstance(outcome, Failed)
+
+
 async def test_a_strict_tool_takes_no_text_for_a_number() -> None:
     @tool(strict=True)
     def count(number: int) -> int:

@@ -10,7 +10,7 @@ from engine import elsewhere, outcomes
 from pydantic import BaseModel, Field
 
 from agentkit.agent import Agent
-from agentkit.errors import ContentFilteredError, OutputError, SchemaError
+from agentkit.errors import ConfigurationError, ContentFilteredError, OutputError, SchemaError
 from agentkit.events import OutputRejected
 from agentkit.messages import AssistantMessage, Failed, Returned, Text
 from agentkit.model import Capabilities
@@ -226,6 +226,17 @@ def test_a_type_that_no_model_can_be_told_of_is_refused_at_once() -> None:
         Agent(ScriptedModel(), output=Strange)
     with pytest.raises(SchemaError):
         Agent(ScriptedModel(), output={"type": "objekt"})
+
+
+def test_no_type_at_all_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="leave output out for text"):
+        Agent(ScriptedModel(), output=[])
+
+
+async def test_a_type_or_a_schema() -> None:
+    model = ScriptedModel(calls(("final_result_Point", {"x": 1, "y": 2})))
+    declared: Any = [Point, {"title": "Order", **ORDER_SCHEMA}]
+    assert (await Agent(model, output=declared).run("go")).output == Point(1, 2)
 
 
 def test_a_plan_reads_partial_values() -> None:

@@ -39,6 +39,7 @@ def test_well_known_slips_are_mended(text: str, value: Any, repairs: tuple[str, 
         "", "   ", "words", "[1, 2]", "```\n[1]\n```", "3", '"words"',
         '{"a": 1', '{"a": "cut', '{"a": [1, 2', '{"a": {"b": 1}', '{"a": 1}}', "{'a': 1", "{a: 1}", "{'a': {1, 2}}",
         '[{"a": 1}, {"a"', '{"code": "```{}```", "more": ', 'text {"a": {"b": 1}', "(" * 1_000,
+        "[" * 100_000, '{"a":' * 100_000,
     ],
 )  # fmt: skip
 def test_what_would_be_a_guess_is_left_alone(text: str) -> None:

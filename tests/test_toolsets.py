@@ -74,6 +74,28 @@ async def test_decorated_methods_are_the_tools_and_stay_methods() -> None:
     }
 
 
+async def test_static_and_class_methods_are_tools_too() -> None:
+    class Odd(Toolset):
+        @staticmethod
+        @tool
+        def one(number: int) -> int:
+            return number
+
+        @tool
+        @staticmethod
+        def two(number: int) -> int:
+            return number
+
+        @classmethod
+        @tool
+        def three(cls, number: int) -> list[Any]:
+            return [cls.__name__, number]
+
+    made = calls(*[(name, {"number": 1}) for name in ("one", "two", "three")])
+    result = await Agent(ScriptedModel(made, "done"), tools=[Odd()]).run("go")
+    assert outcomes(result.messages) == [Returned(1), Returned(1), Returned(["Odd", 1])]
+
+
 async def test_a_run_opens_its_toolsets_and_closes_them() -> None:
     shop = Shop()
     model = ScriptedModel(calls(("count_stock", {"fruit": "pear"}), ("sell", {"fruit": "pear"})), "done")
