@@ -116,7 +116,7 @@ class TerminalSession:
 
 
 def _own_the_terminal() -> None:
-    """Make standard input the terminal of this session, so that its Ctrl-C interrupts the program."""
+    """Make standard input the terminal of its session, so that its Ctrl-C interrupts the program."""
     import fcntl
     import termios
 
