@@ -48,7 +48,7 @@ def agent_options(function: Function) -> Function:
         (
             click.option("--tools", "tools", multiple=True, metavar="FILE.py|MODULE[:NAME]",
                          help="Tools for an agent made here; may be repeated."),
-            click.option("--model", metavar="PROVIDER:MODEL", help="The model; also in place of the agent's own."),
+            click.option("--model", metavar="PROVIDER:MODEL", help="The model, in place of the agent's own; without an agent AGENTKIT_MODEL, else offline:."),
             click.option("--unlisted", is_flag=True, help="Take a model that agentkit has not heard of."),
             click.option("--instructions", metavar="TEXT", help="What the model is told first."),
             click.option("--budget-usd", type=click.FloatRange(min=0), metavar="USD", help="Spend at most this."),

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import click
 
-from agentkit.cli.terminal import can_draw, cut, dim, printable
+from agentkit.cli.terminal import can_draw, cut, dim, printable, width_of
 from agentkit.events import Event, Nested, OutputRejected, StepStarted, ToolFinished, ToolProgress, ToolStarted
 from agentkit.exchange import AttemptFailed, TextDelta, ThinkingDelta
 from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned
@@ -32,7 +32,9 @@ class LiveRun:
         self._is_mid_line = False
         self._is_thinking = False
         self._is_below_remarks = False
-        drawn = can_draw(sys.stderr if remarks_on_stderr else sys.stdout)
+        stream = sys.stderr if remarks_on_stderr else sys.stdout
+        self._width = min(LINE_CHARS, width_of(stream) or LINE_CHARS)
+        drawn = can_draw(stream)
         self._call, self._back = ("→", "←") if drawn else ("->", "<-")
 
     @property
@@ -102,7 +104,7 @@ class LiveRun:
         self.end_line()
         self._is_below_remarks = not self._on_stderr or sys.stdout.isatty()  # both are read in one place
         head = text[: len(text) - len(text.lstrip())]
-        click.echo(dim(head + cut(printable(text), LINE_CHARS - len(head))), err=self._on_stderr, color=self._color)
+        click.echo(dim(head + cut(printable(text), self._width - len(head))), err=self._on_stderr, color=self._color)
 
 
 def outcome_text(outcome: Outcome) -> str:

@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "run": LazyCommand("agentkit.cli.run", "Run an agent, or tools with a model, on one prompt."),
     "chat": LazyCommand("agentkit.cli.chat", "Talk with an agent."),
     "tools": LazyCommand("agentkit.cli.tools", "List, explain and call tools; no model needed."),
+    "sim": LazyCommand("agentkit.cli.sim", "Serve providers' wire formats locally, faults included."),
     "models": LazyCommand("agentkit.cli.models", "List models with context, prices and shutdown dates."),
     "trace": LazyCommand("agentkit.cli.trace", "Show the trace of an earlier run."),
     "doctor": LazyCommand("agentkit.cli.doctor", "Check this installation."),

@@ -74,14 +74,14 @@ def test_slash_commands_look_after_the_conversation(shell: Shell, folder: Path) 
 
 
 def test_mistakes_are_told_and_the_conversation_goes_on(shell: Shell) -> None:
-    mistakes = ("/modle", "/xyz", "/save", "/load nothing", "/model opnai:x", "/model openai:gpt-6-luna")
+    mistakes = ("/modle", "/xyz", "/save", "/load nothing", "/model fireworsk:x", "/model openai:gpt-6-luna")
     ended = shell("chat", "shop.py", input="\n".join((*mistakes, "Find order 1\n")))
     assert ended.err.splitlines()[:6] == [
         "error: no command /modle; did you mean /model?",
         "error: no command /xyz; /help lists them",
         "error: /save needs a file: /save FILE",
         "error: cannot read the session 'nothing': No such file or directory",
-        "error: unknown provider 'opnai'; did you mean 'openai' or 'openai-chat' or 'xai'?",
+        "error: unknown provider 'fireworsk'; did you mean 'fireworks'?",
         "error: no API key for openai: set the environment variable OPENAI_API_KEY, or pass model(..., api_key=...); "
         "to go on without a key use the model 'offline:'",
     ]

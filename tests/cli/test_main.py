@@ -74,9 +74,9 @@ def test_a_mistyped_command_gets_the_nearest_one(shell: Shell) -> None:
 
 
 def test_errors_are_one_line_without_a_traceback(shell: Shell) -> None:
-    ended = shell("demo", "--model", "opnai:x")
+    ended = shell("demo", "--model", "fireworsk:x")
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err == "error: unknown provider 'opnai'; did you mean 'openai' or 'openai-chat' or 'xai'?\n"
+    assert ended.err == "error: unknown provider 'fireworsk'; did you mean 'fireworks'?\n"
 
 
 def test_errors_are_json_too_where_json_is_asked_for(shell: Shell) -> None:

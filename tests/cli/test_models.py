@@ -50,10 +50,7 @@ def test_without_a_filter_the_providers_are_listed_and_no_key_is_shown(
 
 
 def test_a_wrong_provider_gets_the_nearest(shell: Shell) -> None:
-    assert (
-        shell("models", "opnai").err
-        == "error: unknown provider 'opnai'; did you mean 'openai' or 'openai-chat' or 'xai'?\n"
-    )
+    assert shell("models", "fireworsk").err == "error: unknown provider 'fireworsk'; did you mean 'fireworks'?\n"
 
 
 def test_an_empty_list_says_why(shell: Shell) -> None:
