@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from pydantic_core import to_json
@@ -17,6 +18,7 @@ from agentkit.exchange import (
     Request,
     ResponseFinished,
     ResponseStarted,
+    TextDelta,
     ThinkingDelta,
     ToolCallDelta,
 )
@@ -31,6 +33,7 @@ from agentkit.simulator.reply import Piece, Reply, split_stream
 __all__ = ["Answering"]
 
 STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
+_ARGUMENT_CHARS = 12
 _THOUGHT = "The words of the prompt are matched with the tools that were given."
 
 
@@ -108,7 +111,7 @@ class Answering:
         if request.is_streamed:
             response = await model.respond(request, _Listener(deltas))
             if not deltas:  # a model that does not tell while it answers
-                deltas += take_apart(response)
+                deltas += _in_pieces(take_apart(response))
         else:
             deltas += take_apart(await model.respond(request))
 
@@ -125,6 +128,21 @@ class _Listener:
 
     async def drain(self) -> None:
         """Nobody is ever behind."""
+
+
+def _in_pieces(deltas: Iterable[Delta]) -> Iterator[Delta]:
+    """The same deltas in the small pieces in which a model tells them."""
+    for delta in deltas:
+        match delta:
+            case TextDelta(text) | ThinkingDelta(text):
+                for piece in re.findall(r"\s*\S+|\s+$", text):
+                    yield replace(delta, text=piece)
+            case ToolCallDelta(arguments, index, id, name):
+                yield ToolCallDelta("", index, id, name)
+                for start in range(0, len(arguments), _ARGUMENT_CHARS):
+                    yield ToolCallDelta(arguments[start : start + _ARGUMENT_CHARS], index)
+            case _:
+                yield delta
 
 
 def _named(deltas: Iterable[Delta], request: Request, *, format: Format, moment: Moment) -> list[Delta]:

@@ -29,7 +29,7 @@ from agentkit.simulator.plan import Rule
 from agentkit.simulator.status_faults import HtmlPage, Quota, Status
 from agentkit.simulator.stream_faults import BadCompression, ErrorInside, Flood, MissingEnd, RepeatedStart
 
-__all__ = ["FAULTS", "fault_name", "read_fault"]
+__all__ = ["FAULTS", "fault_name", "fields_of", "read_fault"]
 
 
 def fault_name(kind: type[Fault]) -> str:
@@ -68,6 +68,17 @@ def read_fault(text: str) -> Rule:
         at=tuple(_number(part, int, "at") for part in when.get("at", "").split("+") if part),
         rate=_number(when["rate"], float, "rate") if "rate" in when else None,
     )
+
+
+def fields_of(kind: type[Fault]) -> list[str]:
+    """The fields of a fault as they may be written, with what they are when nothing is said."""
+    types = get_type_hints(kind)
+    return [
+        f"{entry.name}={entry.default}  ({'|'.join(map(str, get_args(types[entry.name])))})"
+        if get_origin(types[entry.name]) is Literal
+        else f"{entry.name}={'none' if entry.default is None else entry.default}"
+        for entry in fields(kind)  # pyright: ignore[reportArgumentType] -- every fault is a dataclass
+    ]
 
 
 def _fault(name: str, given: Mapping[str, str]) -> Fault:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from agentkit.simulator.anthropic_format import MessagesFormat
 from agentkit.simulator.formats import Format
+from agentkit.simulator.google_format import GenerateContentFormat
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.openai_formats import ChatFormat, ResponsesFormat
 
@@ -11,6 +13,8 @@ __all__ = ["FORMATS", "family_of", "format_of"]
 FORMATS: tuple[Format, ...] = (
     ChatFormat(),
     ResponsesFormat(),
+    MessagesFormat(),
+    GenerateContentFormat(),
 )
 
 
@@ -22,4 +26,4 @@ def format_of(asked: HttpAsked) -> Format | None:
 def family_of(asked: HttpAsked) -> Format:
     """The format whose clients send such a request, for what has no path of its own: model lists, unknown paths."""
     names = {name for name, _ in asked.headers}
-    return next((known for known in FORMATS if known.client_header in names), FORMATS[0])
+    return next((known for known in FORMATS if known.client_header and known.client_header in names), FORMATS[0])
