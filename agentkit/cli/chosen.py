@@ -42,19 +42,25 @@ class Chosen:
     max_steps: int | None = None
 
 
+_OPTIONS = (
+    click.option(
+        "--tools", multiple=True, metavar="FILE.py|MODULE[:NAME]", help="Tools for an agent made here; may be repeated."
+    ),
+    click.option(
+        "--model",
+        metavar="PROVIDER:MODEL",
+        help="The model, in place of the agent's own; without an agent AGENTKIT_MODEL, else offline:.",
+    ),
+    click.option("--unlisted", is_flag=True, help="Take a model that agentkit has not heard of."),
+    click.option("--instructions", metavar="TEXT", help="What the model is told first."),
+    click.option("--budget-usd", type=click.FloatRange(min=0), metavar="USD", help="Spend at most this."),
+    click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Ask the model no more often."),
+)
+
+
 def agent_options(function: Function) -> Function:
     """The options that say which agent."""
-    for option in reversed(
-        (
-            click.option("--tools", "tools", multiple=True, metavar="FILE.py|MODULE[:NAME]",
-                         help="Tools for an agent made here; may be repeated."),
-            click.option("--model", metavar="PROVIDER:MODEL", help="The model, in place of the agent's own; without an agent AGENTKIT_MODEL, else offline:."),
-            click.option("--unlisted", is_flag=True, help="Take a model that agentkit has not heard of."),
-            click.option("--instructions", metavar="TEXT", help="What the model is told first."),
-            click.option("--budget-usd", type=click.FloatRange(min=0), metavar="USD", help="Spend at most this."),
-            click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Ask the model no more often."),
-        )
-    ):  # fmt: skip
+    for option in reversed(_OPTIONS):
         function = option(function)
     return function
 
