@@ -181,6 +181,10 @@ class _Call:
     found: tuple[str, ...] = ()
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    def __post_init__(self) -> None:
+        if self.open.paused is not None:
+            self.usage, self.cost = self.open.paused.usage, self.open.paused.cost
+
     @property
     def key(self) -> StepKey:
         return StepKey(self.scene.run_id, self.open.step, str(self.open.position))
@@ -362,7 +366,9 @@ class _Call:
                 return self._returned(tool, await _invoke(tool, bound, context))
         except PausedRun as pause:
             self.stopped = pause.__cause__ if isinstance(pause.__cause__, BudgetExceededError) else None
-            return CallPaused(open_call.step, open_call.position, pause.reason, pause.state, pause.is_waiting)
+            return CallPaused(
+                open_call.step, open_call.position, pause.reason, pause.state, pause.is_waiting, self.usage, self.cost
+            )
         except ToolError as error:
             span.failed("tool_error", error.message)
             again = " The same call may work later." if error.is_retryable else ""

@@ -128,6 +128,9 @@ class CallPaused:
     """The state of the sub-agent inside this call."""
     is_waiting: bool = True
     """False when nobody has to decide: the sub-agent was stopped and goes on when the run does."""
+    usage: Usage = Usage()
+    """What the sub-agent has consumed so far; the call's end tells it again, as part of the whole."""
+    cost: Cost = Cost.zero
     kind: Literal["call_paused"] = field(default="call_paused", repr=False, kw_only=True)
 
 
@@ -239,6 +242,7 @@ class RunState:
         "cost",
         "decided",
         "earlier",
+        "edited",
         "failures",
         "is_ended",
         "journal",
@@ -267,6 +271,7 @@ class RunState:
         self.outcomes: dict[int, Outcome] = {}  # position -> outcome of the open answer's calls, in ending order
         self.paused: dict[int, CallPaused] = {}  # position -> why it waits
         self.decided: dict[int, CallDecided] = {}  # position -> what a person said
+        self.edited: dict[int, str] = {}  # position -> arguments that a person put in place of the model's
         self.output_position: int | None = None
         self.step = 0
         """How many times the model has answered."""
@@ -286,6 +291,21 @@ class RunState:
             return self.messages
         return (*self.messages, self.answer.with_outcomes(self.outcomes))
 
+    @property
+    def waiting(self) -> list[CallPaused]:
+        """The records of the calls that were begun or asked about, and have not ended."""
+        return [] if self.answer is None else [p for at, p in self.paused.items() if at not in self.outcomes]
+
+    @property
+    def usage_so_far(self) -> Usage:
+        """Tokens consumed, those of sub-agents that have not ended included."""
+        return sum((paused.usage for paused in self.waiting), self.usage)
+
+    @property
+    def cost_so_far(self) -> Cost:
+        """Money spent, that of sub-agents that have not ended included."""
+        return sum((paused.cost for paused in self.waiting), self.cost)
+
     def open_calls(self) -> list[OpenCall]:
         """The calls of the open answer that have no outcome yet, in call order."""
         if self.answer is None:
@@ -295,11 +315,11 @@ class RunState:
             if position in self.outcomes:
                 continue
             decision = self.decided.get(position)
+            if position in self.edited:
+                call = ToolCall(call.id, call.name, self.edited[position], call.outcome, call.provider_data)
             if decision is None:
                 found.append(OpenCall(self.step, position, call, paused=self.paused.get(position)))
                 continue
-            if decision.arguments is not None:
-                call = ToolCall(call.id, call.name, decision.arguments, call.outcome, call.provider_data)
             found.append(
                 OpenCall(self.step, position, call, decision.is_approved, self.paused.get(position), decision.inner)
             )
@@ -385,7 +405,7 @@ def _answered(state: RunState, record: Answered) -> None:
         state.messages = (*state.messages, record.message)
         return
     state.answer = record.message
-    state.outcomes, state.paused, state.decided = {}, {}, {}
+    state.outcomes, state.paused, state.decided, state.edited = {}, {}, {}, {}
 
 
 def _call_ended(state: RunState, record: CallEnded) -> None:
@@ -422,12 +442,11 @@ def _check_open(state: RunState, step: int, position: int) -> AssistantMessage:
 def _settled(state: RunState, answer: AssistantMessage) -> AssistantMessage:
     """The answer with every outcome, and with the arguments that the calls were really made with."""
     message = answer.with_outcomes(state.outcomes)
-    changed = {p: d.arguments for p, d in state.decided.items() if d.arguments is not None}
-    if not changed:
+    if not state.edited:
         return message
     parts = list(message.parts)
     places = [index for index, part in enumerate(parts) if isinstance(part, ToolCall)]
-    for position, arguments in changed.items():
+    for position, arguments in state.edited.items():
         call = parts[places[position]]
         assert isinstance(call, ToolCall)
         parts[places[position]] = ToolCall(call.id, call.name, arguments, call.outcome, call.provider_data)
@@ -440,6 +459,8 @@ def _call_decided(state: RunState, record: CallDecided) -> None:
             f"call {record.step}.{record.position} waits for no decision; result.pending lists those that do"
         )
     state.decided[record.position] = record
+    if record.arguments is not None:
+        state.edited[record.position] = record.arguments
     if not record.is_approved and record.inner is None:
         _call_ended(state, CallEnded(record.step, record.position, Denied(record.reason)))
 

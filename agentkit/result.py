@@ -53,12 +53,12 @@ class Result(Generic[Out]):
     @property
     def usage(self) -> Usage:
         """Tokens consumed, sub-agents included."""
-        return self._state.usage
+        return self._state.usage_so_far
 
     @property
     def cost(self) -> Cost:
         """Money spent, sub-agents included."""
-        return self._state.cost
+        return self._state.cost_so_far
 
     @property
     def steps(self) -> int:

@@ -111,7 +111,7 @@ async def drive(
         raise BudgetExceededError("seconds", allowed=seconds, used=seconds, wanted=1)
     except AgentkitError as error:
         error.state = state_to_json(state)
-        error.usage = _usage_json(state.usage)
+        error.usage = _usage_json(state.usage_so_far)
         raise
 
 

@@ -17,8 +17,9 @@ from agentkit.errors import BudgetExceededError, ConfigurationError, StateError
 from agentkit.events import ApprovalRequired, Nested
 from agentkit.messages import Denied, Failed, Pending, Returned
 from agentkit.model import Deny
-from agentkit.testing import ScriptedModel, calls
+from agentkit.testing import ScriptedModel, Turn, calls
 from agentkit.tools import tool
+from agentkit.usage import Usage
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +97,32 @@ async def test_arguments_can_be_edited_and_are_shown_as_edited() -> None:
     result = await agent("done").resume(waiting.state, approvals={"1.0": Approve({"name": "z"})})
     assert outcomes(result.messages) == [Returned("deleted z")]
     assert result.messages[1].calls[0].arguments == '{"name":"z"}'  # type: ignore[union-attr]
+
+
+async def test_arguments_stay_edited_when_the_call_waits_again() -> None:
+    def boss(turns: list[Any], clerk_turns: list[Any]) -> Agent[Any, str]:
+        clerk = Agent(ScriptedModel(*clerk_turns), tools=[delete], name="clerk")
+        return Agent(ScriptedModel(*turns), tools=[clerk.as_tool(approve=True)])
+
+    first = await boss([asking("clerk")], []).run("go")
+    inner = boss([], [calls(("delete", {"name": "a"}))])
+    second = await inner.resume(elsewhere(first.state), approvals={"1.0": Approve({"prompt": "edited"})})
+    assert [call.id for call in second.pending] == ["1.0/1.0"]
+    result = await boss(["done"], ["clerk"]).resume(elsewhere(second.state), approvals={"1.0/1.0": Approve()})
+    assert result.messages[1].calls[0].arguments == '{"prompt":"edited"}'  # type: ignore[union-attr]
+
+
+async def test_usage_of_a_sub_agent_that_waits_is_counted() -> None:
+    usage = Usage(100, output=10)
+    clerk = Agent(ScriptedModel(Turn(calls(("delete", {"name": "a"})), usage=usage)), tools=[delete], name="clerk")
+    waiting = await Agent(ScriptedModel(Turn(asking("clerk"), usage=usage)), tools=[clerk.as_tool()]).run("go")
+    assert waiting.usage == usage + usage
+    again = Agent(ScriptedModel(Turn("c", usage=usage)), tools=[delete], name="clerk")
+    model = ScriptedModel(Turn("done", usage=usage))
+    result = await Agent(model, tools=[again.as_tool()]).resume(
+        elsewhere(waiting.state), approvals={waiting.pending[0]: Approve()}
+    )
+    assert result.usage == Usage(400, output=40)
 
 
 async def test_edited_arguments_are_validated() -> None:
