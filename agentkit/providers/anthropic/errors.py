@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Any, cast
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json, to_json
 
 from agentkit.errors import (
     AuthenticationError,
@@ -49,11 +49,7 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes, *, provid
 
 def error_in_stream(payload: Mapping[str, Any], *, provider: str, model: str = "") -> ExchangeError:
     """The typed error of an error object that came with status 200: in a stream event, or as a whole reply."""
-    try:
-        text = _without_keys(to_json(payload).decode())
-    except (PydanticSerializationError, ValueError):
-        text = ""
-    return _error(text, 200, provider=provider, model=model)
+    return _error(_without_keys(to_json(payload).decode()), 200, provider=provider, model=model)
 
 
 @dataclass(frozen=True, slots=True)

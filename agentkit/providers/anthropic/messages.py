@@ -95,25 +95,21 @@ class MessagesCodec:
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for media, SchemaError for impossible strict schemas."""
         extra = (request.settings.extra or {}).get(self._provider, {})
-        output = self._format(request.output) if request.output is not None else None
-        is_held = output is not None and output.is_strict and can_hold_schema(request.model)
-        taken = sizes_of(output.schema) if output is not None and is_held else (0, 0)
-        tools = self._tools_of(request.tools, taken, is_loose=not can_hold_schema(request.model))
         mark = cache_mark(extra)
+        output = self._format(request.output) if request.output is not None else None
+        told = None  # a schema that the model cannot be held to
+        if output is not None and not (output.is_strict and can_hold_schema(request.model)):
+            told, output = output, None
+        tools = self._tools_of(request, output)
         knobs = knobs_of(request.settings, extra, model=request.model, default_max_tokens=self._default_max_tokens)
         knobs.notes += tools.notes
         _keep_loop_going(knobs, request, self.name)
-        fields = self._fields(request, knobs, tools, extra)
-        if output is not None and is_held:
-            fields["output_config"] = {
-                "format": {"type": "json_schema", "schema": output.schema},
-                **fields.get("output_config", {}),
-            }
-        if "system" not in fields and (system := _system(request, knobs, None if is_held else output, mark)):
+        fields = _fields(request, knobs, tools, has_tools=bool(tools.entries or extra.get("tools")), mark=mark)
+        if output is not None:
+            held = {"format": {"type": "json_schema", "schema": output.schema}}
+            fields["output_config"] = {**held, **fields.get("output_config", {})}
+        if "system" not in extra and (system := _system(request, knobs, told, mark)):
             fields["system"] = system
-        has_tools = bool(tools.entries or extra.get("tools"))
-        if mark and is_conversation(request.messages, has_tools=has_tools):
-            fields.setdefault("cache_control", mark)
         pieces = [_to_bytes(fields)[:-1], *_tool_pieces(tools, extra, mark)]
         head = None
         if "messages" not in extra:
@@ -148,18 +144,6 @@ class MessagesCodec:
     def _nonsense(self, body: bytes, problem: str) -> ProtocolError:
         shown = body[:200].decode("utf-8", "replace")
         return ProtocolError(f"the reply is no message ({problem}): {shown!r}", provider=self._provider, body=shown)
-
-    def _fields(self, request: Request, knobs: Knobs, tools: Tools, extra: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything but the system prompt, the tools and the messages."""
-        fields: dict[str, Any] = {"model": request.model, **knobs.fields}
-        if request.is_streamed:
-            fields["stream"] = True
-        has_tools = bool(tools.entries or extra.get("tools"))
-        if has_tools and "tool_choice" not in extra:
-            choice = tool_choice(request.settings, knobs, tools.names, model=request.model)
-            if choice is not None:
-                fields["tool_choice"] = choice
-        return fields
 
     def _headers(self, knobs: Knobs, extra: Mapping[str, Any], *, needs_files: bool) -> tuple[tuple[str, str], ...]:
         version = extra.get("version") or (OLDER_VERSION if knobs.is_sampling else self._version)
@@ -202,11 +186,13 @@ class MessagesCodec:
             memo.kept[self.name] = head
         return head
 
-    def _tools_of(self, definitions: tuple[ToolDefinition, ...], taken: tuple[int, ...], *, is_loose: bool) -> Tools:
-        key = (definitions, taken, is_loose)
+    def _tools_of(self, request: Request, output: Compiled | None) -> Tools:
+        taken = sizes_of(output.schema) if output is not None else (0, 0)
+        is_loose = not can_hold_schema(request.model)
+        key = (request.tools, taken, is_loose)
         known = self._tools.get(key)
         if known is None:
-            known = compile_tools(definitions, taken=taken, is_loose=is_loose)
+            known = compile_tools(request.tools, taken=taken, is_loose=is_loose)
             _make_room(self._tools)
             self._tools[key] = known
         return known
@@ -219,6 +205,22 @@ class MessagesCodec:
         _make_room(self._formats)
         self._formats[id(output)] = (output, compiled)
         return compiled
+
+
+def _fields(
+    request: Request, knobs: Knobs, tools: Tools, *, has_tools: bool, mark: dict[str, str] | None
+) -> dict[str, Any]:
+    """Everything but the output schema, the system prompt, the tools and the messages."""
+    fields: dict[str, Any] = {"model": request.model, **knobs.fields}
+    if request.is_streamed:
+        fields["stream"] = True
+    if has_tools and "tool_choice" not in fields:
+        choice = tool_choice(request.settings, knobs, tools.names, model=request.model)
+        if choice is not None:
+            fields["tool_choice"] = choice
+    if mark and is_conversation(request.messages, has_tools=has_tools):
+        fields.setdefault("cache_control", mark)
+    return fields
 
 
 def _system(

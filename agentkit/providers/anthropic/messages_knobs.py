@@ -21,7 +21,6 @@ __all__ = [
     "can_be_forced",
     "can_hold_schema",
     "can_think",
-    "effort_of_budget",
     "hears_system",
     "knobs_of",
     "takes_budgets",
@@ -49,6 +48,8 @@ _UNFORCED = re.compile(rf"claude-(?:fable|mythos)-5-1{_DATE}")
 _LOOSE = re.compile(rf"claude-(?:3|2|instant|(?:opus|sonnet)-4(?:-0)?{_DATE})")
 _SHORT_ANSWERS = ((re.compile(r"claude-3-5"), 8192), (re.compile(r"claude-(?:3-(?!7)|2|instant)"), 4096))
 SAMPLING = ("temperature", "top_p", "top_k")
+_HOTTEST = 1.0
+_TIERS = ("auto", "standard_only")
 _MERGED = "output_config"
 """An object of several knobs: extra ones are laid over ours instead of replacing them."""
 
@@ -97,23 +98,26 @@ def hears_system(model: str) -> bool:
     return not takes_budgets(model) and _THOUGHTLESS.search(model) is None
 
 
-def effort_of_budget(budget: object) -> str | None:
-    """The effort that a budget stands for; None for numbers that are not ours."""
-    return next((effort for effort, tokens in BUDGETS.items() if tokens == budget), None)
-
-
 def knobs_of(settings: Settings, extra: Mapping[str, Any], *, model: str, default_max_tokens: int) -> Knobs:
     """The fields of an exchange's settings, extra fields laid over them."""
     knobs = Knobs({})
     fields = knobs.fields
     if settings.temperature is not None:
-        fields["temperature"] = settings.temperature
+        fields["temperature"] = min(settings.temperature, _HOTTEST)
+        if settings.temperature > _HOTTEST:
+            knobs.notes.append(
+                f"temperature is {_HOTTEST:g} instead of {settings.temperature:g}: there is no higher one"
+            )
     if settings.top_p is not None:
         fields["top_p"] = settings.top_p
     if settings.stop:
         fields["stop_sequences"] = list(settings.stop)
-    if settings.service_tier is not None:
+    if settings.service_tier in _TIERS:
         fields["service_tier"] = settings.service_tier
+    elif settings.service_tier is not None:
+        knobs.notes.append(
+            f"service_tier {settings.service_tier!r} is left out: the Messages API has {' and '.join(_TIERS)}"
+        )
     if settings.seed is not None:
         knobs.notes.append("seed is left out: the Messages API has none")
     if settings.verbosity is not None:

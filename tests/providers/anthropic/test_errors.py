@@ -106,6 +106,7 @@ def test_q20_a_spent_quota_is_no_rate_limit_and_never_tried_again(status: int, b
         ),
         (529, b'{"type":"error","error":{"type":"overloaded_error","message":"Over', OverloadedError, "Over"),
         (400, b'[{"error":{"type":"invalid_request_error","message":"no"}}]', BadRequestError, "no"),
+        (400, b"[3]", BadRequestError, "the provider gave no reason"),
         (401, b'{"message":"Unauthorized"}', AuthenticationError, "Unauthorized"),
         (403, b'{"error":"forbidden"}', PermissionDeniedError, "forbidden"),
         (422, b'{"detail":[{"msg":"bad"}]}', BadRequestError, '[{"msg":"bad"}]'),

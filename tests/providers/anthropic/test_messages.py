@@ -241,7 +241,7 @@ def test_q13_empty_and_null_arguments_mean_an_empty_object(arguments: str) -> No
 
 @pytest.mark.parametrize("input", ["", None, {}])
 def test_q13_an_answer_without_input_has_empty_arguments(input: object) -> None:
-    block = {"type": "tool_use", "id": "a", "name": "f", "input": input}
+    block: dict[str, Any] = {"type": "tool_use", "id": "a", "name": "f", "input": input}
     assert CODEC.decode(reply(block)).calls == (ToolCall("a", "f", "{}"),)
 
 
@@ -252,7 +252,7 @@ def test_arguments_that_are_no_object_go_back_inside_one(arguments: str) -> None
 
 
 def test_q14_an_answer_with_calls_ended_for_them_whatever_the_server_says() -> None:
-    block = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+    block: dict[str, Any] = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
     response = CODEC.decode(reply(block, stop_reason="end_turn"))
     assert (response.finish, response.finish_raw) == ("tool_calls", "end_turn")
 
@@ -283,6 +283,7 @@ def test_tool_names_are_made_legal_and_mapped_back() -> None:
     [
         (Returned("sunny"), "sunny", None),
         (Returned(""), "", None),
+        (Returned("{sunny"), "{sunny", None),
         (Returned({"t": 20}), '{"t":20}', None),
         (Returned(None), "null", None),
         (Failed("no such city"), "no such city", True),
@@ -355,8 +356,18 @@ def test_thinking_goes_back_to_the_model_that_made_it(made_by: str, is_kept: boo
 
 
 def test_items_that_the_provider_ran_go_back_as_they_came() -> None:
-    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
-    found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [], "caller": {"type": "direct"}}
+    search: dict[str, Any] = {
+        "type": "server_tool_use",
+        "id": "srvtoolu_1",
+        "name": "web_search",
+        "input": {"query": "x"},
+    }
+    found: dict[str, Any] = {
+        "type": "web_search_tool_result",
+        "tool_use_id": "srvtoolu_1",
+        "content": [],
+        "caller": {"type": "direct"},
+    }
     paused = AssistantMessage((Opaque(own(search)), Opaque(own(found))), MODEL, finish="paused")
     assert written(HI, paused)[1] == {"role": "assistant", "content": [search, found]}
 
@@ -477,10 +488,15 @@ def test_sampling_is_sent_with_the_version_that_knows_it() -> None:
 
 
 def test_says_which_settings_the_format_has_no_place_for() -> None:
-    assert notes(settings=Settings(seed=1, verbosity="low")) == (
+    settings = Settings(seed=1, verbosity="low", temperature=1.5, service_tier="flex")
+    assert notes(settings=settings) == (
+        "temperature is 1 instead of 1.5: there is no higher one",
+        "service_tier 'flex' is left out: the Messages API has auto and standard_only",
         "seed is left out: the Messages API has none",
         "verbosity is left out: the Messages API has none",
     )
+    sent = body(settings=settings)
+    assert (sent["temperature"], "service_tier" in sent) == (1.0, False)
 
 
 def test_versions_and_betas_are_settings() -> None:
@@ -492,7 +508,7 @@ def test_versions_and_betas_are_settings() -> None:
 
 
 def test_extra_fields_win_and_extra_tools_are_added() -> None:
-    search = {"type": "web_search_20260318", "name": "web_search"}
+    search: dict[str, Any] = {"type": "web_search_20260318", "name": "web_search"}
     mine = {"name": "get_weather", "input_schema": PARAMETERS, "defer_loading": True}
     extra = {"anthropic": {"max_tokens": 7, "tools": [search, mine], "output_config": {"effort": "low"}}}
     sent = body(tools=(WEATHER,), settings=Settings(max_output_tokens=5, extra=extra),
@@ -643,3 +659,36 @@ def test_odd_texts_do_not_end_a_run() -> None:
 def test_q30_a_reply_that_is_no_message_is_a_protocol_error(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         CODEC.decode(data)
+
+
+def test_extra_messages_replace_ours() -> None:
+    mine = [{"role": "user", "content": "mine"}]
+    assert body(settings=Settings(extra={"anthropic": {"messages": mine}}))["messages"] == mine
+
+
+def test_what_adds_nothing_changes_nothing() -> None:
+    memo = Memo()
+    first = CODEC.encode(request(HI), memo).body
+    assert CODEC.encode(request(HI), memo).body == first
+    assert CODEC.encode(request(HI, user_message(" ")), memo).body == first
+
+
+def test_items_of_other_providers_in_a_users_words_are_left_out() -> None:
+    foreign = Opaque(ProviderData("openai:responses", {"type": "item_reference"}))
+    said = UserMessage((foreign, Thinking("hm"), Text("hi")))
+    assert written(said) == [{"role": "user", "content": [text("hi")]}]
+    assert notes(said) == (left_out(foreign),)
+
+
+def test_a_result_of_pictures_alone_has_no_text() -> None:
+    result = written(HI, called(call(outcome=Returned(None, (Image(PICTURE),)))))[2]["content"][0]
+    assert [block["type"] for block in result["content"]] == ["image"]
+
+
+def test_many_output_schemas_in_turn_are_each_sent() -> None:
+    codec = MessagesCodec()
+    for number in range(70):
+        output = OutputFormat("answer", {**PARAMETERS, "description": str(number)})
+        codec.encode(request(output=output))
+        sent = json.loads(codec.encode(request(output=output)).body)
+        assert sent["output_config"]["format"]["schema"]["description"] == str(number)

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from providers.anthropic import messages_strategies as strategies
-from providers.anthropic.messages_strategies import PARAMETERS
+from providers.anthropic.messages_strategies import PARAMETERS, own
 from shared import oracle
 
 from agentkit.assemble import assemble, take_apart
 from agentkit.codec import WireRequest
 from agentkit.errors import BadRequestError, QuotaExceededError, RateLimitError
 from agentkit.exchange import (
+    AttemptFailed,
+    PartFinished,
     Request,
     Response,
     ResponseFinished,
@@ -102,7 +104,7 @@ def test_reads_calls_with_their_results_in_any_order() -> None:
         {"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": '{"t":20}'}]},
         {"type": "text", "text": "go on"},
     ]
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": "hi"},
         {"role": "assistant", "content": calls},
         {"role": "user", "content": results},
@@ -117,7 +119,7 @@ def test_reads_calls_with_their_results_in_any_order() -> None:
 
 
 def test_a_call_without_a_result_is_lost_in_a_history_and_refused_in_a_request() -> None:
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": "hi"},
         {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
         {"role": "user", "content": "and?"},
@@ -131,7 +133,7 @@ def test_a_call_without_a_result_is_lost_in_a_history_and_refused_in_a_request()
 
 def test_keeps_result_blocks_that_have_no_part_and_writes_them_back() -> None:
     result = [{"type": "tool_reference", "tool_name": "refund"}]
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": "hi"},
         {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": result}]},
@@ -141,10 +143,10 @@ def test_keeps_result_blocks_that_have_no_part_and_writes_them_back() -> None:
 
 
 def test_reads_media_of_users_and_of_results() -> None:
-    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    image: dict[str, Any] = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
     page = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "hello"}, "title": "a"}
     linked = {"type": "image", "source": {"type": "url", "url": "https://a.example/x.png"}}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": [image, page, linked]},
         {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [image]}]},
@@ -171,6 +173,19 @@ def test_reads_media_of_users_and_of_results() -> None:
         ),
         ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "type: Field required"),
         ({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url"}}]}]}, "source"),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "\u00e9"}}
+                        ],
+                    }
+                ]
+            },
+            "source.base64.data",
+        ),
         ({"tools": [{"name": "x"}]}, "input_schema: Field required"),
         ({"tools": [{"input_schema": {"type": "object"}}]}, "name: Field required"),
     ],
@@ -268,3 +283,71 @@ def test_an_error_ends_a_stream() -> None:
     decoder.feed(writer.write([ResponseStarted("m"), TextDelta("a")]))
     with pytest.raises(QuotaExceededError, match="no money"):
         decoder.feed(writer.fail(QuotaExceededError("no money"), "billing_error"))
+
+
+def test_neighbours_of_one_role_are_one_message() -> None:
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "a"},
+        {"role": "user", "content": [{"type": "text", "text": "b"}]},
+        {"role": "assistant", "content": "c"},
+        {"role": "assistant", "content": [{"type": "text", "text": ""}, {"type": "text", "text": "d"}]},
+        {"role": "system", "content": "e"},
+        {"role": "system", "content": "f"},
+    ]
+    system = own({"role": "system"})
+    assert messages_from_anthropic(messages) == [
+        UserMessage((Text("a"), Text("b"))),
+        AssistantMessage((Text("c"), Text("d"))),
+        UserMessage((Text("e", provider_data=system), Text("f", provider_data=system))),
+    ]
+
+
+def test_an_image_in_an_answer_is_read_from_a_history() -> None:
+    image: dict[str, Any] = {"type": "image", "source": {"type": "url", "url": "https://a.example/x.png"}}
+    assert messages_from_anthropic([{"role": "assistant", "content": [image]}]) == [
+        AssistantMessage((Image(Remote("https://a.example/x.png")),))
+    ]
+
+
+def test_a_mark_of_the_whole_request_is_kept_where_we_would_set_none() -> None:
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    request = read(cache_control=mark)
+    assert request.settings.extra == {"anthropic": {"cache": "1h", "cache_control": mark}}
+    assert json.loads(CODEC.encode(request).body)["cache_control"] == mark
+
+
+def test_arguments_that_were_sent_inside_an_object_are_read_as_they_were() -> None:
+    call: dict[str, Any] = {"type": "tool_use", "id": "a", "name": "f", "input": {"malformed_arguments": '{"x": '}}
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": [call]}]
+    assert messages_from_anthropic(messages)[1].parts == (ToolCall("a", "f", '{"x": ', Lost()),)
+
+
+def test_pictures_of_a_model_have_no_place_in_an_answer() -> None:
+    response = Response(AssistantMessage((Image(Remote("https://a.example/x.png")), Text("hi"))), "stop")
+    assert CODEC.decode(SERVER.write(response).body).message.parts == (Text("hi"),)
+
+
+def test_what_comes_after_a_part_has_ended_is_not_written() -> None:
+    writer, decoder = SERVER.stream_writer(), CODEC.decoder()
+    deltas = [
+        PartFinished(Text("a"), 0),
+        TextDelta("late", 0),
+        AttemptFailed(1, "ServerError", 0.5),
+        ResponseStarted("late"),
+        ResponseFinished("other"),
+    ]
+    assert assemble(decoder.feed(writer.write(deltas))).message.parts == (Text("a"),)
+
+
+def test_writes_errors_without_a_wait() -> None:
+    assert dict(SERVER.write_error(QuotaExceededError("no money")).headers) == {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize("text", ["{sunny", '{"t": 20}', "1.0e1", "", "NaN"])
+def test_a_result_that_is_not_our_spelling_of_a_value_stays_a_text(text: str) -> None:
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": text}]},
+    ]
+    assert messages_from_anthropic(messages)[1].parts == (ToolCall("a", "f", "{}", Returned(text)),)

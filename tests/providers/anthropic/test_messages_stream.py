@@ -117,7 +117,7 @@ def test_q2_the_last_usage_wins_and_running_totals_are_not_added() -> None:
 
 
 def test_q4_redacted_and_omitted_thinking_are_kept_in_order() -> None:
-    redacted = {"type": "redacted_thinking", "data": "Emw"}
+    redacted: dict[str, Any] = {"type": "redacted_thinking", "data": "Emw"}
     parts = answer(
         start(),
         begin(0, "redacted_thinking", data="Emw") + stop(0),
@@ -145,8 +145,12 @@ def test_items_that_the_provider_ran_are_kept_whole() -> None:
         begin(1, "web_search_tool_result", tool_use_id="s", content=[{"type": "web_search_result"}]),
         stop(1),
     ]
-    search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "x"}}
-    found = {"type": "web_search_tool_result", "tool_use_id": "s", "content": [{"type": "web_search_result"}]}
+    search: dict[str, Any] = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "x"}}
+    found: dict[str, Any] = {
+        "type": "web_search_tool_result",
+        "tool_use_id": "s",
+        "content": [{"type": "web_search_result"}],
+    }
     assert answer(start(), *stream, end()).message.parts == (Opaque(own(search)), Opaque(own(found)))
 
 
@@ -220,7 +224,7 @@ def test_q24_other_forms_of_an_event_stream_are_read(change: Any) -> None:
 
 
 def test_q24_plain_json_labelled_as_an_event_stream_is_read() -> None:
-    whole = {**EMPTY, "content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn"}
+    whole: dict[str, Any] = {**EMPTY, "content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn"}
     assert answer(json.dumps(whole, indent=1).encode()) == CODEC.decode(json.dumps(whole).encode())
     with pytest.raises(OverloadedError):
         answer(b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}')
@@ -318,6 +322,36 @@ def test_an_event_that_makes_no_sense_is_a_protocol_error(data: str) -> None:
         answer(start(), begin(0, "text", text=""), f"data: {data}\n\n".encode(), stop(0), end())
 
 
+def test_an_error_without_a_type_is_raised() -> None:
+    with pytest.raises(RateLimitError):
+        answer(start(), b'data: {"error":{"type":"rate_limit_error","message":"slow down"}}\n\n')
+
+
+def test_a_last_event_without_its_blank_line_is_read() -> None:
+    stream = start() + said("x") + end()
+    assert answer(stream[:-2]) == answer(stream)
+
+
+def test_text_and_thinking_may_stand_in_the_first_event_of_a_block() -> None:
+    cited = [{"type": "char_location", "cited_text": "a"}, {"type": "char_location", "cited_text": "b"}]
+    stream = [
+        begin(0, "thinking", thinking="hm", signature="S"),
+        begin(1, "text", text="Hel", citations=cited[:1]),
+        piece(1, "text_delta", text="lo"),
+        piece(1, "citations_delta", citation=cited[1]),
+        piece(7, "signature_delta", signature="nobody's"),
+    ]
+    assert answer(start(), *stream, end()).message.parts == (
+        Thinking("hm", own({"signature": "S"})),
+        Text("Hello", provider_data=own({"citations": cited})),
+    )
+
+
+def test_q26_a_block_that_comes_again_empty_is_taken_back() -> None:
+    again = [start(id="msg_2"), begin(0, "text", text=""), stop(0), said("b", 1)]
+    assert answer(start(), said("a", 0), *again, end()).message.parts == (Text(""), Text("b"))
+
+
 def test_counts_events_and_not_comments() -> None:
     decoder = CODEC.decoder()
     decoder.feed(b": keep-alive\n\n" + start() + b": keep-alive\n\n" + event("ping"))
@@ -341,7 +375,12 @@ def test_streamed_and_whole_replies_are_equal_for_the_same_content(content: list
         stream += begin(index, "tool_use", id=f"t{index}", name="f", input={})
         stream += piece(index, "input_json_delta", partial_json=text[:cut])
         stream += piece(index, "input_json_delta", partial_json=text[cut:]) + stop(index)
-    whole = {**EMPTY, "content": blocks, "stop_reason": "end_turn", "usage": {"input_tokens": 3, "output_tokens": 2}}
+    whole: dict[str, Any] = {
+        **EMPTY,
+        "content": blocks,
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 3, "output_tokens": 2},
+    }
     assert answer(stream + end()) == CODEC.decode(json.dumps(whole).encode())
 
 
