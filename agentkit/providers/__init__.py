@@ -66,6 +66,16 @@ _ROWS = (
         family="azure",
         otel_name="azure.ai.openai",
     ),
+    Provider(
+        "anthropic",
+        "Anthropic",
+        "agentkit.providers.anthropic.provider",
+        base_url="https://api.anthropic.com",
+        base_url_variables=("ANTHROPIC_BASE_URL",),
+        key_variables=("ANTHROPIC_API_KEY",),
+        api="messages",
+        is_listed=True,
+    ),
     *COMPATIBLE,
     Provider(
         "llamacpp",

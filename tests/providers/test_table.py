@@ -93,7 +93,7 @@ def test_keys_are_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", [row.name for row in PROVIDERS.values() if row.needs_key and row.base_url])
 def test_a_missing_key_names_the_variable_and_the_way_on(name: str) -> None:
     with pytest.raises(MissingKeyError, match=rf"{PROVIDERS[name].key_variables[0]}.*'offline:'"):
-        model(f"{name}:gpt-6-luna")
+        model(f"{name}:gpt-6-luna", is_listed=False)
 
 
 def test_a_mistyped_provider_gets_the_nearest_names() -> None:
@@ -189,7 +189,8 @@ def test_azure_takes_the_address_of_a_resource(monkeypatch: pytest.MonkeyPatch) 
 def test_every_row_makes_a_model(name: str) -> None:
     provider = PROVIDERS[name]
     id = provider.default_model or "gpt-6-luna"
-    made = model(f"{provider.name}:{id}", api_key="k", base_url=provider.base_url or "https://mine.example/v1")
+    url = provider.base_url or "https://mine.example/v1"
+    made = model(f"{provider.name}:{id}", api_key="k", base_url=url, is_listed=False)
     identity = identity_of(made)
     assert (identity.provider, identity.model, identity.api) == (provider.vendor, id, provider.api)
     assert (identity.provider in FREE_PROVIDERS) == provider.is_local

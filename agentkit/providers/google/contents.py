@@ -25,6 +25,7 @@ from agentkit.providers.google.families import generation, is_same_model
 from agentkit.providers.google.media import source_part
 from agentkit.providers.google.outcomes import response_of
 from agentkit.schema.names import map_names
+from agentkit.switching import SYSTEM_AS_USER, is_foreign_thought, left_out, system_role
 
 __all__ = ["DETAILS", "SKIPPED_SIGNATURE", "ContentWriter", "call_part"]
 
@@ -84,12 +85,14 @@ class ContentWriter:
             match part:
                 case Text(text, _, data):
                     extras = self._own(data)
+                    if data is not None and system_role(part):
+                        self.notes.add(SYSTEM_AS_USER)
                     if text or extras or len(parts) == 1:
                         written.append({"text": text, **extras})
                 case Image() | Audio() | Document() | Video():
                     written.append(self._medium(part))
-                case Opaque(data):
-                    written += self._opaque(data, is_same=True)
+                case Opaque():
+                    written += self._opaque(part, is_same=True)
                 case Thinking() | ToolCall():
                     continue
                 case _:
@@ -108,12 +111,12 @@ class ContentWriter:
                     if text or extras:
                         written.append({"text": text, **extras})
                 case Thinking():
-                    written += self._thought(part, is_same=is_same)
+                    written += self._thought(part, made_by=message.model, is_same=is_same)
                 case ToolCall():
                     written.append(self._call(part, is_first=not calls, is_same=is_same))
                     calls.append(part)
-                case Opaque(data):
-                    written += self._opaque(data, is_same=is_same)
+                case Opaque():
+                    written += self._opaque(part, is_same=is_same)
                 case Image() | Audio() | Document() | Video():
                     written.append(self._medium(part, is_same=is_same))
                 case _:
@@ -123,10 +126,11 @@ class ContentWriter:
             contents.append({"role": "user", "parts": self._answers(calls)})
         return contents
 
-    def _thought(self, part: Thinking, *, is_same: bool) -> list[Content]:
-        """Thinking of other providers is left out: this model did not think it."""
-        if part.provider_data is not None and part.provider_data.origin != self._origin:
-            self.notes.add(f"left out the thinking that {part.provider_data.origin} made")
+    def _thought(self, part: Thinking, *, made_by: str, is_same: bool) -> list[Content]:
+        """Thinking of other models is left out: no Gemini thought it."""
+        is_foreign = is_foreign_thought(part, made_by=made_by, asked=self._model, origin=self._origin)
+        if is_foreign and "gemini-" not in made_by:
+            self.notes.add(left_out(part))
             return []
         extras = self._own(part.provider_data, is_same=is_same)
         return [{"text": part.text, "thought": True, **extras}] if part.text or extras else []
@@ -159,9 +163,10 @@ class ContentWriter:
         source = medium.source
         return self._generation >= (3, 0) and isinstance(source, Inline) and source.media_type in _IN_RESULTS
 
-    def _opaque(self, data: ProviderData, *, is_same: bool) -> list[Content]:
+    def _opaque(self, item: Opaque, *, is_same: bool) -> list[Content]:
+        data = item.provider_data
         if data.origin != self._origin:
-            self.notes.add(f"left out an item of {data.origin}")
+            self.notes.add(left_out(item))
             return []
         if data.value.keys() == {CONTINUATION}:
             return []

@@ -32,6 +32,8 @@ from agentkit.schema.names import map_names
 __all__ = ["GenerateContentCodec"]
 
 _MOST_KEPT = 64
+_NOTHING_SAID = b'{"role":"user","parts":[{"text":"(no text)"}]}'
+"""Stands where there are instructions alone: the API demands something that a user said."""
 _CACHED = ("systemInstruction", "tools", "toolConfig")
 """What lies in a cachedContent, and may not be sent beside it."""
 
@@ -104,7 +106,7 @@ class GenerateContentCodec:
             notes.append("left out instructions and tools: they lie in the cachedContent")
         if "contents" not in extra:
             head = self._contents(request, memo or request.memo, tools.names)
-            pieces.append(b'"contents":[' + b"".join(head.body) + b"]")
+            pieces.append(b'"contents":[' + (b"".join(head.body) or _NOTHING_SAID) + b"]")
             notes += sorted(head.notes)
         if rest:
             pieces.append(_to_bytes(rest)[1:-1])
