@@ -9,9 +9,9 @@ from engine import elsewhere, outcomes
 
 from agentkit.agent import Agent
 from agentkit.budget import Budget, Ledger
+from agentkit.catalog import Price
 from agentkit.errors import BudgetExceededError, UnsupportedError
 from agentkit.messages import Failed, Returned
-from agentkit.catalog import Price
 from agentkit.prices import PriceBook
 from agentkit.settings import Settings
 from agentkit.testing import ScriptedModel, Turn, calls
