@@ -1,79 +1,76 @@
 """agentkit: Python functions become tools, an agent loop calls them through any model provider, traced at every step.
 
-from agentkit import Agent, tool
+    from agentkit import Agent, tool
 
-@tool
-def get_weather(city: str) -> str:
-    '''Current weather for a city.'''
-    return f"It is sunny in {city}."
+    @tool
+    def get_weather(city: str) -> str:
+        '''Current weather for a city.'''
+        return f"It is sunny in {city}."
 
-agent = Agent("offline:", tools=[get_weather])
-print(agent.run_sync("What is the weather in Paris?").output)
+    agent = Agent("offline:", tools=[get_weather])
+    print(agent.run_sync("What is the weather in Paris?").output)
+
+The public names, nothing else. Each is loaded from its home when it is first asked for, so that importing the package
+does no work; __init__.pyi says the same to type checkers.
 """
 
-from agentkit.agent import Agent
-from agentkit.approvals import Approve, PendingCall
-from agentkit.budget import Budget
-from agentkit.errors import AgentkitError, ToolError
-from agentkit.events import Event
-from agentkit.loop import fork
-from agentkit.media import Audio, Document, Image, Uploaded, Video
-from agentkit.messages import (
-    AssistantMessage,
-    Message,
-    Text,
-    ToolCall,
-    UserMessage,
-    messages_from_json,
-    messages_to_json,
-)
-from agentkit.model import Ask, Deny, Middleware, Model
-from agentkit.output import Output
-from agentkit.prices import PriceBook
-from agentkit.providers import model
-from agentkit.result import Result
-from agentkit.settings import Deadlines, Settings
-from agentkit.stream import RunStream
-from agentkit.tools import Context, Tool, tool
-from agentkit.toolsets import Toolset
-from agentkit.usage import Cost, Usage
+from __future__ import annotations
 
-__all__ = [
-    "Agent",
-    "AgentkitError",
-    "Approve",
-    "Ask",
-    "AssistantMessage",
-    "Audio",
-    "Budget",
-    "Context",
-    "Cost",
-    "Deadlines",
-    "Deny",
-    "Document",
-    "Event",
-    "Image",
-    "Message",
-    "Middleware",
-    "Model",
-    "Output",
-    "PendingCall",
-    "PriceBook",
-    "Result",
-    "RunStream",
-    "Settings",
-    "Text",
-    "Tool",
-    "ToolCall",
-    "ToolError",
-    "Toolset",
-    "Uploaded",
-    "Usage",
-    "UserMessage",
-    "Video",
-    "fork",
-    "messages_from_json",
-    "messages_to_json",
-    "model",
-    "tool",
-]
+import importlib
+from typing import Any
+
+_HOMES = {  # public name -> the module that defines it
+    "Agent": "agentkit.agent",
+    "AgentkitError": "agentkit.errors",
+    "Approve": "agentkit.approvals",
+    "Ask": "agentkit.models",
+    "AssistantMessage": "agentkit.messages",
+    "Audio": "agentkit.media",
+    "Budget": "agentkit.budget",
+    "ConfigurationError": "agentkit.errors",
+    "Context": "agentkit.tools",
+    "Cost": "agentkit.usage",
+    "Deadlines": "agentkit.settings",
+    "Deny": "agentkit.models",
+    "Document": "agentkit.media",
+    "Event": "agentkit.events",
+    "Image": "agentkit.media",
+    "Message": "agentkit.messages",
+    "Middleware": "agentkit.models",
+    "Model": "agentkit.models",
+    "Output": "agentkit.output",
+    "PendingCall": "agentkit.approvals",
+    "PriceBook": "agentkit.prices",
+    "Result": "agentkit.result",
+    "RunStream": "agentkit.stream",
+    "Settings": "agentkit.settings",
+    "Text": "agentkit.messages",
+    "Tool": "agentkit.tools",
+    "ToolCall": "agentkit.messages",
+    "ToolError": "agentkit.errors",
+    "Toolset": "agentkit.toolsets",
+    "Uploaded": "agentkit.media",
+    "Usage": "agentkit.usage",
+    "UserMessage": "agentkit.messages",
+    "Video": "agentkit.media",
+    "fork": "agentkit.loop",
+    "messages_from_json": "agentkit.messages",
+    "messages_to_json": "agentkit.messages",
+    "model": "agentkit.providers",
+    "tool": "agentkit.tools",
+}
+
+__all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]  # __init__.pyi spells them out
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'agentkit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value  # asked for once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

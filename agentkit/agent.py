@@ -38,7 +38,7 @@ from agentkit.loop import (
     state_from_json,
 )
 from agentkit.messages import AssistantMessage, Message, Prompt, UserMessage, user_message
-from agentkit.model import Middleware, Model, ModelIdentity, identity_of
+from agentkit.models import Middleware, Model, ModelIdentity, identity_of
 from agentkit.output import Output, OutputPlan, plan_output
 from agentkit.portal import call_in_portal
 from agentkit.prices import PriceBook

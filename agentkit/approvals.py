@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 from agentkit.errors import ConfigurationError
 from agentkit.loop import CallDecided, RunState, advance, state_from_json
-from agentkit.model import Deny
+from agentkit.models import Deny
 
 __all__ = ["Approve", "Decision", "Decisions", "PendingCall", "decide", "pending_calls"]
 

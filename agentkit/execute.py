@@ -31,7 +31,7 @@ from agentkit.messages import (
     Returned,
     Text,
 )
-from agentkit.model import Ask, CallOffer, Deny, Middleware
+from agentkit.models import Ask, CallOffer, Deny, Middleware
 from agentkit.repair import repair_json
 from agentkit.runtime import Runtime, StepKey
 from agentkit.schema.arguments import ArgumentsError

@@ -36,7 +36,7 @@ from agentkit.exchange import (
     ToolCallDelta,
 )
 from agentkit.messages import ToolCall
-from agentkit.model import ModelIdentity, Sink
+from agentkit.models import ModelIdentity, Sink
 from agentkit.retry import LONGEST_WAIT_SECONDS, asked_wait, backoff, may_retry
 from agentkit.settings import Deadlines, Settings
 from agentkit.transport.protocol import (

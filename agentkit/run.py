@@ -37,7 +37,7 @@ from agentkit.loop import (
     state_to_json,
 )
 from agentkit.messages import AssistantMessage, Failed, Message, UserMessage
-from agentkit.model import Middleware, Model, ModelCallNext, ModelIdentity, Sink
+from agentkit.models import Middleware, Model, ModelCallNext, ModelIdentity, Sink
 from agentkit.output import OutputPlan, OutputProblem
 from agentkit.prices import PriceBook
 from agentkit.result import Result

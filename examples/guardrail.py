@@ -14,7 +14,7 @@ from dataclasses import replace
 from agentkit import Agent, Ask, Deny, Message, Middleware, Text, UserMessage, tool
 from agentkit.exchange import Request, Response
 from agentkit.messages import Outcome
-from agentkit.model import CallOffer, ModelCallNext, ToolCallNext
+from agentkit.models import CallOffer, ModelCallNext, ToolCallNext
 
 CARD = re.compile(r"\b(?:\d[ -]?){12,15}\d\b")
 

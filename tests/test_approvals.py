@@ -16,7 +16,7 @@ from agentkit.budget import Budget
 from agentkit.errors import BudgetExceededError, ConfigurationError, StateError
 from agentkit.events import ApprovalRequired, Nested
 from agentkit.messages import Denied, Failed, Pending, Returned
-from agentkit.model import Deny
+from agentkit.models import Deny
 from agentkit.testing import ScriptedModel, Turn, calls
 from agentkit.tools import tool
 from agentkit.usage import Usage

@@ -21,7 +21,7 @@ from agentkit.events import ToolFinished, ToolProgress, ToolStarted
 from agentkit.exchange import Request
 from agentkit.media import Image
 from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Returned, Text
-from agentkit.model import Ask, CallOffer, Deny, Middleware, ToolCallNext, Verdict
+from agentkit.models import Ask, CallOffer, Deny, Middleware, ToolCallNext, Verdict
 from agentkit.testing import ScriptedModel, Turn, calls
 from agentkit.tools import Context, Tool, tool
 

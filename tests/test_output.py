@@ -13,7 +13,7 @@ from agentkit.agent import Agent
 from agentkit.errors import ConfigurationError, ContentFilteredError, OutputError, SchemaError
 from agentkit.events import OutputRejected
 from agentkit.messages import AssistantMessage, Failed, Returned, Text
-from agentkit.model import Capabilities
+from agentkit.models import Capabilities
 from agentkit.output import Output, plan_output
 from agentkit.testing import ScriptedModel, Turn, calls
 from agentkit.tools import tool

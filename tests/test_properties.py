@@ -33,7 +33,7 @@ from agentkit.messages import (
     messages_from_json,
     messages_to_json,
 )
-from agentkit.model import Deny
+from agentkit.models import Deny
 from agentkit.testing import ScriptedModel, calls
 from agentkit.tools import tool
 from agentkit.usage import Usage

@@ -41,7 +41,7 @@ from agentkit.exchange import (
     ToolCallDelta,
 )
 from agentkit.messages import AssistantMessage, Text, ToolCall
-from agentkit.model import Model, ModelIdentity
+from agentkit.models import Model, ModelIdentity
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Deadlines, Settings
 from agentkit.transport.protocol import ConnectDeadlineError, HttpRequest, NotSentError, StaleConnectionError

@@ -12,7 +12,7 @@ import pytest
 from agentkit.errors import ConnectionFailedError, DeadlineError, OverloadedError, RateLimitError
 from agentkit.exchange import Delta, Request, Response
 from agentkit.messages import user_message
-from agentkit.model import ModelIdentity
+from agentkit.models import ModelIdentity
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Deadlines, Settings

@@ -14,7 +14,7 @@ from agentkit.errors import ContextLengthError, RateLimitError
 from agentkit.exchange import Request, Response
 from agentkit.loop import Record
 from agentkit.messages import AssistantMessage, Returned, Text, UserMessage, user_message
-from agentkit.model import Middleware
+from agentkit.models import Middleware
 from agentkit.runtime import StepKey
 from agentkit.settings import Settings
 from agentkit.testing import ScriptedModel, Turn, calls

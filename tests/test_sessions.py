@@ -22,7 +22,7 @@ from agentkit.errors import NewerVersionError, RateLimitError, StateError
 from agentkit.exchange import TextDelta
 from agentkit.media import Image
 from agentkit.messages import AssistantMessage, Returned, Text, ToolCall, UserMessage, user_message
-from agentkit.model import Deny
+from agentkit.models import Deny
 from agentkit.sessions import MemorySession, SqliteSession
 from agentkit.testing import Delay, ScriptedModel, calls
 from agentkit.tools import tool

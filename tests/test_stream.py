@@ -14,7 +14,7 @@ from agentkit.errors import ConfigurationError, RateLimitError
 from agentkit.events import Answer, Event, RunEnded, RunStarted, StepStarted, ToolFinished, ToolStarted
 from agentkit.exchange import ResponseFinished, ResponseStarted, TextDelta, ToolCallDelta
 from agentkit.messages import AssistantMessage, Returned, Text
-from agentkit.model import Capabilities
+from agentkit.models import Capabilities
 from agentkit.output import Output
 from agentkit.settings import Settings
 from agentkit.stream import RunStream

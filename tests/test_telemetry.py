@@ -30,7 +30,7 @@ from agentkit.errors import (
     ToolError,
 )
 from agentkit.exchange import OutputFormat, Response
-from agentkit.model import ModelIdentity
+from agentkit.models import ModelIdentity
 from agentkit.settings import Settings
 from agentkit.telemetry import Telemetry, TelemetryConfig, error_type_of
 from agentkit.telemetry.names import CAPTURE_CONTENT_VARIABLE

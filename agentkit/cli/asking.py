@@ -15,7 +15,7 @@ from agentkit.cli.documents import parse_object
 from agentkit.cli.live import shown_arguments
 from agentkit.cli.terminal import dim, printable
 from agentkit.errors import ConfigurationError
-from agentkit.model import Deny
+from agentkit.models import Deny
 
 __all__ = ["ask_about", "ask_line", "call_text", "load_readline"]
 

@@ -14,7 +14,7 @@ from agentkit.budget import Budget
 from agentkit.cli.loading import load_agent, load_tools
 from agentkit.cli.terminal import notice
 from agentkit.errors import ConfigurationError, UnknownModelError
-from agentkit.model import Model
+from agentkit.models import Model
 from agentkit.providers import model
 
 __all__ = ["OFFLINE", "Chosen", "agent_options", "choose_agent", "said_again"]

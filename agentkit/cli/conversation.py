@@ -23,7 +23,7 @@ from agentkit.cli.terminal import is_interactive
 from agentkit.errors import AgentkitError
 from agentkit.loop import state_from_json
 from agentkit.messages import AssistantMessage, Cancelled, Message
-from agentkit.model import Deny, identity_of
+from agentkit.models import Deny, identity_of
 from agentkit.result import Result
 from agentkit.tools import Tool
 from agentkit.usage import Cost, Usage

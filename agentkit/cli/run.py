@@ -28,7 +28,7 @@ from agentkit.cli.terminal import is_interactive, notice, print_json, printable
 from agentkit.cli.watched import KeptTrace, draw, watched
 from agentkit.errors import AgentkitError
 from agentkit.messages import Prompt
-from agentkit.model import Deny
+from agentkit.models import Deny
 from agentkit.result import Result
 
 __all__ = ["command"]

@@ -16,7 +16,7 @@ from typing import Any, cast
 from agentkit.catalog import find_model, model_ids
 from agentkit.errors import ConfigurationError, UnknownModelError, UnknownProviderError, UnsupportedError, nearest
 from agentkit.messages import Message
-from agentkit.model import Model
+from agentkit.models import Model
 from agentkit.providers.compatible import COMPATIBLE
 from agentkit.providers.table import Options, Provider, ProviderModule, RetirementWarning, base_url_of, retirement
 from agentkit.settings import Settings

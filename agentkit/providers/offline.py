@@ -21,7 +21,7 @@ from agentkit.assemble import assemble, take_apart
 from agentkit.errors import UnknownModelError
 from agentkit.exchange import Delta, OutputFormat, Request, Response, TextDelta, ToolCallDelta, ToolDefinition
 from agentkit.messages import AssistantMessage, Finish, Message, Part, Returned, Text, ToolCall, UserMessage
-from agentkit.model import Capabilities, Model, ModelIdentity, Sink
+from agentkit.models import Capabilities, Model, ModelIdentity, Sink
 from agentkit.providers.offline_answer import WHAT_IT_IS, answer_from, cannot
 from agentkit.providers.offline_facts import facts_of
 from agentkit.providers.offline_fill import Filler, Material

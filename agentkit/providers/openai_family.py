@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from agentkit.codec import Codec
 from agentkit.errors import ConfigurationError
-from agentkit.model import Capabilities, Model, ModelIdentity
+from agentkit.models import Capabilities, Model, ModelIdentity
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.providers.openai.responses import ResponsesCodec

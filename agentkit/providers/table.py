@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 
 from agentkit.catalog import ModelRow
 from agentkit.errors import ConfigurationError, MissingKeyError
-from agentkit.model import Model
+from agentkit.models import Model
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.settings import Settings
 from agentkit.transport.protocol import Transport

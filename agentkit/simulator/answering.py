@@ -22,7 +22,7 @@ from agentkit.exchange import (
     ThinkingDelta,
     ToolCallDelta,
 )
-from agentkit.model import Model
+from agentkit.models import Model
 from agentkit.providers.offline import OfflineModel, estimate_tokens
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.formats import Format, Moment, json_object

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agentkit.errors import ConfigurationError
 from agentkit.exchange import Request, Response
 from agentkit.messages import AssistantMessage, Finish, Part, Text, Thinking, ToolCall
-from agentkit.model import Capabilities, ModelIdentity, Sink
+from agentkit.models import Capabilities, ModelIdentity, Sink
 from agentkit.providers.offline import estimate_tokens
 from agentkit.simulator.formats import error_of
 from agentkit.usage import Usage

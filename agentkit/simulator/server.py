@@ -21,7 +21,7 @@ import anyio.abc
 
 from agentkit.codec import HttpReply
 from agentkit.errors import ExchangeError
-from agentkit.model import Model
+from agentkit.models import Model
 from agentkit.simulator.answering import Answering
 from agentkit.simulator.connection_faults import Refused, Stale
 from agentkit.simulator.control import control, is_control

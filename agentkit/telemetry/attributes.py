@@ -5,7 +5,7 @@ from __future__ import annotations
 from opentelemetry.util.types import AttributeValue
 
 from agentkit.exchange import Request
-from agentkit.model import ModelIdentity
+from agentkit.models import ModelIdentity
 from agentkit.telemetry import names
 from agentkit.usage import Usage
 

@@ -18,7 +18,7 @@ from opentelemetry.util.types import AttributeValue
 from agentkit.content import ContentWriter
 from agentkit.exchange import Request, Response
 from agentkit.messages import AssistantMessage, Message
-from agentkit.model import ModelIdentity
+from agentkit.models import ModelIdentity
 from agentkit.telemetry import names
 from agentkit.telemetry.attributes import Attributes, add_usage, server_attributes
 from agentkit.telemetry.failures import describe, error_type_of, exception_attributes

@@ -13,7 +13,7 @@ from opentelemetry.trace import Tracer, TracerProvider
 
 from agentkit.content import ContentWriter, default_mask
 from agentkit.exchange import Request
-from agentkit.model import ModelIdentity
+from agentkit.models import ModelIdentity
 from agentkit.telemetry import names
 from agentkit.telemetry.attributes import Attributes, add_request, server_attributes
 from agentkit.telemetry.instruments import Instruments

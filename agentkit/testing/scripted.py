@@ -39,7 +39,7 @@ from agentkit.exchange import (
     ToolCallDelta,
 )
 from agentkit.messages import AssistantMessage, Finish, Message, Returned, Text, ToolCall
-from agentkit.model import Capabilities, ModelIdentity, Sink
+from agentkit.models import Capabilities, ModelIdentity, Sink
 from agentkit.usage import Usage
 
 __all__ = ["Calls", "Delay", "ScriptedModel", "ScriptedTurn", "Turn", "calls"]

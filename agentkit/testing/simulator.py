@@ -20,7 +20,7 @@ from functools import partial
 import anyio.from_thread
 import pytest
 
-from agentkit.model import Model
+from agentkit.models import Model
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.plan import Rule, plan_of
 from agentkit.simulator.recording import Recording

@@ -19,7 +19,7 @@ PUBLIC_MODULES = (
     "agentkit.events",
     "agentkit.exchange",
     "agentkit.messages",
-    "agentkit.model",
+    "agentkit.models",
     "agentkit.prices",
     "agentkit.sessions",
     "agentkit.testing",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
+import sys
 
 import pytest
 from project.documents import ROOT
@@ -16,7 +18,7 @@ MODULES = (
     "agentkit.events",
     "agentkit.exchange",
     "agentkit.messages",
-    "agentkit.model",
+    "agentkit.models",
     "agentkit.prices",
     "agentkit.sessions",
     "agentkit.testing",
@@ -35,10 +37,17 @@ def test_all_is_sorted_and_every_name_in_it_is_there(name: str) -> None:
     assert [each for each in names if not hasattr(module, each)] == []
 
 
-def test_the_root_exports_exactly_what_it_imports() -> None:
-    file = PACKAGE / "__init__.py"
-    imported = {each.name for each in imports_in(parsed(file), file)}
-    assert sorted(imported) == list(importlib.import_module("agentkit").__all__)
+def test_the_root_tells_type_checkers_exactly_what_it_exports() -> None:
+    root = importlib.import_module("agentkit")
+    stub = PACKAGE / "__init__.pyi"
+    told = {each.name: each.module for each in imports_in(parsed(stub), stub)}
+    assert told == {name: root._HOMES[name] for name in root.__all__}
+
+
+def test_importing_the_root_loads_nothing_of_ours() -> None:
+    code = "import sys, agentkit; print([name for name in sys.modules if name.startswith('agentkit.')])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("name", MODULES)

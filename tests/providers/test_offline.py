@@ -22,7 +22,7 @@ from providers.tool_zoo import DATE, EMAIL, NUMBER, TEXT, WHOLE, ZOO, offered, o
 from agentkit.assemble import assemble
 from agentkit.exchange import Delta, OutputFormat, Request, ToolDefinition
 from agentkit.messages import Denied, Failed, Message, Outcome, Returned, UserMessage, user_message
-from agentkit.model import ModelIdentity, identity_of
+from agentkit.models import ModelIdentity, identity_of
 from agentkit.providers.offline import OfflineModel, answer
 from agentkit.providers.offline_facts import facts_of
 from agentkit.providers.offline_fill import Filler, Material

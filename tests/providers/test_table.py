@@ -18,7 +18,7 @@ from agentkit.errors import (
     UnknownProviderError,
     UnsupportedError,
 )
-from agentkit.model import Capabilities, ModelIdentity, identity_of
+from agentkit.models import Capabilities, ModelIdentity, identity_of
 from agentkit.prices import FREE_PROVIDERS
 from agentkit.providers import PROVIDERS, RetirementWarning, model, resolve
 from agentkit.providers.offline import OfflineModel

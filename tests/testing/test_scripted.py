@@ -19,7 +19,7 @@ from agentkit.exchange import (
     ToolCallDelta,
 )
 from agentkit.messages import AssistantMessage, Text, Thinking, ToolCall, UserMessage, user_message
-from agentkit.model import ModelIdentity
+from agentkit.models import ModelIdentity
 from agentkit.testing import Delay, ScriptedModel, Turn, calls
 from agentkit.usage import Usage
 

@@ -20,7 +20,7 @@ from shared import SHARED
 
 from agentkit.exchange import Request, Response, ToolDefinition
 from agentkit.messages import AssistantMessage, Finish, Returned, Text, ToolCall, user_message
-from agentkit.model import ModelIdentity
+from agentkit.models import ModelIdentity
 from agentkit.telemetry import Telemetry, TelemetryConfig
 from agentkit.tracing.exporter import record_of
 from agentkit.tracing.record import to_otlp

@@ -2,26 +2,26 @@
 
 Cache marks are set by default at the ends of the stable prefixes: the tools, the instructions, and, by the mark of the
 whole request, the conversation so far; the service passes over marks on prefixes that are too short. That last mark
-stands outside the messages, so that their bytes never change. `settings.extra["anthropic"]` wins over every field; its
+stands outside the messages, so that their bytes do not change; only a turn longer than the service looks back gets one
+before it. `settings.extra["anthropic"]` wins over every field; its
 `tools` are added to the agent's own, which is how tools that the provider runs itself are asked for; `cache`, `betas`
 and `version` in it are explained at messages_knobs.RESERVED.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json, to_json
 
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.messages import AssistantMessage, Message, Opaque, Thinking
 from agentkit.providers.anthropic.errors import decode_error
-from agentkit.providers.anthropic.messages_input import MessageWriter, own_value, thought_block
+from agentkit.providers.anthropic.messages_head import Head, head_of, json_bytes
+from agentkit.providers.anthropic.messages_input import own_value, thought_block
 from agentkit.providers.anthropic.messages_knobs import Knobs, cache_mark, can_hold_schema, knobs_of, tool_choice
 from agentkit.providers.anthropic.messages_output import response_of
 from agentkit.providers.anthropic.messages_stream import MessagesDecoder
@@ -44,33 +44,6 @@ _MOST_KEPT = 64
 def is_conversation(messages: Sequence[Message], *, has_tools: bool) -> bool:
     """Whether the messages are likely to be sent again with more behind them, so that caching them pays."""
     return has_tools or any(isinstance(message, AssistantMessage) for message in messages)
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """Messages that were sent before, as bytes; the last of them is left open for more of its role."""
-
-    messages: tuple[Message, ...]
-    names: dict[str, str]
-    model: str
-    pieces: tuple[bytes, ...]
-    """Joined with the rest of the body, once."""
-    role: str
-    """Of the open message; empty when there is none."""
-    taken: frozenset[str]
-    needs_files: bool
-    notes: frozenset[str]
-
-    def begins(self, request: Request, names: dict[str, str]) -> bool:
-        """Whether the request begins with the kept messages, and they would be written the same."""
-        messages = request.messages
-        return (
-            self.model == request.model
-            and (self.names is names or self.names == names)
-            and len(messages) >= len(self.messages)
-            # Compared by identity first: 5 us for 1,000 messages that are the same objects.
-            and messages[: len(self.messages)] == self.messages
-        )
 
 
 class MessagesCodec:
@@ -110,12 +83,12 @@ class MessagesCodec:
             fields["output_config"] = {**held, **fields.get("output_config", {})}
         if "system" not in extra and (system := _system(request, knobs, told, mark)):
             fields["system"] = system
-        pieces = [_to_bytes(fields)[:-1], *_tool_pieces(tools, extra, mark)]
+        pieces = [json_bytes(fields)[:-1], *_tool_pieces(tools, extra, mark)]
         head = None
         if "messages" not in extra:
-            head = self._messages(request, memo or request.memo, tools.names)
+            head = self._head(request, memo or request.memo, tools.names)
             knobs.notes += sorted(head.notes)
-            pieces += [b',"messages":[', *head.pieces, b"]}]"]
+            pieces += [b',"messages":[', *head.marked(to_json(mark) if mark else b""), b"]}]"]
         headers = self._headers(knobs, extra, needs_files=head is not None and head.needs_files)
         body = b"".join([*pieces, b"}"])
         return WireRequest("/v1/messages", body, names=tools.back, headers=headers, notes=tuple(knobs.notes))
@@ -151,38 +124,11 @@ class MessagesCodec:
         headers = (("content-type", "application/json"), ("anthropic-version", version))
         return (*headers, ("anthropic-beta", ",".join(dict.fromkeys(betas)))) if betas else headers
 
-    def _messages(self, request: Request, memo: Memo | None, names: dict[str, str]) -> _Head:
+    def _head(self, request: Request, memo: Memo | None, names: dict[str, str]) -> Head:
         """All messages as bytes; those that were sent before are taken from the memo."""
         kept = memo.kept.get(self.name) if memo is not None else None
-        if isinstance(kept, _Head) and kept.begins(request, names):
-            head = kept
-        else:
-            head = _Head((), names, request.model, (), "", frozenset(), needs_files=False, notes=frozenset())
-        rest = request.messages[len(head.messages) :]
-        if not rest and head.role:
-            return head
-        writer = MessageWriter(self.name, self._provider, model=request.model, names=names, taken=head.taken)
-        writer.write(rest, role_before=head.role)
-        is_prefilled = _strip_last(writer.written)
-        pieces, role = head.pieces, head.role
-        if writer.written:
-            written = _to_bytes(writer.written)[1:-3]  # without the list's brackets and the end of the last message
-            if role == writer.written[0]["role"]:
-                written = b"," + written[written.index(b"[") + 1 :]
-            elif role:
-                written = b"]}," + written
-            pieces, role = (*pieces, written), writer.written[-1]["role"]
-        head = _Head(
-            request.messages,
-            names,
-            request.model,
-            pieces,
-            role,
-            frozenset(writer.taken),
-            needs_files=head.needs_files or writer.needs_files,
-            notes=head.notes | writer.notes,
-        )
-        if memo is not None and not is_prefilled:
+        head = head_of(request, kept, names=names, origin=self.name, provider=self._provider)
+        if memo is not None and not head.is_prefill:
             memo.kept[self.name] = head
         return head
 
@@ -237,7 +183,7 @@ def _system(
     if output is not None:
         reason = output.report.fallback or f"{request.model} cannot be held to one"
         knobs.notes.append(f"the output schema is told in words: {reason}")
-        schema = _to_bytes(output.schema).decode("utf-8", "replace")
+        schema = json_bytes(output.schema).decode("utf-8", "replace")
         blocks.append({"type": "text", "text": f"Answer with JSON alone that is valid against this schema: {schema}"})
     choice = request.settings.tool_choice
     if any(note.startswith("tool_choice") for note in knobs.notes):
@@ -248,7 +194,7 @@ def _system(
 
 def _tool_pieces(tools: Tools, extra: Mapping[str, Any], mark: dict[str, str] | None) -> list[bytes]:
     if "tools" in extra:
-        return [b',"tools":', _to_bytes(with_extra(tools.entries, extra["tools"]))]
+        return [b',"tools":', json_bytes(with_extra(tools.entries, extra["tools"]))]
     return [b',"tools":[', tools.marked(to_json(mark) if mark else b""), b"]"] if tools.entries else []
 
 
@@ -275,24 +221,6 @@ def _keep_loop_going(knobs: Knobs, request: Request, origin: str) -> None:
         knobs.notes.append("thinking is off for this step: it goes on a turn that was begun without")
 
 
-def _strip_last(written: list[dict[str, Any]]) -> bool:
-    """Whether an assistant's words stand last, for the model to go on with: they may not end with white space."""
-    if not written or written[-1]["role"] != "assistant":
-        return False
-    last = written[-1]["content"][-1]
-    if last["type"] == "text":
-        last["text"] = last["text"].rstrip()
-    return True
-
-
 def _make_room(kept: dict[Any, Any]) -> None:
     while len(kept) >= _MOST_KEPT:
         kept.pop(next(iter(kept)), None)
-
-
-def _to_bytes(value: object) -> bytes:
-    try:
-        return to_json(value)
-    except PydanticSerializationError:
-        # Half of a surrogate pair cannot be sent as UTF-8; a tool's odd text must not end a run.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

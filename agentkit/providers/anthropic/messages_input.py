@@ -34,7 +34,7 @@ from agentkit.providers.anthropic.outcomes import outcome_text
 from agentkit.schema.names import map_names
 from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, left_out, system_role
 
-__all__ = ["NOTHING_SAID", "MessageWriter", "are_same_model", "input_of", "own_value", "thought_block"]
+__all__ = ["NOTHING_SAID", "Block", "MessageWriter", "are_same_model", "input_of", "own_value", "thought_block"]
 
 NOTHING_SAID = "(no text)"
 """Stands where the format demands a user's words and there are none: the first message has to be a user's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from agentkit.errors import ConfigurationError
-from agentkit.model import Capabilities, Model, ModelIdentity
+from agentkit.models import Capabilities, Model, ModelIdentity
 from agentkit.providers.anthropic.messages import MessagesCodec
 from agentkit.providers.anthropic.messages_knobs import can_be_forced, can_hold_schema, can_think
 from agentkit.providers.table import Options, Provider, base_url_of, key_of

@@ -6,24 +6,23 @@ import importlib.util
 from pathlib import Path
 from typing import Final
 
-import anyio
-
-from agentkit.errors import ConfigurationError, ConnectionFailedError, ExchangeError, MissingExtraError
+from agentkit.errors import ConfigurationError, ExchangeError, MissingExtraError
 from agentkit.exchange import Request, Response
-from agentkit.model import Capabilities, Model, ModelIdentity, Sink
+from agentkit.models import Capabilities, Model, ModelIdentity, Sink
 from agentkit.providers.llamacpp.model_file import check_file
 from agentkit.providers.llamacpp.options import ServerOptions, read_name
 from agentkit.providers.llamacpp.server import Server
 from agentkit.providers.llamacpp.servers import running_server, serve
+from agentkit.providers.llamacpp.watched import ServerDiedError, WatchedTransport, death_of, has_died
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.providers.table import Options, Provider
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Deadlines, Settings
 from agentkit.transport.httpx_transport import HttpxTransport
-from agentkit.transport.protocol import HttpRequest, Reply, Transport
+from agentkit.transport.protocol import Transport
 
-__all__ = ["LlamaCppModel", "ServerDiedError", "connect"]
+__all__ = ["LlamaCppModel", "connect"]
 
 _PROVIDER: Final = "llamacpp"
 _RULES = ChatRules(
@@ -31,6 +30,7 @@ _RULES = ChatRules(
     system_in_place=False,
     strict_tools=False,
     tool_choice="required",
+    strict_output=False,
     output_with_tools=False,
     null_content=False,
     refusal_field=False,
@@ -40,16 +40,6 @@ _RULES = ChatRules(
 _CAPABILITIES = Capabilities(output_with_tools=False, parallel_tools=False, media=frozenset())
 _BELOW = Settings(parallel_tool_calls=False)
 """Said always: asked for several calls at once, this server may never stop (seen in November 2026)."""
-
-_DEATH_SECONDS = 0.05
-_DEATH_POLL_SECONDS = 0.005
-
-
-class ServerDiedError(ConnectionFailedError):
-    """llama.cpp's server died while it answered. The next request starts a new one; this one is not sent again, for it
-    may be what the server died of."""
-
-    is_retryable = False
 
 
 class LlamaCppModel:
@@ -97,7 +87,7 @@ class LlamaCppModel:
             self.codec,
             Endpoint(server.base_url, {"authorization": f"Bearer {server.key}"}),
             _identity(self.path, server),
-            transport=_WatchedTransport(self.transport, server),
+            transport=WatchedTransport(self.transport, server),
             settings=self.settings,
         )
         try:
@@ -105,26 +95,9 @@ class LlamaCppModel:
         except ServerDiedError:
             raise
         except ExchangeError as error:
-            if not await _has_died(server):
+            if not await has_died(server):
                 raise
-            raise _death(server, attempts=error.attempts) from error
-
-
-class _WatchedTransport:
-    """Tells a lost connection from a dead server, so that nobody tries again to reach the dead."""
-
-    def __init__(self, transport: Transport, server: Server) -> None:
-        self._transport = transport
-        self._server = server
-
-    async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
-        """Send the request and wait for the head of the reply; see `Transport.send`."""
-        try:
-            return await self._transport.send(request, connect_seconds=connect_seconds)
-        except ConnectionFailedError as error:
-            if await _has_died(self._server):
-                raise _death(self._server) from error
-            raise
+            raise death_of(server, attempts=error.attempts) from error
 
 
 def connect(provider: Provider, model: str, options: Options) -> Model:
@@ -148,22 +121,4 @@ def _identity(path: Path, server: Server | None) -> ModelIdentity:
         address, port = host, int(digits)
     return ModelIdentity(
         _PROVIDER, path.name, address=address, port=port, api="chat_completions", capabilities=_CAPABILITIES
-    )
-
-
-async def _has_died(server: Server) -> bool:
-    """Whether the process is gone. Its connections end a moment before it does, so a moment is waited."""
-    with anyio.move_on_after(_DEATH_SECONDS):
-        while not server.has_ended:  # noqa: ASYNC110 - a process tells no event loop
-            await anyio.sleep(_DEATH_POLL_SECONDS)
-    return server.has_ended
-
-
-def _death(server: Server, *, attempts: int = 1) -> ServerDiedError:
-    return ServerDiedError(
-        f"llama.cpp's server for {server.path} died while it answered ({server.ending()}){server.last_words()}; "
-        "the next run starts a new one",
-        provider=_PROVIDER,
-        model=server.path.name,
-        attempts=attempts,
     )

@@ -81,7 +81,7 @@ def read_head(path: Path) -> ModelHead | None:
             if count > _MOST_ENTRIES:
                 raise ValueError(f"{count} entries")
             entries = dict(_read_entry(file) for _ in range(count))
-    except (struct.error, ValueError, EOFError) as error:
+    except (struct.error, ValueError, EOFError, OverflowError, OSError) as error:
         raise ModelFileError(
             f"{path} is damaged: its head ends early or makes no sense ({error}); fetch the file again", path=path
         ) from error
@@ -117,6 +117,8 @@ def _read_value(file: BinaryIO, kind: int) -> Any:
     if element in _NUMBERS:
         file.seek(struct.calcsize(_NUMBERS[element]) * count, 1)
         return None
+    if element == _ARRAY:
+        raise ValueError("an array of arrays")
     for _ in range(count):
         _read_value(file, element)
     return None

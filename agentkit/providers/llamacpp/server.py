@@ -115,9 +115,9 @@ class Server:
         if problem is not None:
             return ServerStartError(f"llama.cpp's server did not start for {self.path}: {problem}", path=self.path)
         lines = list(self._lines)
-        return ServerStartError(
-            f"llama.cpp could not load {self.path} ({self.ending()}){_told(lines)}", path=self.path, output=lines
-        )
+        errors = _errors(lines)
+        reason = f"; it said: {' | '.join(errors)}" if errors else f" ({self.ending()})"
+        return ServerStartError(f"llama.cpp could not load {self.path}{reason}", path=self.path, output=lines)
 
     def ending(self) -> str:
         """How its process ended, in words."""
@@ -126,11 +126,13 @@ class Server:
             return "it was stopped"
         if code == -_SIGKILL:
             return "it was killed, as the system does when memory runs out"
-        return f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
+        ended = f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
+        return f"{ended}{self.last_words()}"
 
     def last_words(self) -> str:
-        """What it said last, for an error's message; empty when it said nothing."""
-        return _told(list(self._lines))
+        """What it printed last, for an error's message; empty when it printed nothing."""
+        lines = list(self._lines)[-_SHOWN_LINES:]
+        return f"; it said: {' | '.join(lines)}" if lines else ""
 
     def _run(self) -> None:
         try:
@@ -229,12 +231,11 @@ class Server:
         self.stop()
 
 
-def _told(lines: list[str]) -> str:
-    """The lines worth reading: its errors, each once; else the last ones."""
+def _errors(lines: list[str]) -> list[str]:
+    """The errors among the lines, each once; the first ones are the causes of the others."""
     errors: dict[str, None] = {}
     for line in lines:
         match = _LEVEL.fullmatch(line)
         if match is not None and match["level"] == "E":
             errors[match["text"].strip()] = None
-    shown = list(errors)[:_SHOWN_LINES] or lines[-_SHOWN_LINES:]
-    return f"; it said: {' | '.join(shown)}" if shown else ""
+    return list(errors)[:_SHOWN_LINES]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agentkit.errors import ConfigurationError, MissingKeyError
-from agentkit.model import Capabilities, ModelIdentity
+from agentkit.models import Capabilities, ModelIdentity
 from agentkit.providers.anthropic.provider import connect
 from agentkit.providers.table import Options, Provider
 from agentkit.remote import RemoteModel

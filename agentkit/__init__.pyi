@@ -1,0 +1,81 @@
+"""What `import agentkit` offers, for type checkers."""
+
+from agentkit.agent import Agent as Agent
+from agentkit.approvals import Approve as Approve
+from agentkit.approvals import PendingCall as PendingCall
+from agentkit.budget import Budget as Budget
+from agentkit.errors import AgentkitError as AgentkitError
+from agentkit.errors import ConfigurationError as ConfigurationError
+from agentkit.errors import ToolError as ToolError
+from agentkit.events import Event as Event
+from agentkit.loop import fork as fork
+from agentkit.media import Audio as Audio
+from agentkit.media import Document as Document
+from agentkit.media import Image as Image
+from agentkit.media import Uploaded as Uploaded
+from agentkit.media import Video as Video
+from agentkit.messages import AssistantMessage as AssistantMessage
+from agentkit.messages import Message as Message
+from agentkit.messages import Text as Text
+from agentkit.messages import ToolCall as ToolCall
+from agentkit.messages import UserMessage as UserMessage
+from agentkit.messages import messages_from_json as messages_from_json
+from agentkit.messages import messages_to_json as messages_to_json
+from agentkit.models import Ask as Ask
+from agentkit.models import Deny as Deny
+from agentkit.models import Middleware as Middleware
+from agentkit.models import Model as Model
+from agentkit.output import Output as Output
+from agentkit.prices import PriceBook as PriceBook
+from agentkit.providers import model as model
+from agentkit.result import Result as Result
+from agentkit.settings import Deadlines as Deadlines
+from agentkit.settings import Settings as Settings
+from agentkit.stream import RunStream as RunStream
+from agentkit.tools import Context as Context
+from agentkit.tools import Tool as Tool
+from agentkit.tools import tool as tool
+from agentkit.toolsets import Toolset as Toolset
+from agentkit.usage import Cost as Cost
+from agentkit.usage import Usage as Usage
+
+__all__ = [
+    "Agent",
+    "AgentkitError",
+    "Approve",
+    "Ask",
+    "AssistantMessage",
+    "Audio",
+    "Budget",
+    "ConfigurationError",
+    "Context",
+    "Cost",
+    "Deadlines",
+    "Deny",
+    "Document",
+    "Event",
+    "Image",
+    "Message",
+    "Middleware",
+    "Model",
+    "Output",
+    "PendingCall",
+    "PriceBook",
+    "Result",
+    "RunStream",
+    "Settings",
+    "Text",
+    "Tool",
+    "ToolCall",
+    "ToolError",
+    "Toolset",
+    "Uploaded",
+    "Usage",
+    "UserMessage",
+    "Video",
+    "fork",
+    "messages_from_json",
+    "messages_to_json",
+    "model",
+    "tool",
+]

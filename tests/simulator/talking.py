@@ -1,0 +1,92 @@
+"""agentkit's own client halves, pointed at a simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+
+from agentkit.codec import Codec
+from agentkit.errors import ExchangeError
+from agentkit.exchange import Delta, Request, Response, ToolDefinition
+from agentkit.messages import user_message
+from agentkit.model import ModelIdentity
+from agentkit.providers.anthropic.messages import MessagesCodec
+from agentkit.providers.google.generate_content import GenerateContentCodec
+from agentkit.providers.openai.chat import ChatCodec
+from agentkit.providers.openai.responses import ResponsesCodec
+from agentkit.remote import Endpoint, RemoteModel
+from agentkit.settings import Deadlines, Settings
+from agentkit.simulator.server import Simulator
+from agentkit.transport.httpx_transport import HttpxTransport
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A wire format as agentkit speaks it."""
+
+    codec: Codec
+    base: str
+    """What follows the simulator's address."""
+    model: str
+
+
+SPOKEN = {
+    "chat": Spoken(ChatCodec(), "/v1", "gpt-x"),
+    "responses": Spoken(ResponsesCodec(), "/v1", "gpt-x"),
+    "messages": Spoken(MessagesCodec(), "", "claude-x"),
+    "gemini": Spoken(GenerateContentCodec(), "/v1beta", "gemini-x"),
+}
+WEATHER = ToolDefinition(
+    "get_weather",
+    "Current weather for a city.",
+    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+LONG = Deadlines(10, 30, 30, 60)
+
+
+class Listener:
+    """Listens to a stream and keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.deltas: list[Delta] = []
+
+    def emit(self, deltas) -> bool:
+        self.deltas += deltas
+        return False
+
+    async def drain(self) -> None: ...
+
+
+def remote(
+    simulator: Simulator,
+    format: str,
+    *,
+    deadlines: Deadlines = LONG,
+    attempts: int = 3,
+    chance: Callable[[], float] = lambda: 0.0,
+) -> RemoteModel:
+    spoken = SPOKEN[format]
+    endpoint = Endpoint(simulator.url + spoken.base, {"authorization": "Bearer sk-canary"})
+    return RemoteModel(
+        spoken.codec,
+        endpoint,
+        ModelIdentity(format, spoken.model),
+        transport=HttpxTransport(),
+        settings=Settings(deadlines=deadlines, attempts=attempts),
+        random=chance,
+    )
+
+
+def question(format: str, *, is_streamed: bool, text: str = "What is the weather in Paris and in Oslo?") -> Request:
+    return Request(SPOKEN[format].model, (user_message(text),), tools=(WEATHER,), is_streamed=is_streamed)
+
+
+async def outcome(model: RemoteModel, request: Request) -> Response | ExchangeError:
+    """The answer, or the typed error; a test that hangs fails."""
+    with anyio.fail_after(20):
+        try:
+            return await model.respond(request, Listener() if request.is_streamed else None)
+        except ExchangeError as error:
+            return error
