@@ -1,4 +1,4 @@
-"""Exchanges with a server that may die: a lost connection is told from a dead server, and dropped ones are passed over."""
+"""Exchanges with a server that may die: a lost connection is told from a dead server, dropped ones are passed over."""
 
 from __future__ import annotations
 
