@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from agentkit.providers.openai.responses_server import ResponsesServer
 
 __all__ = ["FORMATS", "TARGETS", "Format"]
 
+_MARK = re.compile(rb',"cache_control":\{[^{}]*\}')
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -36,6 +39,15 @@ class Format:
     """Where the conversation stands in a request's body."""
     complaints: Callable[[WireRequest], list[str]]
     """What the format's oracle has against a request."""
+
+    def unmarked(self, body: bytes) -> bytes:
+        """A body without cache marks: Anthropic's move on with a long turn, which no cache minds."""
+        return _MARK.sub(b"", body) if self.name == "messages" else body
+
+    def conversation(self, body: bytes) -> list[Any]:
+        """The messages of a body, without cache marks."""
+        said = json.loads(self.unmarked(body)).get(self.messages_key, [])
+        return said if isinstance(said, list) else [said]
 
     def __str__(self) -> str:
         return self.name

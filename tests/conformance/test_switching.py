@@ -198,13 +198,13 @@ def test_on_the_way_back_the_first_provider_gets_its_own_bytes_again(source: For
                 other.encode(for_target(request, target), memo)
         assert codec.encode(request, memo).body == first, recorded.id
         assert codec.encode(kept_as_json(request)).body == first, recorded.id
-        before = json.loads(first).get(source.messages_key, [])
-        if not request.messages or not isinstance(request.messages[-1], UserMessage) or not isinstance(before, list):
+        before = source.conversation(first)
+        if not request.messages or not isinstance(request.messages[-1], UserMessage):
             continue
         later = replace(request, messages=(*request.messages, answer_of("elsewhere:x"), user_message("and now?")))
-        after = json.loads(codec.encode(kept_as_json(later)).body)[source.messages_key]
+        after = source.conversation(codec.encode(kept_as_json(later)).body)
         assert after[: len(before)] == before, recorded.id
-        assert json.loads(codec.encode(later, memo).body)[source.messages_key] == after, recorded.id
+        assert source.conversation(codec.encode(later, memo).body) == after, recorded.id
         count += 1
     print(
         f"{source}: {len(recorded_requests(source))} sent again byte for byte, {count} behind an answer from elsewhere"
