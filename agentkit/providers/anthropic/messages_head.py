@@ -74,9 +74,8 @@ def head_of(request: Request, kept: object, *, names: dict[str, str], origin: st
     rest = request.messages[len(head.messages) :]
     turn = _latest_turn(rest)
     if turn:
-        head = _grown(head, rest[:turn], origin=origin, provider=provider)
-    head = _grown(head, rest[turn:], origin=origin, provider=provider, is_last=True)
-    return head if head.messages is request.messages else replace(head, messages=request.messages)
+        head = _grown(head, rest[:turn], request.messages, origin=origin, provider=provider)
+    return _grown(head, rest[turn:], request.messages, origin=origin, provider=provider, is_last=True)
 
 
 def json_bytes(value: object) -> bytes:
@@ -96,15 +95,23 @@ def _latest_turn(messages: Sequence[Message]) -> int:
     return at
 
 
-def _grown(head: Head, messages: Sequence[Message], *, origin: str, provider: str, is_last: bool = False) -> Head:
-    """The head with these messages behind it."""
-    if not messages and head.role:
+def _grown(
+    head: Head,
+    more: Sequence[Message],
+    messages: tuple[Message, ...],
+    *,
+    origin: str,
+    provider: str,
+    is_last: bool = False,
+) -> Head:
+    """The head with more messages behind it; `messages` are those of the whole request."""
+    if not more and head.role:
         return head
     writer = MessageWriter(origin, provider, model=head.model, names=head.names, taken=head.taken)
-    writer.write(messages, role_before=head.role)
+    writer.write(more, role_before=head.role)
     written = writer.written
     if not written:
-        return replace(head, needs_files=head.needs_files or writer.needs_files, notes=head.notes | writer.notes)
+        return replace(head, messages=messages, notes=head.notes | writer.notes)
     is_prefill = is_last and _strip_last(written[-1]["role"], written[-1]["content"])
     piece = json_bytes(written)[1:-3]  # without the list's brackets and the end of the last message
     if head.role == written[0]["role"]:
@@ -116,7 +123,7 @@ def _grown(head: Head, messages: Sequence[Message], *, origin: str, provider: st
     return Head(
         head.names,
         head.model,
-        head.messages,
+        messages,
         (*head.pieces, piece),
         written[-1]["role"],
         frozenset(writer.taken),

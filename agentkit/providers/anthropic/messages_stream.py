@@ -124,9 +124,9 @@ class MessagesDecoder:
         self.events += 1
         try:
             # Nearly all events are pieces of text; they touch nothing else.
-            if kind == "content_block_delta" and event["delta"]["type"] == "text_delta":
+            if kind == "content_block_delta" and (delta := event["delta"])["type"] == "text_delta":
                 block = self._blocks.get(event.get("index"))
-                text = event["delta"]["text"]
+                text = delta["text"]
                 if block is not None and text.__class__ is str:
                     block.texts.append(text)
                     deltas.append(TextDelta(text, block.slot))

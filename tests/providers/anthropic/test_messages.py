@@ -618,6 +618,24 @@ def test_the_bytes_of_the_prefix_stay_the_same_over_a_run_of_20_steps() -> None:
         assert oracle("oracle_anthropic").check(json.loads(wire.body)) == []
 
 
+def test_a_turn_longer_than_the_service_looks_back_is_marked_before() -> None:
+    wide = called(*(call(f"c{number}") for number in range(10)))
+    turns = [(HI,), (HI, wide), (HI, wide, user_message("and?")), (HI, wide, user_message("and?"), called(call()))]
+    memo = Memo()
+    marks: list[int] = []
+    for messages in turns:
+        asked = request(*messages, tools=(WEATHER,), instructions="Be brief.")
+        wire = CODEC.encode(asked, memo)
+        assert wire.body == CODEC.encode(asked).body
+        assert oracle("oracle_anthropic").check(json.loads(wire.body)) == []
+        marks.append(wire.body.count(b'"cache_control"'))
+        if marks[-1] == 4:
+            assert json.loads(wire.body)["messages"][0]["content"] == [{**text("hi"), "cache_control": MARK}]
+    assert marks == [3, 4, 4, 3]
+    off = Settings(extra={"anthropic": {"cache": False}})
+    assert b"cache_control" not in CODEC.encode(request(*turns[1], settings=off), memo).body
+
+
 @given(strategies.requests())
 @hypothesis_settings(max_examples=100, deadline=None)
 def test_a_kept_head_changes_no_byte(asked: Request) -> None:
