@@ -7,6 +7,7 @@ import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ def test_imports_point_down_floor_by_floor() -> None:
     command = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([str(command)], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_floor_is_drawn_in_the_design() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    floors = [set(re.findall(r"\w+", layer)) for layer in layers]
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \|", design, re.M)
+    assert [set(re.findall(r"\w+", row)) for row in rows] == floors
 
 
 def test_no_module_imports_the_package_root() -> None:

@@ -12,6 +12,9 @@ import pytest
 from project.documents import ROOT
 from project.sources import PACKAGE, imports_in, parsed
 
+from agentkit.cli.main import COMMANDS
+from agentkit.providers import PROVIDERS
+
 MODULES = (
     "agentkit",
     "agentkit.errors",
@@ -56,6 +59,14 @@ def test_every_public_name_has_its_place_in_the_reference(name: str) -> None:
     told = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", " ".join(re.findall(r"`([^`\n]+)`", text))))
     missing = [each for each in importlib.import_module(name).__all__ if each not in told]
     assert missing == []
+
+
+def test_every_provider_and_every_command_has_its_place_in_the_docs() -> None:
+    pages = [ROOT / "docs" / "how-to" / "models.md", *(ROOT / "docs" / "how-to").glob("*.md")]
+    told = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`\n]+)`", pages[0].read_text(encoding="utf-8")))))
+    assert sorted(set(PROVIDERS) - told) == []
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    assert [name for name in COMMANDS if f"agentkit {name}" not in text] == []
 
 
 @pytest.mark.parametrize("name", MODULES)
