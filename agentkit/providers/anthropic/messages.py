@@ -185,8 +185,7 @@ def _system(
         knobs.notes.append(f"the output schema is told in words: {reason}")
         schema = json_bytes(output.schema).decode("utf-8", "replace")
         blocks.append({"type": "text", "text": f"Answer with JSON alone that is valid against this schema: {schema}"})
-    choice = request.settings.tool_choice
-    if any(note.startswith("tool_choice") for note in knobs.notes):
+    if choice := knobs.choice_in_words:
         called = "one of the tools" if choice == "required" else f"the tool {choice}"
         blocks.append({"type": "text", "text": f"Call {called} in this answer."})
     return blocks

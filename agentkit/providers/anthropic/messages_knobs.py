@@ -60,6 +60,8 @@ class Knobs:
 
     fields: dict[str, Any]
     notes: list[str] = field(default_factory=list[str])
+    choice_in_words: str = ""
+    """A tool choice that cannot be forced, and so has to be asked for."""
 
     @property
     def is_thinking(self) -> bool:
@@ -186,6 +188,7 @@ def tool_choice(settings: Settings, knobs: Knobs, names: Mapping[str, str], *, m
     if not knobs.is_thinking and can_be_forced(model):
         return {**forced, **serial}
     reason = "while thinking is on" if knobs.is_thinking else f"by {model}"
+    knobs.choice_in_words = forced.get("name", choice)
     knobs.notes.append(f"tool_choice {choice!r} is only asked for in words: forcing a tool is refused {reason}")
     return {"type": "auto", **serial}
 

@@ -121,6 +121,8 @@ class MessagesDecoder:
             kind = event.get("type")
         except (ValueError, AttributeError) as error:
             raise self._nonsense(data) from error
+        if kind == "ping":  # it keeps the connection, and must not keep a deadline away
+            return
         self.events += 1
         try:
             # Nearly all events are pieces of text; they touch nothing else.

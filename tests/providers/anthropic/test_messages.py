@@ -206,6 +206,12 @@ def test_q4_a_forced_tool_is_asked_for_in_words_while_thinking_is_on(choice: str
     )
 
 
+def test_a_tool_asked_for_in_words_is_named_as_the_model_knows_it() -> None:
+    settings = Settings(reasoning="high", tool_choice="get.weather")
+    sent = body(tools=(ToolDefinition("get.weather", "", PARAMETERS),), settings=settings)
+    assert sent["system"] == [text("Call the tool get_weather in this answer.")]
+
+
 def test_some_models_are_never_forced() -> None:
     sent = body(tools=(WEATHER,), settings=Settings(tool_choice="required"), model="claude-fable-5-1")
     assert sent["tool_choice"] == {"type": "auto"}
