@@ -352,10 +352,10 @@ def test_q26_a_block_that_comes_again_empty_is_taken_back() -> None:
     assert answer(start(), said("a", 0), *again, end()).message.parts == (Text(""), Text("b"))
 
 
-def test_counts_events_and_not_comments() -> None:
+def test_counts_events_and_neither_comments_nor_pings() -> None:
     decoder = CODEC.decoder()
-    decoder.feed(b": keep-alive\n\n" + start() + b": keep-alive\n\n" + event("ping"))
-    assert decoder.events == 2
+    decoder.feed(b": keep-alive\n\n" + event("ping") + start() + b": keep-alive\n\n" + said("x") + event("ping"))
+    assert decoder.events == 4
 
 
 @given(st.lists(words | json_objects, max_size=4), st.data())
