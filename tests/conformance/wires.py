@@ -1,15 +1,18 @@
-"""A transport that keeps what is sent and answers from a list; nothing touches a network."""
+"""Ends of the wire that keep what is sent: a transport without a network, and a server on loopback."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 from agentkit.transport.protocol import HttpRequest
 
-__all__ = ["InTurn"]
+__all__ = ["InTurn", "Seen", "served"]
 
 
 @dataclass
@@ -44,3 +47,52 @@ class InTurn:
     def body(self, at: int = -1) -> dict[str, Any]:
         """The JSON body of a request."""
         return json.loads(self.sent[at].body)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request that came in over loopback."""
+
+    path: str
+    """With its query."""
+    headers: dict[str, str]
+    """Lower-case names."""
+    body: dict[str, Any]
+
+
+@contextmanager
+def served(answer: Callable[[Seen], tuple[str, bytes]]) -> Generator[tuple[str, list[Seen]]]:
+    """A server on loopback while this lasts: its address, and the requests it got.
+
+    `answer` gives the type and the bytes of each reply, which has status 200.
+    """
+    seen: list[Seen] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            seen.append(Seen(self.path, headers, json.loads(self.rfile.read(length))))
+            kind, body = answer(seen[-1])
+            self.send_response(200)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.send_header("connection", "close")
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
