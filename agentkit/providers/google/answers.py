@@ -220,7 +220,7 @@ class AnswerReader:
         if content:
             for part in content.get("parts") or ():
                 self._part(part, deltas)
-        if len(candidate) == 1:
+        if len(candidate) == 1 and content is not None:
             return
         if (raw := candidate.get("finishReason")) is not None:
             self._raw = _NUMBERED.get(raw, str(raw)) if isinstance(raw, int) else raw

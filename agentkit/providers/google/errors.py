@@ -102,7 +102,7 @@ def _json_of(text: str) -> Any:
         return None
     for partial in (False, "trailing-strings"):
         try:
-            return from_json(text, allow_partial=partial) or None
+            return from_json(text, allow_partial=partial)
         except ValueError:
             continue
     return None

@@ -39,7 +39,7 @@ class PartialArguments:
             holder = _child(holder, step, [] if isinstance(following, int) else {})
         last = steps[-1]
         value = _value_of(piece)
-        before = _get(holder, last)
+        before = _get(holder, last)  # says when there is no such place
         if isinstance(value, str) and path == self._unfinished and isinstance(before, str):
             value = before + value
         _put(holder, last, value)
@@ -83,8 +83,8 @@ def _child(holder: Any, step: str | int, empty: Any) -> Any:
 
 
 def _get(holder: Any, step: str | int) -> Any:
-    if isinstance(holder, dict):
-        return cast("dict[str | int, Any]", holder).get(step)
+    if isinstance(holder, dict) and isinstance(step, str):
+        return cast("dict[str, Any]", holder).get(step)
     if isinstance(holder, list) and isinstance(step, int):
         items = cast("list[Any]", holder)
         return items[step] if step < len(items) else None
@@ -92,11 +92,9 @@ def _get(holder: Any, step: str | int) -> Any:
 
 
 def _put(holder: Any, step: str | int, value: Any) -> None:
-    if isinstance(holder, dict):
+    if isinstance(step, str):
         holder[step] = value
         return
-    if not isinstance(holder, list) or not isinstance(step, int):
-        raise ValueError(f"{step!r} is no place there")
     items = cast("list[Any]", holder)
     if step - len(items) > _LARGEST_GAP:
         raise ValueError(f"place {step} of a list that has {len(items)} items")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from agentkit.exchange import OutputFormat, Request, Response, ToolDefinition
 from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote, Uploaded, Video
@@ -43,7 +43,7 @@ def own(value: dict[str, Any]) -> ProviderData:
     return ProviderData(ORIGIN, value)
 
 
-SIGNED = own({"thoughtSignature": "c2lnbmVk+/=="})
+SIGNED = own({"thoughtSignature": "c2lnbmVk+/8="})
 
 words = st.text(min_size=1, max_size=20)
 json_values = st.recursive(
@@ -86,9 +86,7 @@ run_code = {"executableCode": {"language": "PYTHON", "code": "print(1)"}, "thoug
 code_result = {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1\n"}}
 search = {"toolCall": {"id": "1", "toolType": "GOOGLE_SEARCH_WEB", "args": {"queries": ["x"]}}}
 opaque_parts = st.sampled_from([Opaque(own(run_code)), Opaque(own(code_result)), Opaque(own(search))])
-arguments = st.dictionaries(st.text(max_size=5), json_values, max_size=3).map(
-    lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-)
+arguments = st.dictionaries(st.text(max_size=5), json_values, max_size=3).map(lambda value: to_json(value).decode())
 
 
 @st.composite
