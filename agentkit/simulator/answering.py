@@ -158,7 +158,7 @@ def _dressed(deltas: Iterable[Delta], request: Request, *, format: Format, momen
     thinks = request.settings.reasoning not in (None, "none")
     if thinks:
         thought = format.thinking(_THOUGHT, moment.number)
-        dressed += [ThinkingDelta(_THOUGHT, -1), PartFinished(thought, -1)]
+        dressed += [ThinkingDelta(_THOUGHT, -1), PartFinished(thought, -1)] if thought is not None else []
     for delta in deltas:
         if isinstance(delta, ToolCallDelta) and delta.id:
             id = ids.setdefault(delta.index, format.call_id(moment.number, len(ids)))
@@ -172,9 +172,11 @@ def _dressed(deltas: Iterable[Delta], request: Request, *, format: Format, momen
 
 def _written(deltas: list[Delta], request: Request, *, asked: HttpAsked, format: Format) -> Reply:
     if not request.is_streamed:
-        return Reply.whole(format.server.write(assemble(deltas)))
-    events = format.as_asked(split_stream(format.server.stream_writer().write(deltas)), json_object(asked.body) or {})
-    return Reply(200, STREAM_HEADERS, events, is_streamed=True)
+        reply = Reply.whole(format.server.write(assemble(deltas)))
+    else:
+        events = split_stream(format.server.stream_writer().write(deltas))
+        reply = Reply(200, STREAM_HEADERS, events, is_streamed=True)
+    return format.polished(reply, json_object(asked.body) or {})
 
 
 def _failed(

@@ -15,7 +15,7 @@ from agentkit.errors import ExchangeError
 from agentkit.media import ProviderData
 from agentkit.messages import Thinking
 from agentkit.providers.anthropic.messages_server import MessagesServer
-from agentkit.simulator.formats import CallPlaces, Moment, Place
+from agentkit.simulator.formats import CallPlaces, Moment, Place, event_data
 from agentkit.simulator.reply import Reply
 
 __all__ = ["MessagesFormat"]
@@ -40,7 +40,7 @@ class MessagesFormat:
     def call_id(self, number: int, place: int) -> str:
         return f"toolu_{number:08d}{place:02d}"
 
-    def thinking(self, text: str, number: int) -> Thinking:
+    def thinking(self, text: str, number: int) -> Thinking | None:
         return Thinking(text, ProviderData(self.name, {"signature": f"c2lt{number:08d}"}))
 
     def model_list(self, models: Sequence[str]) -> Json:
@@ -76,8 +76,24 @@ class MessagesFormat:
         body["error"]["message"] += f" Please try again in {seconds:g}s."
         return replace(reply, pieces=(to_json(body),))
 
-    def as_asked(self, events: Sequence[bytes], body: Mapping[str, Any]) -> tuple[bytes, ...]:
-        return tuple(events)
+    def polished(self, reply: Reply, sent: Mapping[str, Any]) -> Reply:
+        if not reply.is_streamed:
+            return reply
+        # The server half leaves calls open, in case more comes; the service ends each block before the next begins.
+        documents = [event_data(event) or {} for event in reply.events]
+        latest: dict[int, int] = {}  # index of a block -> where the last event before its stop stands
+        stops: dict[int, bytes] = {}
+        for place, (event, document) in enumerate(zip(reply.events, documents, strict=True)):
+            if document.get("type") == "content_block_stop":
+                stops[document["index"]] = event
+            elif "index" in document:
+                latest[document["index"]] = place
+        ends = {place: stops[index] for index, place in latest.items() if index in stops}
+        pieces: list[bytes] = []
+        for place, (event, document) in enumerate(zip(reply.events, documents, strict=True)):
+            if document.get("type") != "content_block_stop":
+                pieces += [event, ends[place]] if place in ends else [event]
+        return replace(reply, pieces=tuple(pieces))
 
     def is_start(self, event: bytes) -> bool:
         return event.startswith(b"event: message_start")

@@ -95,8 +95,8 @@ class Format(Protocol):
         """An id of a tool call: the one at this place in the answer to this request."""
         ...
 
-    def thinking(self, text: str, number: int) -> Thinking:
-        """Thinking with what the provider attaches to it."""
+    def thinking(self, text: str, number: int) -> Thinking | None:
+        """Thinking with what the provider attaches to it; None where the provider does not show it."""
         ...
 
     def model_list(self, models: Sequence[str]) -> Json:
@@ -123,8 +123,8 @@ class Format(Protocol):
         """An error reply whose body says how long to wait."""
         ...
 
-    def as_asked(self, events: Sequence[bytes], body: Mapping[str, Any]) -> tuple[bytes, ...]:
-        """The events of a stream, without those that a client has to ask for and did not."""
+    def polished(self, reply: Reply, sent: Mapping[str, Any]) -> Reply:
+        """The reply of the server half as the provider gives it to somebody who sent this body."""
         ...
 
     def is_start(self, event: bytes) -> bool:

@@ -38,7 +38,7 @@ class GenerateContentFormat:
     def call_id(self, number: int, place: int) -> str:
         return f"call{number:08d}{place:02d}"
 
-    def thinking(self, text: str, number: int) -> Thinking:
+    def thinking(self, text: str, number: int) -> Thinking | None:
         return Thinking(text)
 
     def model_list(self, models: Sequence[str]) -> Json:
@@ -70,8 +70,8 @@ class GenerateContentFormat:
         body["error"].setdefault("details", []).append(delay)
         return replace(reply, pieces=(to_json(body),))
 
-    def as_asked(self, events: Sequence[bytes], body: Mapping[str, Any]) -> tuple[bytes, ...]:
-        return tuple(events)
+    def polished(self, reply: Reply, sent: Mapping[str, Any]) -> Reply:
+        return reply
 
     def is_start(self, event: bytes) -> bool:
         return False  # an answer begins with its first piece

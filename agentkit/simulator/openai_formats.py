@@ -15,7 +15,7 @@ from agentkit.media import ProviderData
 from agentkit.messages import Thinking
 from agentkit.providers.openai.chat_server import ChatServer
 from agentkit.providers.openai.responses_server import ResponsesServer
-from agentkit.simulator.formats import CallPlaces, Moment, Place, event_data, with_event_data
+from agentkit.simulator.formats import CallPlaces, Moment, Place, event_data, json_object, with_event_data
 from agentkit.simulator.reply import Reply
 
 __all__ = ["ChatFormat", "ResponsesFormat"]
@@ -76,17 +76,19 @@ class ChatFormat(_OpenAI):
     def response_id(self, number: int) -> str:
         return f"chatcmpl-sim{number:08d}"
 
-    def thinking(self, text: str, number: int) -> Thinking:
-        return Thinking(text)
+    def thinking(self, text: str, number: int) -> Thinking | None:
+        return None  # Chat Completions counts thoughts and shows none
 
     def error_events(self, error: ExchangeError) -> tuple[bytes, ...]:
         return (b"data: " + self.server.write_error(error).body + b"\n\n",)
 
-    def as_asked(self, events: Sequence[bytes], body: Mapping[str, Any]) -> tuple[bytes, ...]:
-        options: Json = body.get("stream_options") or {}
-        if options.get("include_usage"):
-            return tuple(events)
-        return tuple(event for event in events if (event_data(event) or {}).get("choices") != [])
+    def polished(self, reply: Reply, sent: Mapping[str, Any]) -> Reply:
+        options: Json = sent.get("stream_options") or {}
+        if not reply.is_streamed or options.get("include_usage"):
+            return reply
+        # Nobody who did not ask for usage expects an event without a choice.
+        kept = tuple(event for event in reply.events if (event_data(event) or {}).get("choices") != [])
+        return replace(reply, pieces=kept)
 
     def is_start(self, event: bytes) -> bool:
         return any("role" in choice["delta"] for choice in _choices(event))
@@ -137,7 +139,7 @@ class ResponsesFormat(_OpenAI):
     def response_id(self, number: int) -> str:
         return f"resp_sim{number:08d}"
 
-    def thinking(self, text: str, number: int) -> Thinking:
+    def thinking(self, text: str, number: int) -> Thinking | None:
         summary = [{"type": "summary_text", "text": text}]
         item = {"type": "reasoning", "id": f"rs_sim{number:08d}", "summary": summary, "encrypted_content": "c2lt"}
         return Thinking(text, ProviderData(self.name, item))
@@ -148,8 +150,21 @@ class ResponsesFormat(_OpenAI):
                 "message": told["message"], "param": told["param"]}  # fmt: skip
         return (b"event: error\ndata: " + to_json(data) + b"\n\n",)
 
-    def as_asked(self, events: Sequence[bytes], body: Mapping[str, Any]) -> tuple[bytes, ...]:
-        return tuple(events)
+    def polished(self, reply: Reply, sent: Mapping[str, Any]) -> Reply:
+        if not reply.is_streamed:
+            document = json_object(reply.events[0])
+            if document is None or reply.status != 200:
+                return reply
+            _identify(document, document["id"])
+            return replace(reply, pieces=(to_json(document),))
+        pieces: list[bytes] = []
+        response_id = ""
+        for event in reply.events:
+            document = event_data(event) or {}
+            response_id = response_id or document.get("response", {}).get("id", "")
+            _identify(document, response_id)
+            pieces.append(with_event_data(event, document))
+        return replace(reply, pieces=tuple(pieces))
 
     def is_start(self, event: bytes) -> bool:
         return event.startswith((b"event: response.created", b"event: response.in_progress"))
@@ -176,6 +191,31 @@ class ResponsesFormat(_OpenAI):
 
 def _choices(event: bytes) -> list[Json]:
     return (event_data(event) or {}).get("choices") or []
+
+
+def _identify(document: Json, response_id: str) -> None:
+    """Give every item an id that no other answer has: the server half counts them anew in each, or leaves them out."""
+    response: Json = document.get("response", document)
+    output: list[Json] = response.get("output") or []
+    for position, item in enumerate(output):
+        item["id"] = _item_id(item.get("id", ""), item["type"], position, response_id)
+    if "output_index" not in document:
+        return
+    position: int = document["output_index"]
+    if "item" in document:
+        item: Json = document["item"]
+        item["id"] = _item_id(item.get("id", ""), item["type"], position, response_id)
+    if "item_id" in document:
+        document["item_id"] = _item_id(document["item_id"], "", position, response_id)
+
+
+def _item_id(id: str, kind: str, position: int, response_id: str) -> str:
+    prefix = id.partition("_")[0] or _PREFIXES.get(kind, "item")
+    is_counted = not id or id.partition("_")[2].isdecimal()
+    return f"{prefix}_{response_id.rpartition('_')[2]}{position:02d}" if is_counted else id
+
+
+_PREFIXES = {"function_call": "fc", "message": "msg", "reasoning": "rs"}
 
 
 def _items(items: Sequence[Json]) -> list[CallPlaces]:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
+import httpcore  # noqa: F401 -- loaded now, so that no deadline of a test pays for it
+import httpx  # noqa: F401
 
 from agentkit.codec import Codec
 from agentkit.errors import ExchangeError
 from agentkit.exchange import Delta, Request, Response, ToolDefinition
 from agentkit.messages import user_message
-from agentkit.model import ModelIdentity
+from agentkit.models import ModelIdentity
 from agentkit.providers.anthropic.messages import MessagesCodec
 from agentkit.providers.google.generate_content import GenerateContentCodec
 from agentkit.providers.openai.chat import ChatCodec
