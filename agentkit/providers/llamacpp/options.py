@@ -21,6 +21,7 @@ class ServerOptions:
     context_tokens: int | None = None
     """Size of the context, all slots together; by default what the model was trained for, less if memory is short."""
     threads: int | None = None
+    """By default one per core. They wait for each other: on a machine with other work fewer are many times faster."""
     gpu_layers: int | None = None
     """How many layers lie on the GPU; by default as many as fit."""
     slots: int | None = None

