@@ -76,6 +76,10 @@ USAGE_DETAILS = {"serviceTier": "service_tier", "trafficType": "trafficType"}
 """Fields of its usage that are kept there, and under which name."""
 
 
+_PIECE = frozenset({"content", "index"})
+"""What a candidate holds that has more to come."""
+
+
 def part_of(part: Mapping[str, Any], origin: str) -> Part | None:
     """Our part; None for an empty one. What stands beside the data, above all a signature, is kept with it."""
     if (call := part.get("functionCall")) is not None:
@@ -167,8 +171,9 @@ class AnswerReader:
         self._start(reply, deltas)
         if usage := reply.get("usageMetadata"):
             self._usage = usage
-            self._keep(usage, USAGE_DETAILS)
-        self._keep(reply, dict.fromkeys(REPLY_DETAILS))
+        for name in REPLY_DETAILS:
+            if value := reply.get(name):
+                self._details[name] = value
         feedback = reply.get("promptFeedback")
         if feedback and feedback.get("blockReason") and not reply.get("candidates"):
             raise self._blocked(feedback)
@@ -186,6 +191,9 @@ class AnswerReader:
                 f"the model's answer is unusable: {said}", provider=self.provider, model=self.model, status=200,
                 code=self._raw, body=dict(self._details),
             )  # fmt: skip
+        for name, kept in USAGE_DETAILS.items():
+            if value := self._usage.get(name):
+                self._details[kept] = value
         finish = FINISHES.get(self._raw, "other")
         if self._has_calls and finish in ("stop", "other"):
             finish = "tool_calls"
@@ -201,11 +209,6 @@ class AnswerReader:
             self._started = started
             deltas.append(started)
 
-    def _keep(self, values: Mapping[str, Any], names: Mapping[str, str | None]) -> None:
-        for name, kept in names.items():
-            if value := values.get(name):
-                self._details[kept or name] = value
-
     def _blocked(self, feedback: Mapping[str, Any]) -> ContentFilteredError:
         reason = str(feedback["blockReason"])
         said = feedback.get("blockReasonMessage") or "the provider refused to answer the prompt"
@@ -220,11 +223,13 @@ class AnswerReader:
         if content:
             for part in content.get("parts") or ():
                 self._part(part, deltas)
-        if len(candidate) == 1 and content is not None:
+        if content is not None and candidate.keys() <= _PIECE:
             return
         if (raw := candidate.get("finishReason")) is not None:
             self._raw = _NUMBERED.get(raw, str(raw)) if isinstance(raw, int) else raw
-        self._keep(candidate, dict.fromkeys(CANDIDATE_DETAILS))
+        for name in CANDIDATE_DETAILS:
+            if value := candidate.get(name):
+                self._details[name] = value
         if token := candidate.get(CONTINUATION):
             self._add(Opaque(ProviderData(self._origin, {CONTINUATION: token})), deltas)
 

@@ -66,6 +66,12 @@ class ContentWriter:
         """The contents of these messages. A user's neighbouring messages become one content."""
         contents: list[Content] = []
         for message in messages:
+            text = _plain_text(message.parts)
+            # Nearly all old messages are one text: a thousand of them are written with every new run of a session.
+            if text and (not self.ends_with_user or isinstance(message, AssistantMessage)):
+                self.ends_with_user = not isinstance(message, AssistantMessage)
+                contents.append({"role": "user" if self.ends_with_user else "model", "parts": [{"text": text}]})
+                continue
             if isinstance(message, AssistantMessage):
                 written = self._assistant(message)
                 contents += written
@@ -194,6 +200,13 @@ class ContentWriter:
         if known is None:
             known = self._former[name] = map_names([name], "gemini")[name]
         return known
+
+
+def _plain_text(parts: Sequence[Part]) -> str:
+    """The text of a message that is nothing else; empty for all others."""
+    if len(parts) == 1 and isinstance(part := parts[0], Text) and part.provider_data is None:
+        return part.text
+    return ""
 
 
 def call_part(call: ToolCall, name: str) -> Content:

@@ -83,7 +83,7 @@ class ObjectSplitter:
 class GenerateContentDecoder:
     """Decodes one streamed reply; see StreamDecoder."""
 
-    __slots__ = ("_head", "_plain", "_reader", "_splitter", "events")
+    __slots__ = ("_head", "_is_whole", "_plain", "_reader", "_splitter", "events")
 
     def __init__(self, origin: str, provider: str) -> None:
         self.events = 0
@@ -91,9 +91,18 @@ class GenerateContentDecoder:
         self._splitter = SseSplitter()
         self._plain: ObjectSplitter | None = None  # when the stream is JSON and no events
         self._head: bytes | None = b""  # the first bytes, until they tell which of the two
+        self._is_whole = True  # every chunk so far was exactly one event
 
     def feed(self, chunk: bytes) -> list[Delta]:
         """The deltas of some more bytes. Raises the error of an error object, ProtocolError for what is no JSON."""
+        deltas: list[Delta] = []
+        if self._is_whole:
+            # HTTP clients give about one chunk per event: a chunk that is exactly one event is not split at all.
+            if data := _only_event(chunk):
+                self._head = None
+                self._decode(data, deltas)
+                return deltas
+            self._is_whole = False
         if self._head is not None:
             self._head += chunk
             start = self._head.removeprefix(_BYTE_ORDER_MARK).lstrip(_BLANKS)
@@ -103,7 +112,6 @@ class GenerateContentDecoder:
                 self._plain = ObjectSplitter()
             chunk, self._head = self._head, None
         splitter = self._plain or self._splitter
-        deltas: list[Delta] = []
         for data in splitter.feed(chunk):
             self._decode(data, deltas)
         return deltas
@@ -135,6 +143,16 @@ class GenerateContentDecoder:
             raise ProtocolError(
                 f"an event of the stream makes no sense: {shown!r}", provider=self._reader.provider, body=shown
             ) from error
+
+
+def _only_event(chunk: bytes) -> bytes:
+    """The data of a chunk that is one event in one line; empty for any other."""
+    if not chunk.startswith(b"data: "):
+        return b""
+    end = chunk.find(b"\n")
+    if chunk[end - 1 :] == b"\r\n\r\n":
+        return chunk[6 : end - 1] if chunk.find(b"\r") == end - 1 else b""
+    return chunk[6:end] if chunk[end:] == b"\n\n" and b"\r" not in chunk else b""
 
 
 def _replies(value: object) -> Iterable[Mapping[str, Any]]:
