@@ -79,7 +79,7 @@ _ROWS = (
     *COMPATIBLE,
     Provider(
         "llamacpp",
-        "a model file (GGUF), served by llama.cpp",
+        "llama.cpp (a GGUF file, no server)",
         "agentkit.providers.llamacpp.model",
         needs_key=False,
         is_local=True,

@@ -30,6 +30,7 @@ _CHILD = Path(__file__).with_name("child.py")
 _KEPT_LINES = 200
 _LONGEST_LINE = 2_000
 _SHOWN_LINES = 6
+_SHOWN_ERRORS = 3
 _HEALTH_SECONDS = 5.0
 _REAP_SECONDS = 5.0
 _LEVEL = re.compile(r"\d+\.\d+\.\d+\.\d+ (?P<level>[A-Z]) (?P<text>.*)")
@@ -117,7 +118,12 @@ class Server:
         lines = list(self._lines)
         errors = _errors(lines)
         reason = f"; it said: {' | '.join(errors)}" if errors else f" ({self.ending()})"
-        return ServerStartError(f"llama.cpp could not load {self.path}{reason}", path=self.path, output=lines)
+        return ServerStartError(
+            f"llama.cpp could not load {self.path}{reason}; if the file is damaged fetch it again, if memory is short "
+            "take a smaller model or fewer context_tokens",
+            path=self.path,
+            output=lines,
+        )
 
     def ending(self) -> str:
         """How its process ended, in words."""
@@ -238,4 +244,4 @@ def _errors(lines: list[str]) -> list[str]:
         match = _LEVEL.fullmatch(line)
         if match is not None and match["level"] == "E":
             errors[match["text"].strip()] = None
-    return list(errors)[:_SHOWN_LINES]
+    return list(errors)[:_SHOWN_ERRORS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,7 +70,9 @@ async def test_a_server_serves_those_only_who_know_its_key(tiny: Path) -> None:
     assert (without.status_code, health.status_code) == (401, 200)
     assert server.base_url.startswith("http://127.0.0.1:")
     assert server.key not in repr(server)
-    assert server.key not in await anyio.Path(f"/proc/{server.process_id}/cmdline").read_text()
+    command = await anyio.run_process(["ps", "-ww", "-o", "args=", "-p", str(server.process_id)])
+    assert "child.py" in command.stdout.decode()
+    assert server.key not in command.stdout.decode()
 
 
 async def test_stopped_servers_are_gone_and_the_next_request_starts_a_new_one(tiny: Path) -> None:
@@ -170,6 +173,32 @@ async def test_what_the_server_says_of_a_bad_file_is_in_the_error(tiny: Path, tm
             await serve(path, PLAIN, seconds=60)
         assert caught.value.path == path
         assert any("corrupted" in line for line in caught.value.output)
+
+
+async def test_memory_that_runs_out_while_loading_is_told_in_the_servers_words(tiny: Path) -> None:
+    limited = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
+""" + SCRIPT.replace("ServerOptions()", "ServerOptions(context_tokens=10_000_000)")
+    done = await anyio.run_process([sys.executable, "-c", limited, str(tiny)], check=False)
+    last = done.stderr.decode().strip().splitlines()[-1]
+    if "of memory are available" in last:
+        pytest.skip("this machine has so little memory that the file is refused before")
+    assert re.search(r"ServerStartError: llama.cpp could not load .*tiny.gguf; it said: .*failed to allocate", last)
+    assert last.endswith("if memory is short take a smaller model or fewer context_tokens")
+
+
+async def test_a_server_outlives_the_thread_that_asked_for_it(tiny: Path) -> None:
+    found: list[Server] = []
+
+    async def ask() -> None:
+        found.append(await serve(tiny, PLAIN, seconds=60))
+
+    thread = threading.Thread(target=lambda: anyio.run(ask))
+    thread.start()
+    thread.join(60)
+    assert found[0].is_ready
+    assert (await serve(tiny, PLAIN, seconds=60)) is found[0]
 
 
 async def test_the_keys_of_the_terminal_do_not_reach_the_server(tiny: Path) -> None:

@@ -45,10 +45,11 @@ def is_running(process_id: int) -> bool:
     """Whether a process is there, and is no zombie."""
     try:
         os.kill(process_id, 0)
-        status = Path(f"/proc/{process_id}/status").read_text()
-    except (ProcessLookupError, FileNotFoundError):
+        return "State:\tZ" not in Path(f"/proc/{process_id}/status").read_text()
+    except ProcessLookupError:
         return False
-    return "State:\tZ" not in status
+    except FileNotFoundError:
+        return not Path("/proc/self/status").exists()  # it went away just now, or this system has no such files
 
 
 def ends(process_id: int) -> bool:
