@@ -13,13 +13,11 @@ from typing import Any, cast
 
 import anyio
 import anyio.from_thread
-import anyio.to_thread
-from anyio.lowlevel import RunVar
+from anyio.lowlevel import current_token
 
 from agentkit.errors import BudgetExceededError, ConfigurationError, ToolError, nearest
 from agentkit.events import Event, ToolFinished, ToolProgress, ToolStarted
 from agentkit.loop import CallEnded, CallPaused, OpenCall, Record
-from agentkit.media import Audio, Document, Image, Video
 from agentkit.messages import (
     Cancelled,
     Denied,
@@ -29,24 +27,19 @@ from agentkit.messages import (
     Message,
     Outcome,
     Returned,
-    Text,
 )
 from agentkit.models import Ask, CallOffer, Deny, Middleware
 from agentkit.repair import repair_json
+from agentkit.returned import as_json, capped, cut, readable, without_media
 from agentkit.runtime import Runtime, StepKey
 from agentkit.schema.arguments import ArgumentsError
 from agentkit.schema.function import BoundArguments
 from agentkit.telemetry import Telemetry, ToolScope
+from agentkit.threads import run_in_thread
 from agentkit.tools import Context, Found, Tool
 from agentkit.usage import Cost, Usage
 
 __all__ = ["AgentSeam", "PausedRun", "Scene", "run_calls"]
-
-MAX_ERROR_CHARS = 2_000
-MAX_THREADS = 256
-"""Sync tools that may run at once in one event loop; abandoned ones count until they end."""
-
-_threads: RunVar[anyio.CapacityLimiter] = RunVar("agentkit_tool_threads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +246,7 @@ class _Call:
         return None
 
     def _parse(self, tool: Tool, arguments: str) -> BoundArguments:
-        arguments = _readable(arguments)
+        arguments = readable(arguments)
         try:
             bound = tool.parse(arguments)
         except ArgumentsError as error:
@@ -372,16 +365,16 @@ class _Call:
         except ToolError as error:
             span.failed("tool_error", error.message)
             again = " The same call may work later." if error.is_retryable else ""
-            return Failed(_cut(error.message) + again)
+            return Failed(cut(error.message) + again)
         except (Exception, SystemExit) as error:  # sys.exit in a tool ends the call, not the event loop
             span.raised(error)
-            return Failed(_cut(f"The tool {tool.name} failed: {type(error).__name__}: {error}"))
+            return Failed(cut(f"The tool {tool.name} failed: {type(error).__name__}: {error}"))
         span.failed("timeout", f"no result within {tool.timeout_seconds:g} seconds")
         return Failed(f"The tool {tool.name} gave no result within {tool.timeout_seconds:g} seconds and was stopped.")
 
     def _context(self, tool: Tool) -> Context[Any]:
         scene, open_call = self.scene, self.open
-        emit, home = scene.emit, get_ident()
+        emit, home, token = scene.emit, get_ident(), current_token()
 
         def progress(text: str) -> None:
             if emit is None:
@@ -390,7 +383,7 @@ class _Call:
             if get_ident() == home:
                 emit(event)
             else:  # a sync tool, in its worker thread: listeners live in the event loop
-                anyio.from_thread.run_sync(emit, event)
+                anyio.from_thread.run_sync(emit, event, token=token)
 
         seam = AgentSeam(
             scene.runtime,
@@ -418,13 +411,13 @@ class _Call:
         if isinstance(value, Found):
             self.found, value = value.names, value.content
         media: list[Media] = []
-        value = _without_media(value, media)
+        value = without_media(value, media)
         try:
-            return Returned(_as_json(value), tuple(media))
+            return Returned(as_json(value), tuple(media))
         except ValueError as error:
             return Failed(
                 f"The tool {tool.name} worked, but returned a {type(value).__name__}, which cannot be written as JSON: "
-                f"{_cut(str(error))}"
+                f"{cut(str(error))}"
             )
 
     def _ended(self, outcome: Outcome, span: ToolScope) -> CallEnded:
@@ -432,7 +425,7 @@ class _Call:
         remainder = None
         if isinstance(outcome, Returned):
             if tool is not None:
-                outcome, remainder = _capped(outcome, tool.max_output_chars, f"{open_call.step}.{open_call.position}")
+                outcome, remainder = capped(outcome, tool.max_output_chars, f"{open_call.step}.{open_call.position}")
             if remainder is not None:
                 span.note("result.truncated", True)
             span.result(outcome.content)
@@ -440,80 +433,6 @@ class _Call:
         return CallEnded(
             open_call.step, open_call.position, outcome, is_output, remainder, self.found, self.usage, self.cost
         )
-
-
-async def _invoke(tool: Tool, bound: BoundArguments, context: Context[Any] | None) -> Any:
-    if tool.is_async:
-        return await tool.invoke(bound, context)
-    limiter = _threads.get(None)
-    if limiter is None:
-        limiter = anyio.CapacityLimiter(MAX_THREADS)
-        _threads.set(limiter)
-    value: Any = await anyio.to_thread.run_sync(tool.invoke, bound, context, abandon_on_cancel=True, limiter=limiter)
-    return await cast("Awaitable[Any]", value) if isinstance(value, Awaitable) else value
-
-
-def _without_media(value: Any, media: list[Media]) -> Any:
-    """The value without the media parts in it, which go to `media`; text parts become their text."""
-    if isinstance(value, (Image, Audio, Document, Video)):
-        media.append(value)
-        return None
-    if isinstance(value, Text):
-        return value.text
-    if isinstance(value, (list, tuple)):
-        items = cast("Sequence[Any]", value)
-        if any(isinstance(item, (Image, Audio, Document, Video, Text)) for item in items):
-            kept = [_without_media(item, media) for item in items]
-            kept = [item for item in kept if item is not None]
-            return kept[0] if len(kept) == 1 else kept
-    return cast("Any", value)
-
-
-def _as_json(value: Any) -> Any:
-    """The value as plain JSON. Raises ValueError for what JSON cannot hold."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return _readable(value)
-    from pydantic_core import from_json, to_json, to_jsonable_python
-
-    try:
-        return from_json(to_json(value, inf_nan_mode="strings"))
-    except ValueError:
-        return from_json(to_json(_readable_inside(to_jsonable_python(value)), inf_nan_mode="strings"))
-
-
-def _readable_inside(value: Any) -> Any:
-    if isinstance(value, str):
-        return _readable(value)
-    if isinstance(value, list):
-        return [_readable_inside(item) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {_readable(key): _readable_inside(item) for key, item in cast("dict[str, Any]", value).items()}
-    return value
-
-
-def _capped(outcome: Returned, max_chars: int, result_id: str) -> tuple[Returned, str | None]:
-    """The outcome with at most `max_chars` characters of text, and the whole text when it was longer."""
-    content = outcome.content
-    if isinstance(content, str):
-        text = content
-    elif content is None or isinstance(content, (bool, int, float)):
-        return outcome, None
-    else:
-        from pydantic_core import to_json
-
-        text = to_json(content).decode()
-    if len(text) <= max_chars:
-        return outcome, None
-    shown = {
-        "truncated": True,
-        "shown": text[:max_chars],
-        "shown_characters": max_chars,
-        "total_characters": len(text),
-        "how_to_read_on": f'call read_result with result_id "{result_id}" and offset {max_chars}',
-    }
-    return Returned(shown, outcome.media), text
 
 
 def _parsed(arguments: str) -> dict[str, Any]:
@@ -527,15 +446,8 @@ def _parsed(arguments: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"arguments": value}
 
 
-def _readable(text: str) -> str:
-    """The text without lone surrogates, which file names may hold and no JSON on a wire can."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode(errors="replace").decode()
-    return text
-
-
-def _cut(text: str) -> str:
-    text = _readable(text)
-    return text if len(text) <= MAX_ERROR_CHARS else text[:MAX_ERROR_CHARS] + "..."
+async def _invoke(tool: Tool, bound: BoundArguments, context: Context[Any] | None) -> Any:
+    if tool.is_async:
+        return await tool.invoke(bound, context)
+    value: Any = await run_in_thread(tool.invoke, bound, context)
+    return await cast("Awaitable[Any]", value) if isinstance(value, Awaitable) else value

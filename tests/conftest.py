@@ -12,8 +12,10 @@ from collections.abc import Iterator
 
 import pytest
 
-# The one portal of run_sync, and the idle workers that anyio and trio keep for the next sync call.
-KEPT_THREADS = ("agentkit-run-sync", "AnyIO worker thread", "Trio thread", "asyncio_", "pytest_timeout")
+# The one portal of run_sync, and the idle workers that we, anyio and trio keep for the next sync call.
+KEPT_THREADS = (
+    "agentkit-run-sync", "agentkit tool", "AnyIO worker thread", "Trio thread", "asyncio_", "pytest_timeout",
+)  # fmt: skip
 GRACE_SECONDS = 5.0
 HAS_PROC = os.path.isdir("/proc/self/fd")
 
