@@ -22,6 +22,7 @@ __all__ = ["call_in_portal"]
 
 T = TypeVar("T")
 
+WAIT_SECONDS = 0.1
 CLOSING_SECONDS = 5.0
 """How long the end of the program waits for runs that are being cancelled."""
 
@@ -54,7 +55,7 @@ class _Portal:
 
         future = self._open().start_task_soon(run)
         try:
-            result = future.result()
+            result = _wait_for(future)
         except BaseException:  # KeyboardInterrupt above all: the run must not go on alone
             future.cancel()
             raise
@@ -82,6 +83,22 @@ class _Portal:
     def forget(self) -> None:
         """In a forked child: the thread did not come along."""
         self.__init__()
+
+
+def _wait_for(future: Future[T]) -> T:
+    """The future's result; in the main thread it stays open to signals.
+
+    Only the main thread handles them, and one that the system gave to another thread does not end a wait without limit
+    (seen on Python 3.11: every fourth Ctrl-C was lost).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return future.result()
+    while True:
+        try:
+            return future.result(WAIT_SECONDS)
+        except TimeoutError:
+            if future.done():
+                return future.result()  # it may be the run's own
 
 
 def _serve(ready: Future[BlockingPortal]) -> None:
