@@ -20,8 +20,9 @@ from providers.llamacpp.tiny import no_server_is_left, tiny
 from pydantic import Field
 
 from agentkit.agent import Agent
-from agentkit.budget import Budget
+from agentkit.exchange import Request, Response
 from agentkit.messages import AssistantMessage, Failed, Message, Returned, ToolCall
+from agentkit.models import Middleware, ModelCallNext
 from agentkit.providers.llamacpp.model import LlamaCppModel
 from agentkit.providers.llamacpp.options import ServerOptions
 from agentkit.providers.llamacpp.servers import running_server
@@ -35,6 +36,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_server_is_left")]
 
 RUNS = int(os.environ.get("AGENTKIT_LLAMACPP_RUNS", "12"))
 AT_ONCE = 8
+MOST_CALLING_STEPS = 4
 CUT = "your answer was cut by the limit of output tokens"
 SETTINGS = Settings(tool_choice="required", max_output_tokens=200)
 
@@ -67,6 +69,15 @@ def book(who: Guest, when: Annotated[int, Field(ge=0, le=99)] | None) -> dict[st
     return {"for": who["name"], "at": when}
 
 
+class EnoughCalls(Middleware):
+    """Offers no tools from the fifth step on: a random model may call for ever."""
+
+    async def model_call(self, request: Request, call_next: ModelCallNext) -> Response:
+        if sum(isinstance(message, AssistantMessage) for message in request.messages) >= MOST_CALLING_STEPS:
+            request = replace(request, settings=replace(request.settings, tool_choice="none"))
+        return await call_next(request)
+
+
 def verdict(message: AssistantMessage, call: ToolCall) -> str:
     """What became of a call, in a word or two."""
     match call.outcome:
@@ -84,7 +95,8 @@ def verdicts(messages: Sequence[Message]) -> Counter[str]:
 
 
 async def run(model: LlamaCppModel, seed: int, *, is_streamed: bool) -> Result[str]:
-    agent = Agent(model, tools=[get_weather, add, book], settings=replace(SETTINGS, seed=seed), budget=Budget(steps=50))
+    settings = replace(SETTINGS, seed=seed)
+    agent = Agent(model, tools=[get_weather, add, book], settings=settings, middleware=[EnoughCalls()])
     if not is_streamed:
         return await agent.run(f"request {seed}")
     async with agent.stream(f"request {seed}") as stream:
