@@ -28,21 +28,14 @@ from agentkit.errors import (
 )
 from agentkit.events import Event, Nested
 from agentkit.execute import AgentSeam, PausedRun
-from agentkit.loop import (
-    Prompted,
-    Record,
-    Resumed,
-    RunBegan,
-    RunState,
-    advance,
-    state_from_json,
-)
+from agentkit.loop import RunState, advance, state_from_json
 from agentkit.messages import AssistantMessage, Message, Prompt, UserMessage, user_message
 from agentkit.models import Middleware, Model, ModelIdentity, identity_of
 from agentkit.output import Output, OutputPlan, plan_output
 from agentkit.portal import call_in_portal
 from agentkit.prices import PriceBook
 from agentkit.providers import read_history, resolve
+from agentkit.records import Prompted, Record, Resumed, RunBegan
 from agentkit.result import Result
 from agentkit.run import READ_RESULT, EventSink, RunPlan, drive
 from agentkit.runtime import InMemoryRuntime, Runtime, Session, StepKey

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from agentkit.errors import ConfigurationError
-from agentkit.loop import CallDecided, RunState, advance, state_from_json
+from agentkit.loop import RunState, advance, state_from_json
 from agentkit.models import Deny
+from agentkit.records import CallDecided
 
 __all__ = ["Approve", "Decision", "Decisions", "PendingCall", "decide", "pending_calls"]
 

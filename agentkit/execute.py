@@ -17,7 +17,7 @@ from anyio.lowlevel import current_token
 
 from agentkit.errors import BudgetExceededError, ConfigurationError, ToolError, nearest
 from agentkit.events import Event, ToolFinished, ToolProgress, ToolStarted
-from agentkit.loop import CallEnded, CallPaused, OpenCall, Record
+from agentkit.loop import OpenCall
 from agentkit.messages import (
     Cancelled,
     Denied,
@@ -29,6 +29,7 @@ from agentkit.messages import (
     Returned,
 )
 from agentkit.models import Ask, CallOffer, Deny, Middleware
+from agentkit.records import CallEnded, CallPaused, Record
 from agentkit.repair import repair_json
 from agentkit.returned import as_json, capped, cut, readable, without_media
 from agentkit.runtime import Runtime, StepKey

@@ -21,25 +21,12 @@ from agentkit.errors import AgentkitError, BudgetExceededError, ContentFilteredE
 from agentkit.events import Adapted, Answer, ApprovalRequired, Event, OutputRejected, RunEnded, RunStarted, StepStarted
 from agentkit.exchange import Delta, Memo, Request, Response, ToolDefinition
 from agentkit.execute import Scene, run_calls
-from agentkit.loop import (
-    Answered,
-    AwaitApproval,
-    CallModel,
-    CallTools,
-    Ended,
-    Finish,
-    Interrupted,
-    Record,
-    Rejected,
-    RunState,
-    advance,
-    next_need,
-    state_to_json,
-)
+from agentkit.loop import AwaitApproval, CallModel, CallTools, Finish, RunState, advance, next_need, state_to_json
 from agentkit.messages import AssistantMessage, Failed, Message, UserMessage
 from agentkit.models import Middleware, Model, ModelCallNext, ModelIdentity, Sink
 from agentkit.output import OutputPlan, OutputProblem
 from agentkit.prices import PriceBook
+from agentkit.records import Answered, Ended, Interrupted, Record, Rejected
 from agentkit.result import Result
 from agentkit.runtime import Runtime, StepKey
 from agentkit.settings import Settings

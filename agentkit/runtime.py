@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agentkit.loop import Record
 from agentkit.messages import Message
+from agentkit.records import Record
 
 __all__ = ["InMemoryRuntime", "Runtime", "Session", "StepKey"]
 

@@ -1,4 +1,4 @@
-"""Where the shared material for tests lies: recordings, wire facts, oracles, conventions. It is not part of the repository."""
+"""Where the shared material for tests lies: recordings, wire facts, oracles, conventions; no part of the repository."""
 
 from __future__ import annotations
 

@@ -17,8 +17,9 @@ from agentkit.agent import Agent
 from agentkit.budget import Budget
 from agentkit.errors import BudgetExceededError
 from agentkit.exchange import Request
-from agentkit.loop import Record, fold, state_from_json, state_to_json
+from agentkit.loop import fold, state_from_json, state_to_json
 from agentkit.messages import AssistantMessage, Message
+from agentkit.records import Record
 from agentkit.runtime import StepKey
 from agentkit.settings import Settings
 from agentkit.testing import ScriptedModel, calls

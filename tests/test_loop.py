@@ -9,22 +9,11 @@ import pytest
 from agentkit.agent import Agent
 from agentkit.errors import ConfigurationError, NewerVersionError, StateError
 from agentkit.loop import (
-    Answered,
     AwaitApproval,
-    CallDecided,
-    CallEnded,
     CallModel,
-    CallPaused,
     CallTools,
-    Ended,
     Finish,
-    Interrupted,
     OpenCall,
-    Prompted,
-    Record,
-    Rejected,
-    Resumed,
-    RunBegan,
     advance,
     fold,
     fork,
@@ -33,6 +22,19 @@ from agentkit.loop import (
     state_to_json,
 )
 from agentkit.messages import AssistantMessage, Denied, Returned, Text, ToolCall, user_message
+from agentkit.records import (
+    Answered,
+    CallDecided,
+    CallEnded,
+    CallPaused,
+    Ended,
+    Interrupted,
+    Prompted,
+    Record,
+    Rejected,
+    Resumed,
+    RunBegan,
+)
 from agentkit.testing import ScriptedModel, calls
 from agentkit.tools import tool
 from agentkit.usage import Cost, Usage

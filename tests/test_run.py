@@ -12,9 +12,9 @@ from engine import elsewhere, outcomes
 from agentkit.agent import Agent
 from agentkit.errors import ContextLengthError, RateLimitError
 from agentkit.exchange import Request, Response
-from agentkit.loop import Record
 from agentkit.messages import AssistantMessage, Returned, Text, UserMessage, user_message
 from agentkit.models import Middleware
+from agentkit.records import Record
 from agentkit.runtime import StepKey
 from agentkit.settings import Settings
 from agentkit.testing import ScriptedModel, Turn, calls

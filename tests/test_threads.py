@@ -57,8 +57,7 @@ async def test_many_calls_run_side_by_side() -> None:
             group.start_soon(run_in_thread, barrier.wait, 20)
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_program_ends_although_a_tool_never_returns() -> None:
+def test_a_program_ends_although_a_tool_never_returns() -> None:
     code = (
         "import asyncio, time\n"
         "from agentkit import Agent, tool\n"
