@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from agentkit.errors import ConfigurationError, ExchangeError, MissingExtraError
 from agentkit.exchange import Request, Response
 from agentkit.models import Capabilities, Model, ModelIdentity, Sink
+from agentkit.providers.llamacpp.history import readable
 from agentkit.providers.llamacpp.model_file import check_file
 from agentkit.providers.llamacpp.options import ServerOptions, read_name
 from agentkit.providers.llamacpp.server import Server
@@ -90,6 +92,9 @@ class LlamaCppModel:
             transport=WatchedTransport(self.transport, server),
             settings=self.settings,
         )
+        messages = readable(request.messages)
+        if messages is not request.messages:
+            request = replace(request, messages=messages)
         try:
             return await remote.respond(request, sink)
         except ServerDiedError:
