@@ -48,7 +48,7 @@ Content = dict[str, Any]
 class ContentWriter:
     """Writes the messages of one request, in order."""
 
-    __slots__ = ("_former", "_generation", "_model", "_names", "_origin", "_provider", "ends_with_user", "notes")
+    __slots__ = ("_former", "_generation", "_model", "_names", "_origin", "_provider", "notes", "open_role")
 
     def __init__(self, origin: str, *, model: str, names: Mapping[str, str]) -> None:
         self._origin = origin
@@ -59,31 +59,36 @@ class ContentWriter:
         self._former: dict[str, str] = {}  # the same for tools that are not offered any more
         self.notes: set[str] = set()
         """What could not be sent."""
-        self.ends_with_user = False
-        """Whether the last content is what a user said; what the user says next is joined with it."""
+        self.open_role = ""
+        """Whose the last content is, when what they say next is joined with it; empty when it answers calls."""
 
     def contents(self, messages: Iterable[Message]) -> list[Content]:
-        """The contents of these messages. A user's neighbouring messages become one content."""
+        """The contents of these messages. Neighbouring messages of one role become one content."""
         contents: list[Content] = []
         for message in messages:
-            text = _plain_text(message.parts)
+            role = "model" if isinstance(message, AssistantMessage) else "user"
             # Nearly all old messages are one text: a thousand of them are written with every new run of a session.
-            if text and (not self.ends_with_user or isinstance(message, AssistantMessage)):
-                self.ends_with_user = not isinstance(message, AssistantMessage)
-                contents.append({"role": "user" if self.ends_with_user else "model", "parts": [{"text": text}]})
-                continue
-            if isinstance(message, AssistantMessage):
-                written = self._assistant(message)
-                contents += written
-                self.ends_with_user = self.ends_with_user and not written
-                continue
-            parts = self._user(message.parts)
-            if self.ends_with_user:
-                contents[-1]["parts"] += parts
-            elif parts:
-                contents.append({"role": "user", "parts": parts})
-                self.ends_with_user = True
+            part = message.parts[0] if len(message.parts) == 1 else None
+            if type(part) is Text and part.text and part.provider_data is None and role != self.open_role:
+                contents.append({"role": role, "parts": [{"text": part.text}]})
+                self.open_role = role
+            elif isinstance(message, AssistantMessage):
+                self._add(contents, role, self._assistant(message))
+                if calls := message.calls:
+                    contents.append({"role": "user", "parts": self._answers(calls)})
+                    self.open_role = ""
+            else:
+                self._add(contents, role, self._user(message.parts))
         return contents
+
+    def _add(self, contents: list[Content], role: str, parts: list[Content]) -> None:
+        if not parts:
+            return
+        if contents and self.open_role == role:
+            contents[-1]["parts"] += parts
+        else:
+            contents.append({"role": role, "parts": parts})
+        self.open_role = role
 
     def _user(self, parts: Sequence[Part]) -> list[Content]:
         written: list[Content] = []
@@ -106,10 +111,10 @@ class ContentWriter:
         return written
 
     def _assistant(self, message: AssistantMessage) -> list[Content]:
-        """The model's content, and behind it the one that answers its calls."""
+        """The parts of the model's content."""
         is_same = is_same_model(message.model, self._model)
         written: list[Content] = []
-        calls: list[ToolCall] = []
+        has_calls = False
         for part in message.parts:
             match part:
                 case Text(text, _, data):
@@ -119,18 +124,15 @@ class ContentWriter:
                 case Thinking():
                     written += self._thought(part, made_by=message.model, is_same=is_same)
                 case ToolCall():
-                    written.append(self._call(part, is_first=not calls, is_same=is_same))
-                    calls.append(part)
+                    written.append(self._call(part, is_first=not has_calls, is_same=is_same))
+                    has_calls = True
                 case Opaque():
                     written += self._opaque(part, is_same=is_same)
                 case Image() | Audio() | Document() | Video():
                     written.append(self._medium(part, is_same=is_same))
                 case _:
                     assert_never(part)
-        contents: list[Content] = [{"role": "model", "parts": written}] if written else []
-        if calls:
-            contents.append({"role": "user", "parts": self._answers(calls)})
-        return contents
+        return written
 
     def _thought(self, part: Thinking, *, made_by: str, is_same: bool) -> list[Content]:
         """Thinking of other models is left out: no Gemini thought it."""
@@ -200,13 +202,6 @@ class ContentWriter:
         if known is None:
             known = self._former[name] = map_names([name], "gemini")[name]
         return known
-
-
-def _plain_text(parts: Sequence[Part]) -> str:
-    """The text of a message that is nothing else; empty for all others."""
-    if len(parts) == 1 and isinstance(part := parts[0], Text) and part.provider_data is None:
-        return part.text
-    return ""
 
 
 def call_part(call: ToolCall, name: str) -> Content:

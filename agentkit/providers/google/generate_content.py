@@ -60,8 +60,8 @@ class _Head:
     names: dict[str, str]
     pieces: tuple[bytes, ...]
     """Their contents, without the brackets; the end of the last is missing where the next message may be joined."""
-    is_open: bool
-    """Whether the last content is a user's, whose parts are not closed."""
+    open_role: str
+    """Whose the last content is, when its parts are not closed; empty when they are."""
     notes: frozenset[str]
 
     def begins(self, request: Request, names: dict[str, str]) -> bool:
@@ -78,7 +78,7 @@ class _Head:
     @property
     def body(self) -> list[bytes]:
         """The contents, closed."""
-        return [*self.pieces, b"]}"] if self.is_open else list(self.pieces)
+        return [*self.pieces, b"]}"] if self.open_role else list(self.pieces)
 
 
 class GenerateContentCodec:
@@ -186,7 +186,7 @@ class GenerateContentCodec:
         """The contents of all messages; those that were sent before are taken from the memo."""
         head = memo.kept.get(self.name) if memo is not None else None
         if not isinstance(head, _Head) or not head.begins(request, names):
-            head = _Head((), request.model, names, (), False, frozenset())
+            head = _Head((), request.model, names, (), "", frozenset())
         rest = request.messages[len(head.messages) :]
         if not rest:
             return head
@@ -194,16 +194,18 @@ class GenerateContentCodec:
         contents = writer.contents(rest)
         if not contents:
             return head
-        joins = head.is_open and contents[0]["role"] == "user"
         written = _to_bytes(contents)[1:-1]
-        if joins:
-            written = b"," + written.removeprefix(b'{"role":"user","parts":[')
+        role = contents[0]["role"]
+        if head.open_role == role:
+            written = b"," + written.removeprefix(b'{"role":"' + role.encode() + b'","parts":[')
         elif head.pieces:
-            written = (b"]}," if head.is_open else b",") + written
-        is_open = writer.ends_with_user
-        written = written.removesuffix(b"]}") if is_open else written
+            written = (b"]}," if head.open_role else b",") + written
+        elif role == "model" and any("functionCall" in part for part in contents[0]["parts"]):
+            written = _NOTHING_SAID + b"," + written  # calls have to follow something that a user said
+        if writer.open_role:
+            written = written.removesuffix(b"]}")
         pieces = (*head.pieces, written)
-        kept = _Head(request.messages, request.model, names, pieces, is_open, head.notes | writer.notes)
+        kept = _Head(request.messages, request.model, names, pieces, writer.open_role, head.notes | writer.notes)
         if memo is not None:
             memo.kept[self.name] = kept
         return kept

@@ -359,14 +359,23 @@ def test_a_paused_answer_goes_on_with_its_token() -> None:
 # The memo.
 
 
-def test_neighbouring_messages_of_a_user_become_one_content_with_and_without_a_memo() -> None:
+@pytest.mark.parametrize("said", [HI, AssistantMessage((Text("hi"),))])
+def test_neighbouring_messages_of_one_role_become_one_content_with_and_without_a_memo(said: Message) -> None:
     memo = Memo()
     for count in (1, 2, 3):
-        request = Request(GEMINI_3, (HI,) * count)
+        request = Request(GEMINI_3, (HI, *(said,) * count))
         assert whole_body(request, memo) == whole_body(request)
-    assert json.loads(whole_body(Request(GEMINI_3, (HI,) * 3)))["contents"] == [
-        {"role": "user", "parts": [{"text": "hi"}] * 3}
-    ]
+    contents = json.loads(whole_body(Request(GEMINI_3, (HI, said, said))))["contents"]
+    texts = [(content["role"], len(content["parts"])) for content in contents]
+    assert texts == ([("user", 3)] if said is HI else [("user", 1), ("model", 2)])
+
+
+def test_calls_follow_something_that_a_user_said() -> None:
+    step = answered(ToolCall("", "f", "{}", Returned(1)))
+    roles = [content["role"] for content in sent(step)["contents"]]
+    assert roles == ["user", "model", "user"]
+    paused = AssistantMessage((Text("Let me see."),))
+    assert [content["role"] for content in sent(HI, paused, step)["contents"]] == ["user", "model", "user"]
 
 
 def test_keeps_the_bytes_of_the_unchanged_head_over_a_run_of_twenty_steps() -> None:

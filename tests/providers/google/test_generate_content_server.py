@@ -29,6 +29,7 @@ from agentkit.errors import (
     ServerError,
 )
 from agentkit.exchange import (
+    Memo,
     Request,
     Response,
     ResponseFinished,
@@ -38,7 +39,7 @@ from agentkit.exchange import (
     ToolCallDelta,
 )
 from agentkit.media import Image, Inline
-from agentkit.messages import AssistantMessage, Failed, Lost, Returned, Text, Thinking, ToolCall, UserMessage
+from agentkit.messages import AssistantMessage, Failed, Lost, Message, Returned, Text, Thinking, ToolCall, UserMessage
 from agentkit.providers.google.generate_content import GenerateContentCodec
 from agentkit.providers.google.generate_content_server import GenerateContentServer, messages_from_contents
 from agentkit.settings import Settings
@@ -81,6 +82,15 @@ def test_reads_every_request_that_the_client_half_writes(request: Request) -> No
 def test_writes_requests_that_the_oracle_accepts(request: Request) -> None:
     body = json.loads(CODEC.encode(request).body)
     assert oracle("oracle_google").check(body, camel_only="yes", strict_signatures="yes") == []
+
+
+@given(strategies.conversations())
+@hypothesis_settings(max_examples=80, deadline=None)
+def test_a_memo_changes_nothing_of_what_is_sent(messages: tuple[Message, ...]) -> None:
+    memo = Memo()
+    for count in range(1, len(messages) + 1):
+        request = Request("gemini-3.8-flash", messages[:count])
+        assert CODEC.encode(request, memo).body == CODEC.encode(request).body
 
 
 @given(strategies.responses())
