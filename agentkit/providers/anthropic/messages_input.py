@@ -34,7 +34,16 @@ from agentkit.providers.anthropic.outcomes import outcome_text
 from agentkit.schema.names import map_names
 from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, left_out, system_role
 
-__all__ = ["NOTHING_SAID", "Block", "MessageWriter", "are_same_model", "input_of", "own_value", "thought_block"]
+__all__ = [
+    "NOTHING_SAID",
+    "Block",
+    "MessageWriter",
+    "are_same_model",
+    "input_of",
+    "own_value",
+    "plain_text",
+    "thought_block",
+]
 
 NOTHING_SAID = "(no text)"
 """Stands where the format demands a user's words and there are none: the first message has to be a user's."""
@@ -88,8 +97,7 @@ class MessageWriter:
     def write(self, messages: Iterable[Message], *, role_before: str = "") -> None:
         """Write them in order, behind a message of `role_before`."""
         for message in messages:
-            # Nearly all old messages are one text: a thousand of them are written with every new run of a session.
-            text = _plain_text(message.parts)
+            text = plain_text(message.parts)
             if text:
                 role = message.kind
                 if self.written and self.written[-1]["role"] != role:
@@ -287,7 +295,7 @@ class MessageWriter:
                 assert_never(source)
 
 
-def _plain_text(parts: Sequence[Part]) -> str:
+def plain_text(parts: Sequence[Part]) -> str:
     """The text of a message that is nothing but that; empty for every other."""
     if len(parts) != 1 or not isinstance(part := parts[0], Text) or part.provider_data is not None:
         return ""
