@@ -16,6 +16,8 @@ import sys
 import threading
 from typing import Any
 
+__all__ = ["main"]
+
 _PR_SET_PDEATHSIG = 1
 _DEFAULT_SLOTS = 4
 _FAILED = 3

@@ -81,6 +81,11 @@ class Server:
         process = self._process
         if process is not None and process.poll() is not None:
             return True
+        return self.is_over
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended and everything it printed is read."""
         return not self._thread.is_alive()
 
     @property
@@ -117,7 +122,7 @@ class Server:
             return ServerStartError(f"llama.cpp's server did not start for {self.path}: {problem}", path=self.path)
         lines = list(self._lines)
         errors = _errors(lines)
-        reason = f"; it said: {' | '.join(errors)}" if errors else f" ({self.ending()})"
+        reason = f"; it said: {' | '.join(errors)}" if errors else f" ({self.ending()}){self.last_words()}"
         return ServerStartError(
             f"llama.cpp could not load {self.path}{reason}; if the file is damaged fetch it again, if memory is short "
             "take a smaller model or fewer context_tokens",
@@ -132,11 +137,12 @@ class Server:
             return "it was stopped"
         if code == -_SIGKILL:
             return "it was killed, as the system does when memory runs out"
-        ended = f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
-        return f"{ended}{self.last_words()}"
+        return f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
 
     def last_words(self) -> str:
-        """What it printed last, for an error's message; empty when it printed nothing."""
+        """What it printed last, for an error's message; empty when it printed nothing, or was killed unawares."""
+        if self._process is not None and self._process.returncode == -_SIGKILL and not self._is_stopped:
+            return ""
         lines = list(self._lines)[-_SHOWN_LINES:]
         return f"; it said: {' | '.join(lines)}" if lines else ""
 

@@ -94,16 +94,15 @@ async def serve(path: Path, options: ServerOptions, *, seconds: float | None) ->
         return found
     server = _servers.enter(path, options)
     try:
-        with anyio.move_on_after(seconds):
-            while not server.is_ready and not server.has_ended:  # noqa: ASYNC110 - told by a thread, to any loop
+        with anyio.move_on_after(seconds) as scope:
+            while not server.is_ready and not server.is_over:  # noqa: ASYNC110 - told by a thread, to any loop
                 await anyio.sleep(_POLL_SECONDS)
     finally:
         _servers.leave(server)
     if server.is_ready:
         return server
-    if server.has_ended:
+    if seconds is None or not scope.cancelled_caught:
         raise server.problem()
-    assert seconds is not None
     raise DeadlineError(
         f"llama.cpp's server was not ready with {path} within {seconds:g} s{server.last_words()}; "
         "allow more with Settings(deadlines=Deadlines(exchange_seconds=...))"

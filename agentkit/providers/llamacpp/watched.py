@@ -92,7 +92,7 @@ class _WatchedReply:
 async def has_died(server: Server) -> bool:
     """Whether the process is gone. Its connections end a moment before it does, so a moment is waited."""
     with anyio.move_on_after(_DEATH_SECONDS):
-        while not server.has_ended:  # noqa: ASYNC110 - a process tells no event loop
+        while not server.is_over:  # noqa: ASYNC110 - a process tells no event loop
             await anyio.sleep(_DEATH_POLL_SECONDS)
     return server.has_ended
 
@@ -100,7 +100,7 @@ async def has_died(server: Server) -> bool:
 def death_of(server: Server, *, attempts: int = 1) -> ServerDiedError:
     """The error to raise for it."""
     return ServerDiedError(
-        f"llama.cpp's server for {server.path} died while it answered ({server.ending()}); "
+        f"llama.cpp's server for {server.path} died while it answered ({server.ending()}){server.last_words()}; "
         "the next run starts a new one",
         provider="llamacpp",
         model=server.path.name,

@@ -154,6 +154,23 @@ async def test_a_server_killed_in_mid_run_is_one_error_and_the_next_run_starts_a
     assert server_of(found).process_id != server.process_id
 
 
+async def test_the_error_says_how_the_server_ended(tiny: Path) -> None:
+    transport = Announcing()
+    agent = Agent(made(tiny, transport=transport), settings=ENDLESS)
+
+    async def kill() -> None:
+        await transport.is_busy.wait()
+        server = server_of(made(tiny))
+        assert server.process_id is not None
+        os.kill(server.process_id, signal.SIGABRT)
+
+    await Agent(made(tiny, transport=transport), settings=SHORT).run("hello")
+    async with anyio.create_task_group() as group:
+        group.start_soon(kill)
+        with pytest.raises(ServerDiedError, match=r"died while it answered \(it was ended by signal 6\)"):
+            await agent.run("hello")
+
+
 class ThroughPort:
     """A transport that reaches the server through another port."""
 
