@@ -260,6 +260,8 @@ class Simulator:
         return Moment(self.count, self._wall_clock())
 
     def _refused_next(self) -> Refused | None:
+        if not any(isinstance(fault, Refused) for rule in self._plan.rules for fault in rule.faults):
+            return None
         faults = self._plan.faults_of(self._position + 1)
         return next((fault for fault in faults if isinstance(fault, Refused)), None)
 

@@ -13,9 +13,10 @@ It works with any client, sync or async, of any vendor; agentkit need not be use
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Protocol
 
 import anyio.from_thread
 import pytest
@@ -28,7 +29,7 @@ from agentkit.simulator.seen import Seen
 from agentkit.simulator.server import Simulator, Source, simulate
 from agentkit.testing.scripted import ScriptedModel, ScriptedTurn
 
-__all__ = ["SimulatorOnThread", "simulator", "source_of", "start_simulator"]
+__all__ = ["SimulatorOnThread", "StartSimulator", "simulator", "source_of", "start_simulator"]
 
 
 class SimulatorOnThread:
@@ -105,8 +106,34 @@ def start_simulator(
         yield SimulatorOnThread(served, portal)
 
 
+class StartSimulator(Protocol):
+    """What the fixture gives: starts a simulator that ends with the test; see `start_simulator`."""
+
+    def __call__(
+        self,
+        *turns: ScriptedTurn | Source,
+        faults: Iterable[Fault | Rule] = (),
+        seed: int = 0,
+        models: Sequence[str] = (),
+        port: int = 0,
+        today: datetime.date | None = None,
+    ) -> SimulatorOnThread: ...
+
+
 @pytest.fixture
-def simulator() -> Iterator[Callable[..., SimulatorOnThread]]:
-    """Starts simulators, with the parameters of `start_simulator`; they end with the test."""
+def simulator() -> Iterator[StartSimulator]:
+    """Starts simulators, as many as a test wants; they end with the test."""
     with ExitStack() as stack:
-        yield lambda *turns, **options: stack.enter_context(start_simulator(*turns, **options))
+
+        def start(
+            *turns: ScriptedTurn | Source,
+            faults: Iterable[Fault | Rule] = (),
+            seed: int = 0,
+            models: Sequence[str] = (),
+            port: int = 0,
+            today: datetime.date | None = None,
+        ) -> SimulatorOnThread:
+            started = start_simulator(*turns, faults=faults, seed=seed, models=models, port=port, today=today)
+            return stack.enter_context(started)
+
+        yield start
