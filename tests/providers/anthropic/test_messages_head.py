@@ -38,8 +38,6 @@ def expected(said: list[Message]) -> list[dict[str, Any]]:
 
 @given(said=messages, count=st.integers(1, 12))
 @example(said=[UserMessage((Text('a","b\\'),)), AssistantMessage((Text("%b"),)), UserMessage((Text("é"),))], count=2)
-    said=[UserMessage((Text('a","b\\'),)), AssistantMessage((Text("\u2028%b"),)), UserMessage((Text("é"),))], count=2
-)
 @hypothesis_settings(max_examples=300, deadline=None)
 def test_texts_are_written_as_they_were_said(said: list[Message], count: int) -> None:
     codec, memo = MessagesCodec(), Memo()
