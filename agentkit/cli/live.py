@@ -9,7 +9,7 @@ from typing import Any, cast
 import click
 
 from agentkit.cli.terminal import can_draw, cut, dim, printable, width_of
-from agentkit.events import Event, Nested, OutputRejected, StepStarted, ToolFinished, ToolProgress, ToolStarted
+from agentkit.events import Adapted, Event, Nested, OutputRejected, StepStarted, ToolFinished, ToolProgress, ToolStarted
 from agentkit.exchange import AttemptFailed, TextDelta, ThinkingDelta
 from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned
 from agentkit.usage import Cost, Usage
@@ -64,6 +64,9 @@ class LiveRun:
                     self._remark(f"  {self._back} {who}{event.tool}: {outcome_text(event.outcome)}")
             case AttemptFailed():
                 self._remark(f"  trying again in {event.wait_seconds:.1f} s: {event.error}")
+            case Adapted():
+                for change in event.changes:
+                    self._remark(f"  {change}")
             case OutputRejected():
                 self._remark(f"  the answer is not what was declared: {event.complaint}")
             case Nested():

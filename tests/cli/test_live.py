@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agentkit.cli.live import LiveRun, outcome_text, summary
-from agentkit.events import Event, Nested, OutputRejected, StepStarted, ToolFinished, ToolProgress, ToolStarted
+from agentkit.events import Adapted, Event, Nested, OutputRejected, StepStarted, ToolFinished, ToolProgress, ToolStarted
 from agentkit.exchange import AttemptFailed, TextDelta, ThinkingDelta
 from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned
 from agentkit.usage import Cost, Usage
@@ -61,6 +61,12 @@ def test_what_a_sub_agent_does_stands_under_its_name(capsys: pytest.CaptureFixtu
         "  → helper find(id=1)\n  ← helper deeper find: failed: no\n",
     )
     assert live.text == ""
+
+
+def test_what_another_provider_is_not_sent_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    adapted = Adapted(1, ("left out thinking, made by openai:responses", "seed is left out"))
+    told = "  left out thinking, made by openai:responses\n  seed is left out\n"
+    assert shown(adapted, capture=capsys)[1] == told
 
 
 def test_retries_and_rejected_outputs_are_told(capsys: pytest.CaptureFixture[str]) -> None:
