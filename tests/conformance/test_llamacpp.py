@@ -34,7 +34,7 @@ __all__ = ["no_server_is_left", "tiny"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_server_is_left")]
 
-RUNS = int(os.environ.get("AGENTKIT_LLAMACPP_RUNS", "12"))
+RUNS = int(os.environ.get("AGENTKIT_LLAMACPP_RUNS", "8"))
 AT_ONCE = 8
 MOST_CALLING_STEPS = 4
 CUT = "your answer was cut by the limit of output tokens"
