@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never, cast
 
 from pydantic_core import from_json
 
+from agentkit.errors import UnsupportedError
 from agentkit.media import Audio, Document, Image, Inline, ProviderData, Video
 from agentkit.messages import (
     AssistantMessage,
     Media,
     Message,
     Opaque,
-    Part,
     Returned,
     Text,
     Thinking,
     ToolCall,
+    UserMessage,
 )
 from agentkit.providers.google.answers import CONTINUATION, MALFORMED
 from agentkit.providers.google.families import generation, is_same_model
 from agentkit.providers.google.media import source_part
 from agentkit.providers.google.outcomes import response_of
 from agentkit.schema.names import map_names
-from agentkit.switching import SYSTEM_AS_USER, is_foreign_thought, left_out, system_role
+from agentkit.switching import (
+    SYSTEM_AS_USER,
+    is_foreign_thought,
+    left_out,
+    not_shown,
+    stand_in,
+    system_role,
+    was_answered,
+)
 
 __all__ = ["DETAILS", "SKIPPED_SIGNATURE", "ContentWriter", "call_part"]
 
@@ -62,7 +71,7 @@ class ContentWriter:
         self.open_role = ""
         """Whose the last content is, when what they say next is joined with it; empty when it answers calls."""
 
-    def contents(self, messages: Iterable[Message]) -> list[Content]:
+    def contents(self, messages: Sequence[Message]) -> list[Content]:
         """The contents of these messages. Neighbouring messages of one role become one content."""
         contents: list[Content] = []
         for message in messages:
@@ -78,7 +87,7 @@ class ContentWriter:
                     contents.append({"role": "user", "parts": self._answers(calls)})
                     self.open_role = ""
             else:
-                self._add(contents, role, self._user(message.parts))
+                self._add(contents, role, self._user(message, messages))
         return contents
 
     def _add(self, contents: list[Content], role: str, parts: list[Content]) -> None:
@@ -90,7 +99,8 @@ class ContentWriter:
             contents.append({"role": role, "parts": parts})
         self.open_role = role
 
-    def _user(self, parts: Sequence[Part]) -> list[Content]:
+    def _user(self, message: UserMessage, messages: Sequence[Message]) -> list[Content]:
+        parts = message.parts
         written: list[Content] = []
         for part in parts:
             match part:
@@ -101,7 +111,7 @@ class ContentWriter:
                     if text or extras or len(parts) == 1:
                         written.append({"text": text, **extras})
                 case Image() | Audio() | Document() | Video():
-                    written.append(self._medium(part))
+                    written.append(self._shown(part, may_fail=not was_answered(message, messages)))
                 case Opaque():
                     written += self._opaque(part, is_same=True)
                 case Thinking() | ToolCall():
@@ -129,7 +139,7 @@ class ContentWriter:
                 case Opaque():
                     written += self._opaque(part, is_same=is_same)
                 case Image() | Audio() | Document() | Video():
-                    written.append(self._medium(part, is_same=is_same))
+                    written.append(self._shown(part, is_same=is_same))
                 case _:
                     assert_never(part)
         return written
@@ -180,6 +190,16 @@ class ContentWriter:
             return []
         part = self._own(data, is_same=is_same)
         return [part] if part else []
+
+    def _shown(self, part: Media, *, is_same: bool = True, may_fail: bool = False) -> Content:
+        """The part of a medium, or words in its place: files at other providers cannot be read."""
+        try:
+            return self._medium(part, is_same=is_same)
+        except UnsupportedError:
+            if may_fail:
+                raise
+            self.notes.add(not_shown(part))
+            return {"text": stand_in(part)}
 
     def _medium(self, part: Media, *, is_same: bool = True) -> Content:
         written = source_part(part.source, provider=self._provider)

@@ -92,7 +92,7 @@ class GenerateContentServer:
             refuse("contents is not specified", provider=self._provider)
         extra = {key: value for key, value in body.items() if key not in _READ and value is not None}
         calling = _calling(_object(body.get("toolConfig")))
-        tools, more_tools = _tools(objects(body.get("tools")), is_strict=calling.is_strict)
+        tools, more_tools = _tools(objects(body.get("tools")))
         config = _config(_object(body.get("generationConfig")), model)
         knobs = config.knobs
         extra |= {
@@ -124,7 +124,7 @@ def _instructions(value: Any) -> str:
     return "\n\n".join(text for part in parts if isinstance(text := part.get("text"), str) and text)
 
 
-def _tools(entries: Sequence[Json], *, is_strict: bool) -> tuple[tuple[ToolDefinition, ...], list[Json]]:
+def _tools(entries: Sequence[Json]) -> tuple[tuple[ToolDefinition, ...], list[Json]]:
     """Functions as definitions, and the tools that Google runs itself as they came."""
     definitions: list[ToolDefinition] = []
     others: list[Json] = []
@@ -132,8 +132,7 @@ def _tools(entries: Sequence[Json], *, is_strict: bool) -> tuple[tuple[ToolDefin
         for declared in objects(entry.get("functionDeclarations")):
             parameters = declared.get("parametersJsonSchema") or json_schema_of(declared.get("parameters"))
             description = declared.get("description") or ""
-            strict = True if is_strict else None
-            definitions.append(ToolDefinition(declared["name"], description, parameters or _NO_PARAMETERS, strict))
+            definitions.append(ToolDefinition(declared["name"], description, parameters or _NO_PARAMETERS))
         if rest := {key: value for key, value in entry.items() if key != "functionDeclarations"}:
             others.append(rest)
     return tuple(definitions), others
@@ -144,8 +143,6 @@ class _Calling:
     """What a toolConfig says."""
 
     choice: str | None
-    is_strict: bool
-    """Whether calls are held to the schemas of the functions."""
     rest: dict[str, Any]
 
 
@@ -156,11 +153,13 @@ def _calling(config: dict[str, Any]) -> _Calling:
     choice = {"AUTO": "auto", "NONE": "none", "ANY": "required"}.get(mode)
     if mode == "ANY" and len(allowed) == 1:
         choice, allowed = allowed[0], []
+    if mode and choice is None:  # VALIDATED holds calls to their schemas, but loosely: no tool was meant to be strict
+        calling["mode"] = mode
     if allowed:
         calling["allowedFunctionNames"] = allowed
     if calling:
         config["functionCallingConfig"] = calling
-    return _Calling(choice, mode == "VALIDATED", config)
+    return _Calling(choice, config)
 
 
 @dataclass(frozen=True, slots=True)

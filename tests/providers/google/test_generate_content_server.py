@@ -209,6 +209,24 @@ def test_reads_both_spellings_of_keys_and_enums() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("config", "choice", "kept"),
+    [
+        ({"mode": "VALIDATED"}, None, {"mode": "VALIDATED"}),
+        ({"mode": "ANY", "allowedFunctionNames": ["f", "g"]}, "required", {"allowedFunctionNames": ["f", "g"]}),
+        ({"mode": "ANY", "allowedFunctionNames": []}, "required", None),
+        ({"mode": "AUTO"}, "auto", None),
+    ],
+)
+def test_reads_how_functions_are_called_and_writes_it_again(config: Any, choice: str | None, kept: Any) -> None:
+    tools = [{"functionDeclarations": [{"name": name} for name in ("f", "g")]}]
+    request = read({**HI, "tools": tools, "toolConfig": {"functionCallingConfig": config}})
+    extra = {"google": {"toolConfig": {"functionCallingConfig": kept}}} if kept else None
+    assert request.settings == Settings(tool_choice=choice, extra=extra)
+    sent = json.loads(CODEC.encode(request).body)["toolConfig"]["functionCallingConfig"]
+    assert sent == {key: value for key, value in config.items() if value}
+
+
 def test_reads_paths_of_both_services() -> None:
     vertex = "/v1beta1/projects/p/locations/l/publishers/google/models/gemini-3.8-flash:streamGenerateContent?alt=sse"
     assert (read(HI, vertex).model, read(HI, vertex).is_streamed) == ("gemini-3.8-flash", True)
