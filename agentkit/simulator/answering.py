@@ -187,7 +187,7 @@ def _failed(
     if not told or not request.is_streamed:
         return _refused(format, error)
     reply = _written(_named(told, request, format=format, moment=moment), request, asked=asked, format=format)
-    pieces: tuple[Piece, ...] = (*reply.pieces, *format.error_events(error))
+    pieces: tuple[Piece, ...] = (*reply.pieces, *format.error_events(error, place=len(reply.pieces)))
     return replace(reply, pieces=pieces)
 
 

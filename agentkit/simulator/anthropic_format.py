@@ -68,7 +68,7 @@ class MessagesFormat:
             ("anthropic-ratelimit-requests-reset", _rfc3339(moment.now + seconds)),
         )
 
-    def error_events(self, error: ExchangeError) -> tuple[bytes, ...]:
+    def error_events(self, error: ExchangeError, *, place: int) -> tuple[bytes, ...]:
         return (b"event: error\ndata: " + self.server.write_error(error).body + b"\n\n",)
 
     def waiting_in_body(self, reply: Reply, seconds: float) -> Reply:

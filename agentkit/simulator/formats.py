@@ -115,8 +115,8 @@ class Format(Protocol):
         """Headers of a used-up limit that is reset after so many seconds."""
         ...
 
-    def error_events(self, error: ExchangeError) -> tuple[bytes, ...]:
-        """An error inside a stream."""
+    def error_events(self, error: ExchangeError, *, place: int) -> tuple[bytes, ...]:
+        """An error inside a stream, after so many events."""
         ...
 
     def waiting_in_body(self, reply: Reply, seconds: float) -> Reply:

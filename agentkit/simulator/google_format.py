@@ -61,7 +61,7 @@ class GenerateContentFormat:
     def limit_headers(self, seconds: float, moment: Moment) -> tuple[tuple[str, str], ...]:
         return ()
 
-    def error_events(self, error: ExchangeError) -> tuple[bytes, ...]:
+    def error_events(self, error: ExchangeError, *, place: int) -> tuple[bytes, ...]:
         return (b"data: " + self.server.write_error(error).body + b"\r\n\r\n",)
 
     def waiting_in_body(self, reply: Reply, seconds: float) -> Reply:

@@ -79,7 +79,7 @@ class ChatFormat(_OpenAI):
     def thinking(self, text: str, number: int) -> Thinking | None:
         return None  # Chat Completions counts thoughts and shows none
 
-    def error_events(self, error: ExchangeError) -> tuple[bytes, ...]:
+    def error_events(self, error: ExchangeError, *, place: int) -> tuple[bytes, ...]:
         return (b"data: " + self.server.write_error(error).body + b"\n\n",)
 
     def polished(self, reply: Reply, sent: Mapping[str, Any]) -> Reply:
@@ -144,9 +144,9 @@ class ResponsesFormat(_OpenAI):
         item = {"type": "reasoning", "id": f"rs_sim{number:08d}", "summary": summary, "encrypted_content": "c2lt"}
         return Thinking(text, ProviderData(self.name, item))
 
-    def error_events(self, error: ExchangeError) -> tuple[bytes, ...]:
+    def error_events(self, error: ExchangeError, *, place: int) -> tuple[bytes, ...]:
         told = from_json(self.server.write_error(error).body)["error"]
-        data = {"type": "error", "sequence_number": 0, "code": told["code"] or told["type"],
+        data = {"type": "error", "sequence_number": place, "code": told["code"] or told["type"],
                 "message": told["message"], "param": told["param"]}  # fmt: skip
         return (b"event: error\ndata: " + to_json(data) + b"\n\n",)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ __all__ = ["BACKLOG", "ClientLeft", "Connection", "accept", "bound"]
 
 _READ_BYTES = 65_536
 BACKLOG = 4_096
+_NO_LINGERING = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class ClientLeft(Exception):
@@ -25,7 +27,8 @@ def bound(host: str, port: int) -> socket.socket:
     """A socket bound to an address, not listening yet: connections to it are refused."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name != "nt":  # there it would let two servers share a port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.setblocking(False)
         listener.bind((host, port))
@@ -113,7 +116,7 @@ class Connection:
             return
         if is_reset:
             # Lingering for no time at all is how a program asks for a reset instead of an ordinary end.
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
         self._socket.close()
 
     async def _receive(self) -> bytes:

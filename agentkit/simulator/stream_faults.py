@@ -26,7 +26,7 @@ class ErrorInside(Fault):
         error = error_of(self.status)
         if not reply.is_streamed:
             return replace(reply, pieces=(format.server.write_error(error).body,))
-        return reply.after_events(self.after_events, *format.error_events(error), is_end=True)
+        return reply.after_events(self.after_events, *format.error_events(error, place=self.after_events), is_end=True)
 
 
 @dataclass(frozen=True, slots=True)
