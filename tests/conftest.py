@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from _pytest.terminal import TerminalReporter
 
 # The one portal of run_sync, and the idle workers that we, anyio and trio keep for the next sync call.
 KEPT_THREADS = (
@@ -79,3 +80,14 @@ def no_task_is_left() -> Iterator[None]:
     yield
     gc.collect()
     assert _tasks() == []
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Show the counts that conformance tests print: how many recordings were decoded, how many requests accepted."""
+    reports = terminalreporter.stats.get("passed", [])
+    told = [(report.nodeid, report.capstdout) for report in reports if "conformance/" in report.nodeid]
+    if any(text for _, text in told):
+        terminalreporter.section("conformance")
+    for nodeid, text in told:
+        if text:
+            terminalreporter.write_line(f"{nodeid.rpartition('/')[2]}\n  " + text.strip().replace("\n", "\n  "))

@@ -106,7 +106,7 @@ async def run(model: LlamaCppModel, seed: int, *, is_streamed: bool) -> Result[s
 
 
 @pytest.mark.timeout(1200)
-async def test_every_call_is_valid_or_cut_and_reported(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_every_call_is_valid_or_cut_and_reported(tiny: Path) -> None:
     model = LlamaCppModel(tiny, ServerOptions(threads=1))  # others work on this machine, too
     results: list[Result[str]] = []
     limiter = anyio.CapacityLimiter(AT_ONCE)
@@ -121,11 +121,10 @@ async def test_every_call_is_valid_or_cut_and_reported(tiny: Path, capsys: pytes
             group.start_soon(one, seed)
     found = sum((verdicts(result.messages) for result in results), Counter[str]())
     seconds = time.monotonic() - begun
-    with capsys.disabled():
-        print(
-            f"\n{len(results)} runs on llama.cpp, {AT_ONCE} at once, half streamed, in {seconds:.1f} s: "
-            f"{dict(found)}, finishes {dict(Counter(result.finish for result in results))}"
-        )
+    print(
+        f"\n{len(results)} runs on llama.cpp, {AT_ONCE} at once, half streamed, in {seconds:.1f} s: "
+        f"{dict(found)}, finishes {dict(Counter(result.finish for result in results))}"
+    )
     assert len(results) == RUNS
     assert found["valid"] >= RUNS / 2
     assert set(found) <= {"valid", "cut by the limit, and reported so"}

@@ -45,13 +45,12 @@ def codec_of(recorded: Recorded) -> ChatCodec:
     return ChatCodec(recorded.provider, rules=RULES.get(recorded.provider, ChatRules()))
 
 
-def report(capsys: pytest.CaptureFixture[str], what: str, found: list[Recorded], wrong: dict[str, Any]) -> None:
+def report(what: str, found: list[Recorded], wrong: dict[str, Any]) -> None:
     """Print N of N for each provider, then fail on the first faults."""
     whole = Counter(recorded.provider for recorded in found)
     faults = Counter(recorded.provider for recorded in found if recorded.id in wrong)
     shown = ", ".join(f"{name} {count - faults[name]} of {count}" for name, count in sorted(whole.items()))
-    with capsys.disabled():
-        print(f"\n{what}: {len(found) - len(wrong)} of {len(found)} ({shown})")
+    print(f"{what}: {len(found) - len(wrong)} of {len(found)} ({shown})")
     assert dict(list(wrong.items())[:5]) == {}
 
 
@@ -133,7 +132,7 @@ def error_differences(recorded: Recorded, error: ExchangeError, expect: dict[str
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def test_every_answer_is_read_as_independent_readers_read_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_answer_is_read_as_independent_readers_read_it() -> None:
     wrong: dict[str, Any] = {}
     for recorded in ANSWERS:
         try:
@@ -143,17 +142,17 @@ def test_every_answer_is_read_as_independent_readers_read_it(capsys: pytest.Capt
             found = error_differences(recorded, error, expect) if expect else {"raised": error}
         if found:
             wrong[recorded.id] = found
-    report(capsys, "answers", ANSWERS, wrong)
+    report("answers", ANSWERS, wrong)
 
 
-def test_every_error_reply_becomes_a_typed_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_error_reply_becomes_a_typed_error() -> None:
     wrong: dict[str, Any] = {}
     for recorded in REFUSED:
         error = codec_of(recorded).decode_error(recorded.status, recorded.response["headers"], recorded.body)
         found = error_differences(recorded, error, recorded.expect)
         if found or type(error) is ExchangeError:
             wrong[recorded.id] = found
-    report(capsys, "errors", REFUSED, wrong)
+    report("errors", REFUSED, wrong)
 
 
 def outcome_of(recorded: Recorded, pieces: list[bytes]) -> Response | str:
@@ -163,7 +162,7 @@ def outcome_of(recorded: Recorded, pieces: list[bytes]) -> Response | str:
         return repr(error)
 
 
-def test_every_stream_is_the_same_however_it_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_stream_is_the_same_however_it_is_cut() -> None:
     wrong: dict[str, Any] = {}
     chance = random.Random(7)
     for recorded in STREAMS:
@@ -173,7 +172,7 @@ def test_every_stream_is_the_same_however_it_is_cut(capsys: pytest.CaptureFixtur
             pieces = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
             if outcome_of(recorded, pieces) != whole:
                 wrong[recorded.id] = cuts
-    report(capsys, "streams cut at random", STREAMS, wrong)
+    report("streams cut at random", STREAMS, wrong)
 
 
 def test_a_sample_of_streams_is_the_same_cut_at_every_byte() -> None:
@@ -188,7 +187,7 @@ def test_a_sample_of_streams_is_the_same_cut_at_every_byte() -> None:
             assert outcome_of(recorded, [body[:at], body[at:]]) == whole, (recorded.id, at)
 
 
-def test_an_answer_written_by_our_server_reads_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_written_by_our_server_reads_the_same() -> None:
     wrong: dict[str, Any] = {}
     for recorded in ANSWERS:
         if "error" in recorded.expect or any(not call.get("id") for call in recorded.expect["tool_calls"]):
@@ -201,7 +200,7 @@ def test_an_answer_written_by_our_server_reads_the_same(capsys: pytest.CaptureFi
         streamed = assemble([*deltas, *decoder.finish()])
         if not said(written) == said(streamed) == said(response):
             wrong[recorded.id] = (written, streamed, response)
-    report(capsys, "answers written again", ANSWERS, wrong)
+    report("answers written again", ANSWERS, wrong)
 
 
 def said(response: Response) -> Any:
@@ -244,7 +243,7 @@ def refusals(recorded: Recorded, body: dict[str, Any]) -> list[str]:
     return [problem for problem in problems if not any(re.search(known, problem) for known in ACCEPTED_EXTENSIONS)]
 
 
-def test_every_recorded_request_is_read_and_written_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_recorded_request_is_read_and_written_again() -> None:
     wrong: dict[str, Any] = {}
     for recorded in SENT:
         if recorded.id in UNREADABLE:
@@ -255,7 +254,7 @@ def test_every_recorded_request_is_read_and_written_again(capsys: pytest.Capture
         found = {"oracle": refusals(recorded, body), "meaning": changes(recorded.sent or {}, body)}
         if any(found.values()):
             wrong[recorded.id] = found
-    report(capsys, "requests", SENT, wrong)
+    report("requests", SENT, wrong)
 
 
 def changes(sent: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
