@@ -152,11 +152,18 @@ def _stopped_pieces(pieces: Sequence[Piece], after: After, count: int, end: Piec
         case "bytes":
             kept: list[Piece] = [*pieces[:1]]
             for piece in pieces[1:]:
-                if isinstance(piece, bytes):
-                    kept.append(piece[:count])
-                    count -= len(piece)
-                else:
-                    kept.append(piece)
+                match piece:
+                    case bytes():
+                        kept.append(piece[:count])
+                        count -= len(piece)
+                    case Repeat(data, times) if times is None or times * len(data) > count:
+                        kept += [replace(piece, times=count // len(data)), data[: count % len(data)]]
+                        count = 0
+                    case Repeat(data, int() as times):
+                        kept.append(piece)
+                        count -= times * len(data)
+                    case _:
+                        kept.append(piece)
                 if count <= 0:
                     break
             return [*kept, end]

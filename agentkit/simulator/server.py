@@ -69,13 +69,21 @@ async def simulate(
         sleep=sleep,
         wall_clock=wall_clock,
     )
+    failure: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
             await tasks.start(simulator.serve)
-            yield simulator
+            try:
+                yield simulator
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:  # raised again below: within the group it would come out as a group
+                failure = error
             tasks.cancel_scope.cancel()
     finally:
         simulator.close()
+    if failure is not None:
+        raise failure
 
 
 class Simulator:

@@ -18,11 +18,13 @@ from agentkit.errors import BadRequestError, ConfigurationError, ModelNotFoundEr
 from agentkit.exchange import TextDelta
 from agentkit.messages import Text, UserMessage
 from agentkit.settings import Settings
-from agentkit.simulator.connection_faults import KeepAlives, Silence, SlowEvents
+from agentkit.simulator.connection_faults import KeepAlives, Reset, Silence, SlowEvents, Split
 from agentkit.simulator.plan import Plan, Rule
 from agentkit.simulator.recording import Recording
+from agentkit.simulator.script import Script
 from agentkit.simulator.server import Simulator, simulate
 from agentkit.simulator.status_faults import Status
+from agentkit.simulator.stream_faults import Flood
 from agentkit.testing.scripted import ScriptedModel, calls
 from agentkit.tools import tool
 
@@ -231,6 +233,17 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
                 pass
 
 
+async def test_what_goes_wrong_in_the_block_comes_out_as_it_is() -> None:
+    with pytest.raises(KeyError) as caught:
+        async with simulate():
+            raise KeyError("mine")
+    assert caught.value.__cause__ is None
+    with anyio.move_on_after(0.01) as scope:
+        async with simulate():
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+
+
 async def test_a_plan_can_be_changed_while_it_serves() -> None:
     async with simulate(faults=[Status(503)]) as simulator:
         before = await send(simulator, "POST", "/chat/completions", json=ASKED)
@@ -296,3 +309,41 @@ async def test_real_recordings_come_out_byte_for_byte() -> None:
                 assert (reply.status_code, reply.content) == (recorded["status"], body), path.name
                 played += 1
     assert played >= len(paths) > 3
+
+
+@pytest.mark.parametrize("format", SPOKEN)
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_a_script_file_answers_in_every_format(format: str, is_streamed: bool) -> None:
+    turn = {"thinking": "I look.", "text": "One moment, söme 🌧.", "calls": [{"name": "get_weather", "arguments": {}}]}
+    error = {"error": {"status": 503, "message": "busy", "retry_after_seconds": 0.01}}
+    async with simulate(Script([error, {**turn, "usage": {"input": 7, "output": 5}}])) as simulator:
+        answer = await remote(simulator, format).respond(question(format, is_streamed=is_streamed))
+        assert simulator.count == 2
+    assert (answer.text, answer.message.thinking) == ("One moment, söme 🌧.", "I look.")
+    assert [(call.name, call.arguments or "{}") for call in answer.calls] == [("get_weather", "{}")]
+    assert (answer.usage.total_input, answer.usage.total_output) == (7, 5)
+
+
+async def test_a_flood_of_small_events_ends_with_the_size_of_a_reply() -> None:
+    async with simulate(faults=[Flood(0.001, "events"), Reset("bytes", 200_000)]) as simulator:
+        with pytest.raises(httpx.HTTPError):
+            await send(simulator, "POST", "/chat/completions", json={**ASKED, "stream": True})
+    async with simulate(faults=[Flood(0.001, "events")]) as simulator:
+        reply = await send(simulator, "POST", "/chat/completions", json={**ASKED, "stream": True})
+    assert set(reply.text.split("\n\n")) == {"data: {}", ""}
+    assert len(reply.content) > 1_000_000
+
+
+async def test_silence_after_bytes_holds_the_rest_back() -> None:
+    body = json.dumps({**ASKED, "stream": True}).encode()
+    head = b"POST /chat/completions HTTP/1.1\r\nhost: simulator\r\ncontent-length: %d\r\n\r\n" % len(body)
+    faults = [Silence("bytes", 300), Split(7)]
+    async with simulate(faults=faults) as simulator, await anyio.connect_tcp("127.0.0.1", simulator.port) as stream:
+        await stream.send(head + body)
+        received = b""
+        with anyio.fail_after(10):
+            while len(received.partition(b"\r\n\r\n")[2]) < 300:
+                received += await stream.receive()
+        with anyio.move_on_after(0.05):
+            received += await stream.receive()
+    assert len(received.partition(b"\r\n\r\n")[2]) == 300
