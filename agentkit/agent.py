@@ -37,7 +37,7 @@ from agentkit.prices import PriceBook
 from agentkit.providers import read_history, resolve
 from agentkit.records import Prompted, Record, Resumed, RunBegan
 from agentkit.result import Result
-from agentkit.run import READ_RESULT, EventSink, RunPlan, drive
+from agentkit.run import READ_RESULT, EventSink, RunPlan, carry, drive
 from agentkit.runtime import InMemoryRuntime, Runtime, Session, StepKey
 from agentkit.schema.function import compile_function
 from agentkit.settings import Settings
@@ -315,7 +315,7 @@ class Agent(Generic[Deps, Out]):
         if document is not None:
             if messages is not None:
                 raise ConfigurationError("pass either messages= or state=; a state holds its messages")
-            state = _resumed(document, ledger)
+            state = _resumed(document, ledger, is_prompted=prompt is not None)
             earlier = len(state.messages)
             if approvals:
                 decide(state, approvals)
@@ -328,9 +328,9 @@ class Agent(Generic[Deps, Out]):
         if prompt is None and (not given or _is_answer(given[-1])):
             raise ConfigurationError("a run needs a prompt, or messages= that end with one")
         history = [*(await session.load() if session else ()), *given]
-        earlier = len(history)
         if prompt is not None:
             history.append(user_message(prompt))
+        earlier = len(history) - isinstance(history[-1], UserMessage)
         state = RunState()
         began = RunBegan(uuid.uuid4().hex, tuple(history), self.name, earlier)
         await _take(self.runtime, state, began)
@@ -348,20 +348,20 @@ class Agent(Generic[Deps, Out]):
             state = RunState()
             await _take(seam.runtime, state, RunBegan(seam.run_id, (user_message(prompt),), self.name))
         else:
-            state = _resumed(seam.state, ledger)
+            state = _resumed(seam.state, ledger, is_prompted=False)
             if seam.decisions:
                 decide(state, decisions_from_json(seam.decisions))
         listener = _Below(seam.emit, context.step, context.call_id, self.name) if seam.emit else None
         try:
             result = await self._drive(state, ledger, context.deps, listener, None, seam.runtime)
         except BudgetExceededError as error:
-            if error.is_shared and error.state is not None:
+            if error.owner not in (None, ledger) and error.state is not None:
                 raise PausedRun(error.state, reason=str(error), is_waiting=False) from error
             raise ToolError(f"the agent {self.name} stopped: {error}") from error
         except AgentkitError as error:
             raise ToolError(f"the agent {self.name} failed: {error}") from error
         finally:
-            seam.spent(state.usage, state.cost)
+            seam.spent(state.usage_so_far, state.cost_so_far)
         if result.pending:
             raise PausedRun(result.state, reason=f"{self.name} waits for a person", is_waiting=True)
         return result.output
@@ -450,7 +450,7 @@ class _Begun(Generic[Out]):
             )
         finally:
             if session is not None:
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), carry(self.state):
                     # An answer whose calls still wait is kept when they are decided, with what became of them.
                     await session.append(self.state.messages[self.earlier :])
 
@@ -489,10 +489,11 @@ async def _take(runtime: Runtime, state: RunState, record: RunBegan) -> None:
     advance(state, await runtime.step(StepKey(record.run_id, 0, record.kind), same))
 
 
-def _resumed(document: Mapping[str, Any], ledger: Ledger) -> RunState:
+def _resumed(document: Mapping[str, Any], ledger: Ledger, *, is_prompted: bool) -> RunState:
     """The state in a document, about to go on; what it had spent is booked."""
     state = state_from_json(document)
-    advance(state, Resumed())
+    if not is_prompted:  # else half an answer stays: the prompt may speak of it
+        advance(state, Resumed())
     begun = state.tool_calls + sum(call.paused is not None for call in state.open_calls())
     ledger.restore(steps=state.step, tool_calls=begun, usage=state.usage, cost=state.cost)
     return state

@@ -75,9 +75,9 @@ class Ledger:
         """Book one model call. Raises BudgetExceededError, and then books nothing."""
         ledger: Ledger | None = self
         while ledger is not None:
-            self._check(ledger, "steps", ledger.budget.steps, ledger.steps, 1)
-            self._check(ledger, "tokens", ledger.budget.tokens, ledger.tokens, tokens)
-            self._check(ledger, "usd", ledger.budget.usd, ledger.usd, usd)
+            _check(ledger, "steps", ledger.budget.steps, ledger.steps, 1)
+            _check(ledger, "tokens", ledger.budget.tokens, ledger.tokens, tokens)
+            _check(ledger, "usd", ledger.budget.usd, ledger.usd, usd)
             ledger = ledger.parent
         ledger = self
         while ledger is not None:
@@ -108,7 +108,7 @@ class Ledger:
         """Book tool calls. Raises BudgetExceededError, and then books nothing."""
         ledger: Ledger | None = self
         while ledger is not None:
-            self._check(ledger, "tool_calls", ledger.budget.tool_calls, ledger.tool_calls, count)
+            _check(ledger, "tool_calls", ledger.budget.tool_calls, ledger.tool_calls, count)
             ledger = ledger.parent
         ledger = self
         while ledger is not None:
@@ -127,9 +127,10 @@ class Ledger:
             ledger.output += usage.total_output
             ledger = ledger.parent
 
-    def _check(self, ledger: Ledger, limit: str, allowed: float | None, used: float, wanted: float) -> None:
-        if allowed is None or used + wanted <= allowed:
-            return
-        error = BudgetExceededError(limit, allowed=allowed, used=used, wanted=wanted)
-        error.is_shared = ledger is not self
-        raise error
+
+def _check(ledger: Ledger, limit: str, allowed: float | None, used: float, wanted: float) -> None:
+    if allowed is None or used + wanted <= allowed:
+        return
+    error = BudgetExceededError(limit, allowed=allowed, used=used, wanted=wanted)
+    error.owner = ledger
+    raise error

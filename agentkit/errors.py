@@ -338,8 +338,8 @@ class BudgetExceededError(RunError):
         self.allowed = allowed
         self.used = used
         self.wanted = wanted
-        self.is_shared = False
-        """Whether the bound belongs to an agent above the one that hit it."""
+        self.owner: object = None
+        """The ledger whose bound it is: of the agent that hit it, or of one above. None for seconds."""
 
 
 class OutputError(RunError):

@@ -147,9 +147,11 @@ async def _run_call(open_call: OpenCall, scene: Scene) -> None:
     call = _Call(open_call, scene)
     try:
         record = await scene.runtime.step(call.key, call.perform)
-    except anyio.get_cancelled_exc_class():
-        with anyio.CancelScope(shield=True):
-            scene.record(await scene.runtime.step(call.key, call.interrupted))
+    except BaseException as error:
+        # A hook that failed after the tool had run must not make it run again when the run goes on.
+        if call.has_acted or isinstance(error, anyio.get_cancelled_exc_class()):
+            with anyio.CancelScope(shield=True):
+                scene.record(await scene.runtime.step(call.key, call.interrupted))
         raise
     scene.record(record)
     if isinstance(record, CallPaused) and not record.is_waiting and call.stopped is not None:
@@ -205,9 +207,13 @@ class _Call:
 
     async def interrupted(self) -> Record:
         """What is known of a call that a cancel stopped."""
-        is_read = self.tool is not None and self.tool.effect == "read"
-        outcome = Lost() if self.has_started and not is_read else Cancelled(started=self.has_started)
+        outcome = Lost() if self.has_acted else Cancelled(started=self.has_started)
         return CallEnded(self.open.step, self.open.position, outcome, usage=self.usage, cost=self.cost)
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether it may have changed something: it was begun, and does more than read."""
+        return self.has_started and (self.tool is None or self.tool.effect != "read")
 
     def spent(self, usage: Usage, cost: Cost) -> None:
         """Take note of what an agent in this call consumed, however it ended."""
@@ -310,7 +316,8 @@ class _Call:
             inner = bound
             if changed.arguments is not offer.arguments:
                 inner = tool.schema.validate_python(changed.arguments, strict=False)
-            outcome = await self._run(tool, inner, span)
+            # A predicate has to see what the tool will get.
+            outcome = self._needs_approval(tool, inner) or await self._run(tool, inner, span)
             if isinstance(outcome, CallPaused):
                 paused.append(outcome)
                 return Cancelled(started=False)

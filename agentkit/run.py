@@ -6,7 +6,8 @@ are made here, since tools need them current, and nothing is attached across a y
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol, assert_never
@@ -34,7 +35,7 @@ from agentkit.telemetry import AgentScope, Telemetry
 from agentkit.tools import Tool
 from agentkit.usage import Usage
 
-__all__ = ["READ_RESULT", "EventSink", "RunPlan", "drive"]
+__all__ = ["READ_RESULT", "EventSink", "RunPlan", "carry", "drive"]
 
 READ_RESULT = "read_result"
 """The tool by which the model reads on in results that were too long to show; no other tool may have this name."""
@@ -90,12 +91,19 @@ async def drive(
     """
     driver = _Driver(plan, state, ledger, runtime, deps, listener, conversation_id)
     seconds = ledger.budget.seconds
-    try:
+    with carry(state):
         if seconds is None:
             return await driver.run()
         with anyio.move_on_after(seconds):
             return await driver.run()
         raise BudgetExceededError("seconds", allowed=seconds, used=seconds, wanted=1)
+
+
+@contextmanager
+def carry(state: RunState) -> Generator[None]:
+    """Let an AgentkitError that ends the run here carry the run's state and usage."""
+    try:
+        yield
     except AgentkitError as error:
         error.state = state_to_json(state)
         error.usage = _usage_json(state.usage_so_far)
@@ -202,14 +210,12 @@ class _Driver:
 
         try:
             record = await self.runtime.step(StepKey(self.state.run_id, need.step, "model"), ask)
-        except anyio.get_cancelled_exc_class():
+        except BaseException as error:
             self.ledger.release_step(tokens=tokens, usd=usd)
-            kept = assemble_cut(sink.deltas) if sink else None
-            with anyio.CancelScope(shield=True):
-                await self._note(Interrupted(need.step, kept))
-            raise
-        except AgentkitError:
-            self.ledger.release_step(tokens=tokens, usd=usd)
+            if isinstance(error, anyio.get_cancelled_exc_class()):
+                kept = assemble_cut(sink.deltas) if sink else None
+                with anyio.CancelScope(shield=True):
+                    await self._note(Interrupted(need.step, kept))
             raise
         assert isinstance(record, Answered)
         advance(self.state, record)

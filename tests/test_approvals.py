@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from agentkit.budget import Budget
 from agentkit.errors import BudgetExceededError, ConfigurationError, StateError
 from agentkit.events import ApprovalRequired, Nested
 from agentkit.messages import Denied, Failed, Pending, Returned
-from agentkit.models import Deny
+from agentkit.models import CallOffer, Deny, Middleware, ToolCallNext, Verdict
 from agentkit.testing import ScriptedModel, Turn, calls
 from agentkit.tools import tool
 from agentkit.usage import Usage
@@ -302,3 +303,15 @@ def test_a_run_is_resumed_in_another_process() -> None:
         timeout=60,
     )
     assert (process.stdout, process.stderr) == ("done deleted a\n", "")
+
+
+async def test_a_predicate_sees_the_arguments_that_a_hook_put_in_place() -> None:
+    class Tenfold(Middleware):
+        async def tool_call(self, call: CallOffer, call_next: ToolCallNext) -> Verdict:
+            return await call_next(replace(call, arguments={"amount": call.arguments["amount"] * 10}))
+
+    waiting = await agent(calls(("pay", {"amount": 50})), middleware=[Tenfold()]).run("go")
+    assert waiting.pending == [PendingCall("1.0", "pay", None)]
+    assert done == []
+    result = await agent("done", middleware=[Tenfold()]).resume(waiting.state, approvals={"1.0": Approve()})
+    assert outcomes(result.messages) == [Returned("paid 500")]

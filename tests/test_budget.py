@@ -152,6 +152,37 @@ async def test_an_agent_that_spends_its_own_budget_is_a_failed_call_and_its_usag
     assert result.usage == Usage(9, output=9)
 
 
+async def test_a_budget_between_two_agents_ends_only_the_agent_whose_it_is() -> None:
+    inner = Agent(ScriptedModel(LOOK, LOOK), tools=[look], name="inner")
+    middle = Agent(
+        ScriptedModel(calls(("inner", {"prompt": "x"}))), tools=[inner.as_tool()], name="middle", budget=Budget(steps=2)
+    )
+    boss = Agent(ScriptedModel(calls(("middle", {"prompt": "x"})), "done"), tools=[middle.as_tool()])
+    result = await boss.run("go")
+    (failed,) = outcomes(result.messages)
+    assert result.output == "done"
+    assert isinstance(failed, Failed)
+    assert failed.message.startswith("the agent middle stopped: budget of 2 steps is spent")
+
+
+async def test_what_an_agent_deep_inside_took_counts_although_it_was_stopped() -> None:
+    usage = Usage(10, output=1)
+    inner = Agent(ScriptedModel(Turn(LOOK, usage=usage)), tools=[look], name="inner")
+    middle = Agent(
+        ScriptedModel(Turn(calls(("inner", {"prompt": "x"})), usage=usage)), tools=[inner.as_tool()], name="middle"
+    )
+    boss = Agent(ScriptedModel(Turn(calls(("middle", {"prompt": "x"})), usage=usage)), tools=[middle.as_tool()])
+    error = await spent(boss, Budget(steps=3))
+    assert error.usage == {"input": 30, "cache_read": 0, "cache_write": 0, "output": 3, "reasoning": 0}
+
+
+async def test_what_was_reserved_for_a_model_that_breaks_is_given_back() -> None:
+    clerk = Agent(ScriptedModel(KeyError("broken")), name="clerk", settings=Settings(max_output_tokens=900))
+    boss = Agent(ScriptedModel(calls(("clerk", {"prompt": "x"})), "done"), tools=[clerk.as_tool()])
+    result = await boss.run("go", budget=Budget(tokens=1_500))
+    assert result.output == "done"
+
+
 async def test_seconds_are_bounded() -> None:
     from agentkit.testing import Delay
 
@@ -170,7 +201,7 @@ def test_what_fails_to_be_booked_books_nothing() -> None:
     ledger = Ledger(Budget(tokens=1_000), above)
     with pytest.raises(BudgetExceededError) as caught:
         ledger.reserve_step(tokens=200)
-    assert caught.value.is_shared
+    assert caught.value.owner is above
     assert (ledger.steps, ledger.tokens, above.steps, above.tokens) == (0, 0, 0, 0)
 
 

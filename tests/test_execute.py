@@ -605,6 +605,32 @@ async def test_a_hook_that_raises_beside_others_raises_itself_and_loses_no_resul
     assert outcomes(result.messages) == [Returned(1), Returned(2), Returned(3)]
 
 
+@pytest.mark.parametrize(
+    ("effect", "outcome", "times"), [("write", Lost(), 1), (None, Lost(), 1), ("read", Returned("done"), 2)]
+)
+async def test_a_hook_that_raises_after_the_tool_ran_does_not_make_it_run_again(
+    effect: Any, outcome: Outcome, times: int
+) -> None:
+    log: list[str] = []
+
+    @tool(effect=effect)
+    def act() -> str:
+        log.append("acted")
+        return "done"
+
+    async def fail_after(call: CallOffer, call_next: ToolCallNext) -> Outcome:
+        await call_next(call)
+        raise RuntimeError("broken hook")
+
+    agent = Agent(ScriptedModel(calls(("act", {}))), tools=[act], middleware=[Hook(fail_after)])
+    async with agent.stream("go") as stream:
+        with pytest.raises(RuntimeError, match="broken hook"):
+            await stream.text()
+    result = await Agent(ScriptedModel("done"), tools=[act]).resume(stream.state)
+    assert outcomes(result.messages) == [outcome]
+    assert log == ["acted"] * times
+
+
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
     event = threading.Event()

@@ -98,6 +98,24 @@ async def test_a_prompt_of_a_resumed_run_is_kept(make: Callable[..., Any]) -> No
     assert [message.text for message in await session.load()] == ["a", "one", "b", "two"]
 
 
+async def test_a_prompt_that_came_as_a_message_is_kept(make: Callable[..., Any]) -> None:
+    session = make()
+    result = await Agent(ScriptedModel("one")).run(messages=[user_message("a")], session=session)
+    assert await session.load() == result.messages == result.new_messages
+    assert [message.text for message in result.messages] == ["a", "one"]
+
+
+async def test_a_run_that_cannot_be_kept_is_in_the_error() -> None:
+    class Full(MemorySession):
+        async def append(self, messages: Any) -> None:
+            raise StateError("the disk is full")
+
+    with pytest.raises(StateError, match="the disk is full") as caught:
+        await Agent(ScriptedModel("one")).run("a", session=Full())
+    result = await Agent(ScriptedModel()).resume(caught.value.state or {})
+    assert result.output == "one"
+
+
 async def test_what_was_earned_before_an_error_is_kept(make: Callable[..., Any]) -> None:
     @tool
     def look() -> str:

@@ -106,6 +106,15 @@ async def test_leaving_early_stops_the_run_and_leaves_a_state_that_goes_on() -> 
     assert [message.text for message in result.messages] == ["go", "whole answer"]
 
 
+async def test_a_state_that_was_left_early_goes_on_with_another_prompt_about_what_was_said() -> None:
+    async with Agent(ScriptedModel([TextDelta("one "), TextDelta("two"), Delay(60)])).stream("go") as stream:
+        async for event in stream:
+            if isinstance(event, TextDelta) and event.text.startswith("two"):
+                break
+    result = await Agent(ScriptedModel("fine")).resume(elsewhere(stream.state), prompt="shorter")
+    assert [message.text for message in result.messages] == ["go", "one two", "shorter", "fine"]
+
+
 async def test_what_was_said_before_a_cancel_is_kept() -> None:
     async with Agent(ScriptedModel([TextDelta("one "), TextDelta("two"), Delay(60)])).stream("go") as stream:
         async for event in stream:

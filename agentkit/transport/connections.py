@@ -62,8 +62,8 @@ class Connections:
         """A connection for one exchange: a living idle one, else one that connects when it is used."""
         idle = self._idle.get(target.origin)
         if idle is None:
+            self._sources[target.origin] = _source(target)  # first: it raises for a proxy that cannot be used
             idle = self._idle[target.origin] = []
-            self._sources[target.origin] = _source(target)
         while idle:
             connection = idle.pop()
             if not connection.has_expired():

@@ -198,9 +198,10 @@ async def test_a_proxy_that_refuses_the_tunnel_means_not_sent(clean_environment:
 @pytest.mark.anyio
 async def test_a_proxy_address_of_an_unknown_kind_is_refused(clean_environment: pytest.MonkeyPatch) -> None:
     clean_environment.setenv("HTTP_PROXY", "gopher://me:secret@127.0.0.1:1")
-    with pytest.raises(ConfigurationError, match="the proxy for http in the environment") as caught:
-        await post("http://nowhere.invalid/v1")
-    assert "secret" not in str(caught.value)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="the proxy for http in the environment") as caught:
+            await post("http://nowhere.invalid/v1")
+        assert "secret" not in str(caught.value)
 
 
 @pytest.mark.anyio
