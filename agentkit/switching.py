@@ -2,18 +2,29 @@
 
 Text, media, calls and their outcomes are carried as they are. What only its maker can read is left out: thinking with
 its signature, items of tools that the provider ran itself. What the format has no place for is written in the nearest
-way. Each of these is told: codecs put these words into `WireRequest.notes`, from where they reach the span of the
-exchange (agentkit.adapted) and whoever listens to the run (events.Adapted). The history itself is never changed, so
-that the way back to the first provider carries everything again.
+way. Media that the new model does not take are refused in the turn at hand, and named in their place in earlier turns,
+so that the conversation can go on. Each of these is told: codecs put these words into `WireRequest.notes`, from where
+they reach the span of the exchange (agentkit.adapted) and whoever listens to the run (events.Adapted). The history
+itself is never changed, so that the way back to the first provider carries everything again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from agentkit.messages import Opaque, Text, Thinking
+from agentkit.messages import AssistantMessage, Media, Message, Opaque, Text, Thinking
 
-__all__ = ["IDS_REWRITTEN", "SYSTEM_AS_USER", "is_foreign_thought", "left_out", "system_role"]
+__all__ = [
+    "IDS_REWRITTEN",
+    "SYSTEM_AS_USER",
+    "is_foreign_thought",
+    "left_out",
+    "not_shown",
+    "stand_in",
+    "system_role",
+    "was_answered",
+]
 
 IDS_REWRITTEN = "ids of calls are written anew: this provider refuses them as they were"
 SYSTEM_AS_USER = "a system message amid the conversation is written as the user's: it cannot stand there"
@@ -24,6 +35,24 @@ def left_out(part: Thinking | Opaque) -> str:
     data = part.provider_data
     what = "thinking" if isinstance(part, Thinking) else "an item of the provider's own"
     return f"left out {what}, made by {data.origin if data is not None else 'nobody known'}"
+
+
+def not_shown(medium: Media) -> str:
+    """The note on a medium that the model does not take."""
+    return f"left out {_named(medium)} that this model does not take"
+
+
+def stand_in(medium: Media, *, is_returned: bool = False) -> str:
+    """What the model reads in place of a medium that it does not take."""
+    if is_returned:
+        return f"(The tool also returned {_named(medium)}, which cannot be shown to this model.)"
+    return f"(There was {_named(medium)} here, which cannot be shown to this model.)"
+
+
+def was_answered(message: Message, messages: Sequence[Message]) -> bool:
+    """Whether a model has answered the message already; `messages` hold it."""
+    at = next((at for at, other in enumerate(messages) if other is message), len(messages))
+    return any(isinstance(later, AssistantMessage) for later in messages[at + 1 :])
 
 
 def system_role(part: Text) -> Literal["system", "developer"] | None:
@@ -44,3 +73,7 @@ def is_foreign_thought(thought: Thinking, *, made_by: str, asked: str, origin: s
     if thought.provider_data is not None:
         return thought.provider_data.origin != origin
     return bool(made_by and asked) and made_by not in asked and asked not in made_by
+
+
+def _named(medium: Media) -> str:
+    return {"image": "an image", "document": "a document"}.get(medium.family, medium.family)

@@ -47,16 +47,10 @@ CHAT_ELSEWHERE = {
 """Recorded chat requests that cannot become Responses requests, and why."""
 
 RESPONSES_ELSEWHERE = {
-    "openai/pai-models-test_multimodal_tool_returns-test_multimodal_tool_return_matrix-direct-url-audio-openai_responses.json#1": (
-        NO_URL
-    ),
     "openai/pai-models-test_multimodal_tool_returns-test_multimodal_tool_return_matrix-tool_return_content-url-a-51340efe.json#1": (
         NO_URL
     ),
     "openai/pai-models-test_openai-test_document_url_input_response_api.json#0": NO_URL,
-    "openai/pai-models-test_multimodal_tool_returns-test_vendor_metadata_detail.json#1": (
-        "Chat Completions takes no uploaded images; we say so"
-    ),
     "openai/pai-models-test_openai_responses-test_openai_previous_response_id_seed_auto_chains_through_retries.json#2": (
         NO_INPUT
     ),

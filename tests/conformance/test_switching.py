@@ -28,7 +28,7 @@ from agentkit.codec import WireRequest
 from agentkit.errors import AgentkitError, UnsupportedError
 from agentkit.events import Adapted
 from agentkit.exchange import Memo, Request
-from agentkit.media import Image, Inline, ProviderData, Remote
+from agentkit.media import Image, Inline, ProviderData, Remote, Uploaded
 from agentkit.messages import (
     AssistantMessage,
     Message,
@@ -236,6 +236,27 @@ def test_system_messages_amid_a_conversation_stay_that_where_the_format_has_them
         last = body[target.messages_key][-1]
         assert last["role"] == ("user" if target.name == "gemini-openai" else "system")
         assert list(strings(last["content"]))[-1] == "Be brief."
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_media_that_the_target_does_not_take_end_the_turn_at_hand_but_no_later_one(target: Format) -> None:
+    file = Image(Uploaded("file_1", "elsewhere"))
+    shown = UserMessage((Text("Look at this."), file))
+    codec = target.make_codec()
+    with pytest.raises(UnsupportedError):
+        codec.encode(Request(target.model, (user_message("hi"), AssistantMessage((Text("Yes?"),)), shown)))
+    look = ToolCall("call_1", "look", "{}", Returned("seen", (file,)))
+    messages = (shown, AssistantMessage((Text("A cat."),)), user_message("Its name?"), AssistantMessage((look,)))
+    memo = Memo()
+    first = codec.encode(Request(target.model, messages), memo)
+    later = codec.encode(
+        Request(target.model, (*messages, AssistantMessage((Text("Tom."),)), user_message("ok"))), memo
+    )
+    for wire in (first, later):
+        sent = list(strings(json.loads(wire.body)))
+        assert {"Look at this.", "(There was an image here, which cannot be shown to this model.)"} <= set(sent)
+        assert "left out an image that this model does not take" in wire.notes
+        assert target.complaints(wire) == []
 
 
 @pytest.mark.anyio

@@ -138,7 +138,9 @@ def _grown(
     """The head with more messages behind it; `messages` are those of the whole request."""
     if not more and head.role:
         return head
-    writer = MessageWriter(origin, provider, model=head.model, names=head.names, taken=head.taken)
+    writer = MessageWriter(
+        origin, provider, model=head.model, names=head.names, taken=head.taken, is_answered=not is_last
+    )
     writer.write(more, role_before=head.role)
     written = writer.written
     if not written:

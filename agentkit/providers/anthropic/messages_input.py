@@ -32,7 +32,7 @@ from agentkit.providers.anthropic.messages_knobs import hears_system
 from agentkit.providers.anthropic.messages_output import MALFORMED
 from agentkit.providers.anthropic.outcomes import outcome_text
 from agentkit.schema.names import map_names
-from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, left_out, system_role
+from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, left_out, not_shown, stand_in, system_role
 
 __all__ = [
     "NOTHING_SAID",
@@ -76,14 +76,22 @@ def are_same_model(made_by: str, asked: str) -> bool:
 class MessageWriter:
     """Writes some messages behind others that were written before; it knows which ids of calls were used there."""
 
-    __slots__ = ("_model", "_names", "_origin", "_provider", "needs_files", "notes", "taken", "written")
+    __slots__ = ("_is_answered", "_model", "_names", "_origin", "_provider", "needs_files", "notes", "taken", "written")
 
     def __init__(
-        self, origin: str, provider: str, *, model: str, names: Mapping[str, str], taken: Iterable[str] = ()
+        self,
+        origin: str,
+        provider: str,
+        *,
+        model: str,
+        names: Mapping[str, str],
+        taken: Iterable[str] = (),
+        is_answered: bool = False,
     ) -> None:
         self._origin = origin
         self._provider = provider
         self._model = model
+        self._is_answered = is_answered  # a model has read these messages before: they are no reason to fail
         self._names = dict(names)  # our name of a tool -> its name on the wire; those offered no more are added
         self.taken = set(taken)
         """The ids of calls given out so far."""
@@ -130,7 +138,7 @@ class MessageWriter:
                         role = "user" if data is None else self._text_role(part, role_before)
                         self._content(role, role_before).append({"type": "text", "text": text, **_without_role(value)})
                 case Image() | Audio() | Document() | Video():
-                    self._content("user", role_before).append(self._medium(part))
+                    self._content("user", role_before).append(self._shown(part, may_fail=not self._is_answered))
                 case Opaque(data):
                     if data.origin != self._origin:
                         self.notes.add(left_out(part))
@@ -184,7 +192,7 @@ class MessageWriter:
                     else:
                         self.notes.add(left_out(part))
                 case Image() | Audio() | Document() | Video():
-                    shown.append(self._medium(part))
+                    shown.append(self._shown(part))
                 case _:
                     assert_never(part)
         if blocks:
@@ -233,15 +241,17 @@ class MessageWriter:
         blocks: list[Block] = []
         if outcome.content is not None and (text := outcome_text(outcome)).strip():
             blocks.append({"type": "text", "text": text})
-        for medium in outcome.media:
-            if isinstance(medium, Audio | Video):
-                # Results carry pictures and documents only; a run must not end because a tool returned a sound.
-                note = f"(The tool also returned {medium.family}, which cannot be shown to this model.)"
-                blocks.append({"type": "text", "text": note})
-                self.notes.add(f"left out {medium.family} that a tool returned")
-            else:
-                blocks.append(self._medium(medium))
-        return blocks
+        return [*blocks, *(self._shown(medium, is_returned=True) for medium in outcome.media)]
+
+    def _shown(self, part: Media, *, may_fail: bool = False, is_returned: bool = False) -> Block:
+        """The block of a medium, or words in its place: a run must not end because a tool returned a sound."""
+        try:
+            return self._medium(part)
+        except UnsupportedError:
+            if may_fail:
+                raise
+            self.notes.add(not_shown(part))
+            return {"type": "text", "text": stand_in(part, is_returned=is_returned)}
 
     def _medium(self, part: Media) -> Block:
         match part:

@@ -57,11 +57,22 @@ Content = dict[str, Any]
 class ContentWriter:
     """Writes the messages of one request, in order."""
 
-    __slots__ = ("_former", "_generation", "_model", "_names", "_origin", "_provider", "notes", "open_role")
+    __slots__ = (
+        "_former",
+        "_generation",
+        "_messages",
+        "_model",
+        "_names",
+        "_origin",
+        "_provider",
+        "notes",
+        "open_role",
+    )
 
     def __init__(self, origin: str, *, model: str, names: Mapping[str, str]) -> None:
         self._origin = origin
         self._provider = origin.partition(":")[0]
+        self._messages: Sequence[Message] = ()  # those being written
         self._model = model
         self._generation = generation(model)
         self._names = names  # our name of a tool -> its name on the wire
@@ -74,6 +85,7 @@ class ContentWriter:
     def contents(self, messages: Sequence[Message]) -> list[Content]:
         """The contents of these messages. Neighbouring messages of one role become one content."""
         contents: list[Content] = []
+        self._messages = messages
         for message in messages:
             role = "model" if isinstance(message, AssistantMessage) else "user"
             # Nearly all old messages are one text: a thousand of them are written with every new run of a session.
@@ -87,7 +99,7 @@ class ContentWriter:
                     contents.append({"role": "user", "parts": self._answers(calls)})
                     self.open_role = ""
             else:
-                self._add(contents, role, self._user(message, messages))
+                self._add(contents, role, self._user(message))
         return contents
 
     def _add(self, contents: list[Content], role: str, parts: list[Content]) -> None:
@@ -99,7 +111,7 @@ class ContentWriter:
             contents.append({"role": role, "parts": parts})
         self.open_role = role
 
-    def _user(self, message: UserMessage, messages: Sequence[Message]) -> list[Content]:
+    def _user(self, message: UserMessage) -> list[Content]:
         parts = message.parts
         written: list[Content] = []
         for part in parts:
@@ -111,7 +123,7 @@ class ContentWriter:
                     if text or extras or len(parts) == 1:
                         written.append({"text": text, **extras})
                 case Image() | Audio() | Document() | Video():
-                    written.append(self._shown(part, may_fail=not was_answered(message, messages)))
+                    written.append(self._shown(part, message))
                 case Opaque():
                     written += self._opaque(part, is_same=True)
                 case Thinking() | ToolCall():
@@ -174,7 +186,7 @@ class ContentWriter:
             outside = [medium for medium in media if medium not in inside]
             if outside:
                 beside.append({"text": f"What {call.name} returned beside its result:"})
-                beside += [self._medium(medium) for medium in outside]
+                beside += [self._shown(medium) for medium in outside]
         return answers + beside
 
     def _fits_inside(self, medium: Media) -> bool:
@@ -191,12 +203,12 @@ class ContentWriter:
         part = self._own(data, is_same=is_same)
         return [part] if part else []
 
-    def _shown(self, part: Media, *, is_same: bool = True, may_fail: bool = False) -> Content:
+    def _shown(self, part: Media, message: UserMessage | None = None, *, is_same: bool = True) -> Content:
         """The part of a medium, or words in its place: files at other providers cannot be read."""
         try:
             return self._medium(part, is_same=is_same)
         except UnsupportedError:
-            if may_fail:
+            if message is not None and not was_answered(message, self._messages):
                 raise
             self.notes.add(not_shown(part))
             return {"text": stand_in(part)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -23,6 +23,7 @@ from agentkit.messages import (
     Denied,
     Failed,
     Lost,
+    Media,
     Message,
     Opaque,
     Outcome,
@@ -36,7 +37,16 @@ from agentkit.messages import (
 )
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.schema.names import map_names
-from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, is_foreign_thought, left_out, system_role
+from agentkit.switching import (
+    IDS_REWRITTEN,
+    SYSTEM_AS_USER,
+    is_foreign_thought,
+    left_out,
+    not_shown,
+    stand_in,
+    system_role,
+    was_answered,
+)
 
 __all__ = [
     "CANCELLED_BEFORE",
@@ -100,11 +110,14 @@ class MessageWriter:
     new_ids: set[str] = field(default_factory=set[str])
     model: str = ""
     """The model that is asked."""
+    messages: Sequence[Message] = ()
+    """Those being written."""
     notes: set[str] = field(default_factory=set[str])
     """What could not be sent as it was."""
 
-    def write(self, messages: Iterable[Message]) -> None:
+    def write(self, messages: Sequence[Message]) -> None:
         """Write them in order; neighbouring user messages become one."""
+        self.messages = messages
         for message in messages:
             # Nearly all old messages are one text: a thousand of them are written with every new run of a session.
             text = _plain_text(message.parts)
@@ -130,7 +143,7 @@ class MessageWriter:
                 shown = []
                 self.written.append({"role": role, "content": part.text})
             else:
-                shown += self._user_part(part)
+                shown += self._shown(part, message)
         self._add_user(shown)
 
     def _role_of(self, part: Text) -> str | None:
@@ -261,11 +274,25 @@ class MessageWriter:
             if isinstance(call.outcome, Returned) and call.outcome.media:
                 parts.append({"type": "text", "text": f"Returned by {call.name} ({id}):"})
                 for medium in call.outcome.media:
-                    parts += self._user_part(medium)
+                    parts += self._shown(medium)
         return parts
 
     def _own(self, data: ProviderData | None) -> dict[str, Any] | None:
         return data.value if data is not None and data.origin == self.origin else None
+
+    def _shown(self, part: Part, message: UserMessage | None = None) -> list[dict[str, Any]]:
+        """What stands for a part of a user's message, else of a result.
+
+        A medium that the server does not take is named in its place, but for the turn at hand: a run must not end
+        because a tool returned a sound.
+        """
+        try:
+            return self._user_part(part)
+        except UnsupportedError:
+            if not isinstance(part, Media) or (message is not None and not was_answered(message, self.messages)):
+                raise
+            self.notes.add(not_shown(part))
+            return [{"type": "text", "text": stand_in(part, is_returned=message is None)}]
 
     def _user_part(self, part: Part) -> list[dict[str, Any]]:
         match part:

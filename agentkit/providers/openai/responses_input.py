@@ -13,7 +13,7 @@ from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote,
 from agentkit.messages import Media, Message, Opaque, Outcome, Part, Returned, Text, Thinking, ToolCall, UserMessage
 from agentkit.providers.openai.chat_messages import outcome_text
 from agentkit.schema.names import map_names
-from agentkit.switching import IDS_REWRITTEN, left_out, system_role
+from agentkit.switching import IDS_REWRITTEN, left_out, not_shown, stand_in, system_role, was_answered
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -70,7 +70,7 @@ def call_item(call: ToolCall, origin: str, *, call_id: str, name: str) -> Item:
 class InputWriter:
     """Writes the messages of one request, in order; it remembers the call ids it has given out."""
 
-    __slots__ = ("_former", "_names", "_origin", "_provider", "_reasoning", "notes", "taken")
+    __slots__ = ("_former", "_messages", "_names", "_origin", "_provider", "_reasoning", "notes", "taken")
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class InputWriter:
         self._origin = origin
         self._provider = provider
         self._former: dict[str, str] = {}  # the same for tools that are not offered any more
+        self._messages: Sequence[Message] = ()  # those being written
         self._names = names  # our name of a tool -> its name on the wire
         self._reasoning = reasoning
         self.taken = set(taken)
@@ -91,14 +92,16 @@ class InputWriter:
         self.notes: set[str] = set()
         """What could not be sent as it was."""
 
-    def items(self, messages: Iterable[Message]) -> list[Item]:
+    def items(self, messages: Sequence[Message]) -> list[Item]:
         """The input items of these messages."""
         items: list[Item] = []
+        self._messages = messages
         for message in messages:
-            items += self._user(message.parts) if isinstance(message, UserMessage) else self._assistant(message.parts)
+            items += self._user(message) if isinstance(message, UserMessage) else self._assistant(message.parts)
         return items
 
-    def _user(self, parts: Sequence[Part]) -> list[Item]:
+    def _user(self, message: UserMessage) -> list[Item]:
+        parts = message.parts
         if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].provider_data is None:
             return [{"role": "user", "content": parts[0].text}]
         items: list[Item] = []
@@ -110,7 +113,7 @@ class InputWriter:
                     role = system_role(part) or role
                     content.append({"type": "input_text", "text": text, **self._extras(data)})
                 case Image() | Audio() | Document() | Video():
-                    content.append(self._medium(part))
+                    content.append(self._shown(part, message))
                 case Opaque(data) if data.origin == self._origin:
                     items.append(dict(data.value))
                 case Opaque():
@@ -156,7 +159,7 @@ class InputWriter:
                     else:
                         self.notes.add(left_out(part))
                 case Image() | Audio() | Document() | Video():
-                    shown.append(self._medium(part))
+                    shown.append(self._shown(part))
                 case _:
                     assert_never(part)
         if texts:
@@ -232,15 +235,21 @@ class InputWriter:
         pieces: list[Item] = []
         if outcome.content is not None:
             pieces.append({"type": "input_text", "text": outcome_text(outcome)})
-        for medium in outcome.media:
-            if isinstance(medium, Audio | Video):
-                # Results carry pictures and files only; a run must not end because a tool returned a sound.
-                note = f"(The tool also returned {medium.family}, which cannot be shown to this model.)"
-                pieces.append({"type": "input_text", "text": note})
-                self.notes.add(f"left out {medium.family} that a tool returned")
-            else:
-                pieces.append(self._medium(medium))
-        return pieces
+        return [*pieces, *(self._shown(medium, is_returned=True) for medium in outcome.media)]
+
+    def _shown(self, part: Media, message: UserMessage | None = None, *, is_returned: bool = False) -> Item:
+        """The item of a medium, or words in its place, but for the turn at hand.
+
+        A run must not end because a tool returned a sound.
+        """
+        try:
+            if not (is_returned and isinstance(part, Audio)):  # results carry pictures and files only
+                return self._medium(part)
+        except UnsupportedError:
+            if message is not None and not was_answered(message, self._messages):
+                raise
+        self.notes.add(not_shown(part))
+        return {"type": "input_text", "text": stand_in(part, is_returned=is_returned)}
 
     def _medium(self, part: Media) -> Item:
         match part:

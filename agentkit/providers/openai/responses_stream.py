@@ -210,7 +210,7 @@ class ResponsesDecoder:
 
 
 def _index_of(event: Event) -> int:
-    return event.get("output_index", 0) * _SLOTS_PER_ITEM
+    return 0 + event.get("output_index", 0) * _SLOTS_PER_ITEM  # the sum refuses a text, which the product would repeat
 
 
 def _piece_of(event: Event) -> str:

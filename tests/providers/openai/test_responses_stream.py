@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from providers.openai.responses_strategies import json_values, own
@@ -206,6 +206,8 @@ FIELDS = ["response", "item", "delta", "output_index", "content_index", "error"]
 
 
 @given(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(FIELDS), json_values))
+@example("response.function_call_arguments.delta", {"delta": "", "output_index": []})
+@example("response.function_call_arguments.delta", {"delta": "", "output_index": ""})
 @hypothesis_settings(max_examples=300, deadline=None)
 def test_odd_events_raise_nothing_but_our_errors(kind: str, fields: dict[str, Any]) -> None:
     with contextlib.suppress(ExchangeError):
