@@ -59,6 +59,8 @@ def load_agent(text: str) -> Agent[Any, Any]:
             )
         return cast("Agent[Any, Any]", value)
     agents = _agents(module)
+    if not agents:
+        raise ConfigurationError(f"{found.place} has no agent; to run its functions as tools: --tools {found.place}")
     if len(agents) != 1:
         raise ConfigurationError(f"say which agent: {found.place}:name; {_agents_there(module, found.place)}")
     return next(iter(agents.values()))

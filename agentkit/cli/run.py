@@ -211,6 +211,8 @@ def _prompt(said: _Words, kept: _Kept, images: tuple[str, ...], files: tuple[str
         text = sys.stdin.read()
     if text is None and (images or files):
         text = "Look at this."
+    if text is None and kept.state is None and kept.path is not None:
+        raise click.UsageError(f"there is no state file '{kept.path}' to go on with; give a prompt to begin a run")
     if text is None and kept.state is None:
         what = f'agentkit run {said.agent} "..."' if said.agent else 'agentkit run --tools my_tools.py "..."'
         raise click.UsageError(f"a prompt is missing: {what}")

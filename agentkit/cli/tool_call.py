@@ -67,7 +67,13 @@ def _option(key: str, name: str, schema: Schema, root: Schema, *, is_required: b
     plain = _plain(schema, root)
     words = str(schema.get("description") or plain.get("description") or "")
     default = schema.get("default")
-    note = "required" if is_required else f"default: {json.dumps(default)}" if default not in (None, [], "") else ""
+    note = (
+        "required"
+        if is_required
+        else f"default: {json.dumps(default, ensure_ascii=False)}"
+        if default not in (None, [], "")
+        else ""
+    )
     help = f"{words}  [{note}]" if note else words
     flag = "--" + name.replace("_", "-")
     if plain.get("type") == "boolean":

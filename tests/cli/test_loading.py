@@ -91,7 +91,9 @@ def test_an_agent_that_is_none_says_which_there_are() -> None:
     assert complaint("shop.py:find_order", load=load_agent) == (
         "shop.py:find_order is a function, not an Agent; it has shop.py:support"
     )
-    assert complaint("my_tools.py", load=load_agent) == "say which agent: my_tools.py:name; my_tools.py has no agent"
+    assert complaint("my_tools.py", load=load_agent) == (
+        "my_tools.py has no agent; to run its functions as tools: --tools my_tools.py"
+    )
 
 
 def test_a_syntax_error_is_told_with_its_line(folder: Path) -> None:

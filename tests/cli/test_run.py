@@ -142,6 +142,8 @@ def test_wrong_usage_says_what_to_write(shell: Shell) -> None:
         (["shop.py"], 'a prompt is missing: agentkit run shop.py "..."'),
         ([], 'a prompt is missing: agentkit run --tools my_tools.py "..."'),
         (["shop.py", " "], "the prompt is empty"),
+        (["shop.py", "--state", "lost.json", "--yes"],
+         "there is no state file 'lost.json' to go on with; give a prompt to begin a run"),
         (["hello", "there"], "put the prompt in quotes: agentkit run 'hello there'"),
         (["shop.py", "hello", "you"], "put the prompt in quotes: agentkit run shop.py 'hello you'"),
         (["shop.py", "x", "--tools", "my_tools.py"],
