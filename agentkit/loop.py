@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, TypeAlias, assert_never
 
 from agentkit.errors import ConfigurationError, NewerVersionError, StateError
+from agentkit.json_bytes import json_bytes
 from agentkit.messages import (
     AssistantMessage,
     Denied,
@@ -361,15 +362,19 @@ def state_to_json(state: RunState) -> dict[str, Any]:
 def state_from_json(document: Mapping[str, Any]) -> RunState:
     """The state in a JSON document. Raises StateError, NewerVersionError."""
     from pydantic import ValidationError  # loaded on first use: importing agentkit stays cheap
-    from pydantic_core import to_json
 
-    version: object = document.get("version") if isinstance(document, Mapping) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # it comes from a file
+    if not isinstance(document, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # a text or a Result is tried
+        raise StateError(
+            f"a state is a JSON object, and this is of type {type(document).__name__}; pass result.state, or "
+            f"json.loads(...) of what was stored"
+        )
+    version: object = document.get("version")
     if not isinstance(version, int):
         raise StateError(f"this is no state of a run: its version is {version!r}, a number was expected")
     if version > VERSION:
         raise NewerVersionError("state of a run", found=version, known=VERSION)
     try:
-        journal: list[Record] = _adapter().validate_json(to_json(document.get("journal")))
+        journal: list[Record] = _adapter().validate_json(json_bytes(document.get("journal")))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])

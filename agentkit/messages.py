@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from agentkit.errors import NewerVersionError, StateError
+from agentkit.errors import ConfigurationError, NewerVersionError, StateError
+from agentkit.json_bytes import json_bytes
 from agentkit.media import Audio, Document, Image, ProviderData, Video
 from agentkit.usage import Usage
 
@@ -234,11 +235,20 @@ Message: TypeAlias = UserMessage | AssistantMessage
 
 
 def user_message(prompt: Prompt) -> UserMessage:
-    """The user message of a prompt: text, a part, or several of either."""
+    """The user message of a prompt: text, a part, or several of either. Raises ConfigurationError for anything else."""
     if isinstance(prompt, str):
         return UserMessage((Text(prompt),))
     if isinstance(prompt, Part):
         return UserMessage((prompt,))
+    pieces: tuple[object, ...] = tuple(prompt) if isinstance(prompt, (list, tuple)) else (prompt,)
+    for piece in pieces:
+        if not isinstance(piece, (str, Part)):
+            raise ConfigurationError(
+                "a prompt is text, a part such as Image.from_file(...), or a list of these; got "
+                f"{type(piece).__name__}: {repr(piece)[:100]}"
+            )
+    if not pieces:
+        raise ConfigurationError("the prompt is an empty list; give text, or leave it out to go on with messages=")
     return UserMessage(tuple(Text(piece) if isinstance(piece, str) else piece for piece in prompt))
 
 
@@ -249,7 +259,7 @@ def messages_to_json(messages: Iterable[Message]) -> dict[str, Any]:
 
 def messages_from_json(document: Mapping[str, Any]) -> list[Message]:
     """Messages from their JSON document. Raises StateError, NewerVersionError."""
-    version = document.get("version")
+    version: object = document.get("version") if isinstance(document, Mapping) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # it comes from a file
     if not isinstance(version, int):
         raise StateError(f"these are no agentkit messages: the version is {version!r}, a number was expected")
     if version > VERSION:
@@ -257,17 +267,11 @@ def messages_from_json(document: Mapping[str, Any]) -> list[Message]:
     from pydantic import ValidationError  # loaded on first use: importing agentkit stays cheap
 
     try:
-        return _adapter().validate_json(_to_json(document.get("messages")))
+        return _adapter().validate_json(json_bytes(document.get("messages")))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])
         raise StateError(f"these messages cannot be read: at {where}: {first['msg']}; was the file edited?") from error
-
-
-def _to_json(value: object) -> bytes:
-    from pydantic_core import to_json
-
-    return to_json(value)
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from agentkit.errors import ConfigurationError
 from agentkit.exchange import Delta, Request, Response
 from agentkit.messages import Message, Outcome
 
@@ -87,10 +88,18 @@ class Model(Protocol):
 
 
 def identity_of(model: Model) -> ModelIdentity:
-    """Who this model is; for a model without an identity, its class name and no provider's abilities assumed."""
+    """Who this model is; for a model without an identity, its class name and no provider's abilities assumed.
+
+    Raises ConfigurationError for what is no model.
+    """
     identity = getattr(model, "identity", None)
     if isinstance(identity, ModelIdentity):
         return identity
+    if not hasattr(model, "respond"):
+        raise ConfigurationError(
+            f"{model!r} is no model; write it as 'provider:model-id', such as 'openai:gpt-6-luna', or give an object "
+            f"with `async respond(request, sink)`"
+        )
     return ModelIdentity("custom", type(model).__name__, is_remote=False)
 
 

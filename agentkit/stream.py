@@ -122,6 +122,10 @@ class RunStream(Generic[Out]):
             self._channel.close()
 
     def __aiter__(self) -> Self:
+        if self._group is None:  # nothing runs, so no event would ever come
+            raise ConfigurationError(
+                "the run has not begun: enter the stream first, as in `async with agent.stream(...) as run:`"
+            )
         return self
 
     async def __anext__(self) -> Event:

@@ -116,6 +116,10 @@ class Tool:
             raise ConfigurationError(
                 f"tool {name!r}: effect {effect!r} is unknown; use 'read', 'write' or 'destructive'"
             )
+        if timeout_seconds is not None and timeout_seconds <= 0:
+            raise ConfigurationError(
+                f"tool {name!r}: timeout_seconds is {timeout_seconds}; give more than 0, or None for no bound"
+            )
         self.call = call
         self.schema = schema
         self.name = name
@@ -293,6 +297,8 @@ def tool(
         )
         return _attach(fn, made)
 
+    if isinstance(function, str):
+        raise ConfigurationError(f"@tool({function!r}) takes words by name: @tool(description=...) or @tool(name=...)")
     return decorate if function is None else decorate(function)
 
 
@@ -328,6 +334,10 @@ def as_tool(source: Tool | Callable[..., Any]) -> Tool:
     if isinstance(made, Tool):
         owner = getattr(source, "__self__", None)
         return made if owner is None else made.bind(owner)
+    if inspect.isclass(source) and hasattr(source, "list_tools"):
+        raise ConfigurationError(f"{source.__name__} is a class of toolsets; pass one of them: {source.__name__}(...)")
     if callable(source):
         return Tool(source, _compile(source, None, None), name=_name_of(source))
+    if hasattr(source, "as_tool"):
+        raise ConfigurationError(f"{source!r} is no tool yet; pass its .as_tool()")
     raise ConfigurationError(f"{source!r} is no tool; pass a function, a function decorated with @tool, or a Tool")

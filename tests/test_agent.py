@@ -142,3 +142,9 @@ async def test_a_failing_agent_inside_is_a_failed_call() -> None:
     clerk = Agent(ScriptedModel(RuntimeError("broken")), name="clerk")
     boss = Agent(ScriptedModel(calls(("clerk", {"prompt": "x"})), "done"), tools=[clerk.as_tool()])
     assert outcomes((await boss.run("go")).messages) == [Failed("The tool clerk failed: RuntimeError: broken")]
+
+
+@pytest.mark.parametrize("wrong", [None, 3])
+async def test_what_is_no_model_is_refused_when_the_agent_is_made(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"{wrong} is no model; write it as 'provider:model-id'"):
+        Agent(wrong)

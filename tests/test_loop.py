@@ -181,3 +181,9 @@ def test_a_fork_after_the_last_step_is_the_whole_run() -> None:
 def test_there_is_no_fork_from_a_step_that_was_not(step: int) -> None:
     with pytest.raises(ConfigurationError, match=rf"there is no step {step} to fork from; this run has steps 1 to 4"):
         fork(three_steps(), step=step)
+
+
+@pytest.mark.parametrize("document", ['{"version": 1}', None, [1]])
+def test_what_is_no_json_object_is_no_state_and_the_error_says_what_to_pass(document: Any) -> None:
+    with pytest.raises(StateError, match=rf"of type {type(document).__name__}; pass result.state, or json.loads"):
+        state_from_json(document)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
-from agentkit.errors import NewerVersionError, StateError
+from agentkit.errors import ConfigurationError, NewerVersionError, StateError
 from agentkit.media import Image, Inline, ProviderData
 from agentkit.messages import (
     AssistantMessage,
@@ -31,6 +32,22 @@ def test_a_prompt_becomes_a_message() -> None:
     assert user_message(PICTURE) == UserMessage((PICTURE,))
     assert user_message(["see", PICTURE]) == UserMessage((Text("see"), PICTURE))
     assert user_message(["see", PICTURE, "this"]).text == "seethis"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        (5, "got int: 5"),
+        (None, "got NoneType: None"),
+        (b"go", "got bytes: b'go'"),
+        ({"role": "user", "content": "go"}, "got dict: {'role': 'user', 'content': 'go'}"),
+        (["see", {"type": "text"}], "got dict: {'type': 'text'}"),
+        ([], "the prompt is an empty list"),
+    ],
+)
+def test_what_is_no_prompt_is_refused_with_what_came(prompt: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        user_message(prompt)
 
 
 def test_an_answer_is_read_by_kind() -> None:

@@ -254,3 +254,14 @@ async def test_partial_text_is_text() -> None:
     async with Agent(ScriptedModel("one two")).stream("go") as stream:
         partials = [stream.partial_output async for event in stream if _trip_words(event)]
     assert partials[-1] == "one two"
+
+
+async def test_a_stream_that_was_not_entered_says_how_instead_of_waiting_for_ever() -> None:
+    stream = Agent(ScriptedModel("hi")).stream("go")
+    with pytest.raises(
+        ConfigurationError, match=r"enter the stream first, as in `async with agent.stream\(...\) as run:`"
+    ):
+        async for _ in stream:
+            pass
+    with pytest.raises(ConfigurationError, match="the run has not begun"):
+        await stream.text()

@@ -9,9 +9,11 @@ import pytest
 from engine import call_once
 from pydantic import Field
 
+from agentkit.agent import Agent
 from agentkit.errors import ConfigurationError, SchemaError
 from agentkit.messages import Returned
 from agentkit.tools import Context, Tool, as_tool, tool
+from agentkit.toolsets import Toolset
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +121,17 @@ async def test_what_cannot_be_a_tool_is_refused_when_it_is_made() -> None:
         Tool.from_schema("", "", {"type": "object"}, scale)
     with pytest.raises(ConfigurationError, match="is no tool"):
         as_tool(object())  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="timeout_seconds is 0; give more than 0, or None for no bound"):
+        tool(timeout_seconds=0)(scale)
+    with pytest.raises(ConfigurationError, match=r"@tool\('Scale.'\) takes words by name: @tool\(description=...\)"):
+        tool("Scale.")  # type: ignore[call-overload]
+
+
+async def test_what_is_almost_a_tool_is_refused_with_the_way_to_make_it_one() -> None:
+    class Shelf(Toolset):
+        pass
+
+    with pytest.raises(ConfigurationError, match=r"Shelf is a class of toolsets; pass one of them: Shelf\(...\)"):
+        as_tool(Shelf)
+    with pytest.raises(ConfigurationError, match=r"name='clerk', .* is no tool yet; pass its .as_tool\(\)"):
+        as_tool(Agent("offline:", name="clerk"))  # type: ignore[arg-type]
