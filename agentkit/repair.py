@@ -23,6 +23,7 @@ __all__ = ["Repaired", "repair_json"]
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n?(.*?)```", re.DOTALL)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ANY_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)  # Python's too
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def _trailing_comma(text: str) -> str | None:
         strings.append(match.group())
         return f'"{len(strings) - 1}"'
 
-    hidden = _TRAILING_COMMA.sub(r"\1", _STRING.sub(hide, text))
+    hidden = _TRAILING_COMMA.sub(r"\1", _ANY_STRING.sub(hide, text))
     return re.sub(r'"(\d+)"', lambda match: strings[int(match.group(1))], hidden)
 
 

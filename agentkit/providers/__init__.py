@@ -76,6 +76,17 @@ _ROWS = (
         api="messages",
         is_listed=True,
     ),
+    Provider(
+        "google",
+        "Google Gemini",
+        "agentkit.providers.google.provider",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        base_url_variables=("GOOGLE_GEMINI_BASE_URL",),
+        key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        api="generate_content",
+        otel_name="gcp.gemini",
+        is_listed=True,
+    ),
     *COMPATIBLE,
     Provider(
         "llamacpp",

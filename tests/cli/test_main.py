@@ -54,7 +54,7 @@ def test_help_loads_no_command_and_starts_at_once() -> None:
     for _ in range(3):  # the least of three: other work on the machine makes CPU time longer, never shorter
         done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, timeout=30, check=True)
         modules, seconds = done.stderr.strip().splitlines()
-        assert modules == "['agentkit.cli', 'agentkit.cli.main', 'agentkit.cli.terminal']"
+        assert modules == "['agentkit.cli', 'agentkit.cli.main', 'agentkit.cli.terminal', 'agentkit.errors']"
         measured.append(float(seconds))
     assert min(measured) < 0.15
 
