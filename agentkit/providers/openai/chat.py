@@ -15,6 +15,7 @@ from agentkit.assemble import assemble
 from agentkit.codec import WireRequest
 from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError
 from agentkit.exchange import Delta, Memo, OutputFormat, Request, Response, ToolDefinition
+from agentkit.json_bytes import json_bytes
 from agentkit.messages import Message
 from agentkit.providers.openai.chat_answers import AnswerReader
 from agentkit.providers.openai.chat_messages import MessageWriter
@@ -93,7 +94,7 @@ class ChatCodec:
             body += [b'"messages":[', messages, b"],"]
         if offered and "tools" not in fields:
             body += [b'"tools":', tools.body, b","]
-        body.append(to_json(fields)[1:])
+        body.append(json_bytes(fields)[1:])
         renamed = {wire: own for own, wire in tools.wire_names.items()}
         return WireRequest("/chat/completions", b"".join(body), names=renamed, notes=tuple(sorted(notes)))
 
@@ -164,7 +165,7 @@ class ChatCodec:
             if compiled.is_strict:
                 function["strict"] = True
             written.append({"type": "function", "function": function})
-        return _Tools(to_json(written), {own: wire for own, wire in names.items() if own != wire})
+        return _Tools(json_bytes(written), {own: wire for own, wire in names.items() if own != wire})
 
     def _put_output(self, request: Request, fields: dict[str, Any]) -> str:
         """Ask for the declared output where the server can; gives the instructions, with the schema where it cannot."""
@@ -211,15 +212,15 @@ class ChatCodec:
         writer.write(new)
         written = writer.written
         open_message = written.pop() if written and written[-1]["role"] == "user" else None
-        closed = to_json(written)[1:-1]
+        closed = json_bytes(written)[1:-1]
         body = b",".join(part for part in (head.body if head else b"", closed) if part)
         notes = head.notes | writer.notes if head else frozenset(writer.notes)
         if memo is not None:
             ids = head.ids if head else set[str]()
             ids |= writer.new_ids
             memo.kept[self._memo_key] = _Head(request.messages, body, open_message, ids, tools.wire_names, notes)
-        first = to_json({"role": self.rules.instructions_role, "content": instructions}) if instructions else b""
-        last = to_json(open_message) if open_message else b""
+        first = json_bytes({"role": self.rules.instructions_role, "content": instructions}) if instructions else b""
+        last = json_bytes(open_message) if open_message else b""
         return b",".join(part for part in (first, body, last) if part), notes
 
     def _head(self, messages: tuple[Message, ...], names: Mapping[str, str], memo: Memo | None) -> _Head | None:

@@ -10,17 +10,17 @@ laid over ours.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json
 
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
+from agentkit.json_bytes import json_bytes
 from agentkit.messages import Message
 from agentkit.providers.openai.errors import decode_error
 from agentkit.providers.openai.responses_input import InputWriter, ReasoningKept
@@ -98,14 +98,14 @@ class ResponsesCodec:
         extra = (request.settings.extra or {}).get(self._provider, {})
         tools = self._tools_of(request.tools)
         fields = self._fields(request, extra, tools)
-        pieces, notes = [_to_bytes(fields)[:-1]], ()
+        pieces, notes = [json_bytes(fields)[:-1]], ()
         if "input" not in extra:
             reasoning = _reasoning_kept(request.model, is_stored=fields["store"] is not False)
             head = self._input(request, memo or request.memo, tools, reasoning=reasoning)
             pieces += [b',"input":[', *head.pieces, b"]"]
             notes = tuple(sorted(head.notes))
         if "tools" in extra:
-            pieces += [b',"tools":', _to_bytes(_with_extra(tools.entries, extra["tools"]))]
+            pieces += [b',"tools":', json_bytes(_with_extra(tools.entries, extra["tools"]))]
         elif tools.entries:
             pieces += [b',"tools":[', tools.body, b"]"]
         return WireRequest("/responses", b"".join([*pieces, b"}"]), names=tools.back, notes=notes)
@@ -180,7 +180,7 @@ class ResponsesCodec:
         if not rest:
             return head
         writer = InputWriter(self.name, self._provider, names=tools.names, reasoning=reasoning, taken=head.taken)
-        written = _to_bytes(writer.items(rest))[1:-1]
+        written = json_bytes(writer.items(rest))[1:-1]
         comma = b"," if head.pieces and written else b""
         pieces = (*head.pieces, comma + written) if written else head.pieces
         notes = head.notes | writer.notes
@@ -267,7 +267,7 @@ def _compiled(definitions: Sequence[ToolDefinition]) -> _Tools:
         # Without an explicit boolean the service makes schemas strict by itself.
         entries.append({**entry, "parameters": compiled.schema, "strict": compiled.is_strict})
     back = {sent: name for name, sent in names.items() if sent != name}
-    return _Tools(tuple(entries), _to_bytes(entries)[1:-1], names, back)
+    return _Tools(tuple(entries), json_bytes(entries)[1:-1], names, back)
 
 
 def _with_extra(entries: Sequence[Mapping[str, Any]], extra: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -281,11 +281,3 @@ def _with_extra(entries: Sequence[Mapping[str, Any]], extra: Sequence[Mapping[st
 def _make_room(kept: dict[Any, Any]) -> None:
     while len(kept) >= _MOST_KEPT:
         kept.pop(next(iter(kept)), None)
-
-
-def _to_bytes(value: object) -> bytes:
-    try:
-        return to_json(value)
-    except PydanticSerializationError:
-        # Half of a surrogate pair cannot be sent as UTF-8; a tool's odd text must not end a run.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
