@@ -38,7 +38,7 @@ class Options:
     """What the user said beside the model's name."""
 
     settings: Settings | None = None
-    base_url: str | None = None
+    base_url: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     transport: Transport | None = None
