@@ -261,7 +261,6 @@ async def test_calls_of_one_index_are_told_apart(are) -> None:
     assert found == {cell: CALLS for cell in CELLS if cell != ("responses", True)}
 
 
-@pytest.mark.xfail(strict=True, reason="the Responses decoder goes by output_index alone, and loses the first call")
 @pytest.mark.parametrize("are", ["zero", "missing"])
 async def test_streamed_items_of_one_index_are_told_apart_by_their_ids(are) -> None:
     assert (await made_calls(CallIndexes(are)))["responses", True] == CALLS

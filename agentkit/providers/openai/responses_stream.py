@@ -36,6 +36,7 @@ class ResponsesDecoder:
     """Decodes one streamed reply; see StreamDecoder."""
 
     __slots__ = (
+        "_announced",
         "_contents",
         "_finished",
         "_firsts",
@@ -46,6 +47,7 @@ class ResponsesDecoder:
         "_plain",
         "_plain_bytes",
         "_provider",
+        "_shifted",
         "_splitter",
         "_started",
         "events",
@@ -57,6 +59,8 @@ class ResponsesDecoder:
         self._provider = provider
         self._splitter = SseSplitter()
         self._started = ResponseStarted()
+        self._announced: dict[int, str] = {}  # index of the first part -> id of the item announced there
+        self._shifted: dict[str, int] = {}  # item id -> index of the first part, where it is not the told one
         self._items: dict[int, Mapping[str, Any]] = {}  # index of the first part -> item that is done
         self._finished: dict[int, Part] = {}  # index -> part as told
         self._firsts: dict[str, list[int]] = {}  # item id -> index of the first part, for each item of that id
@@ -71,9 +75,9 @@ class ResponsesDecoder:
             "response.output_item.added": self._on_item_added,
             "response.output_item.done": self._on_item_done,
             "response.content_part.added": self._on_content_added,
-            "response.refusal.delta": _on_refusal,
-            "response.reasoning_summary_text.delta": _on_thinking,
-            "response.reasoning_text.delta": _on_thinking,
+            "response.refusal.delta": self._on_refusal,
+            "response.reasoning_summary_text.delta": self._on_thinking,
+            "response.reasoning_text.delta": self._on_thinking,
             "response.completed": self._on_end,
             "response.incomplete": self._on_end,
             "response.failed": self._on_end,
@@ -124,9 +128,9 @@ class ResponsesDecoder:
     def _tell(self, event: Event, kind: str | None, deltas: list[Delta]) -> None:
         # The two kinds that nearly all events are of come first, and touch nothing else.
         if kind == "response.output_text.delta":
-            deltas.append(TextDelta(_piece_of(event), _index_of(event) + event.get("content_index", 0)))
+            deltas.append(TextDelta(_piece_of(event), self._place(event) + event.get("content_index", 0)))
         elif kind == "response.function_call_arguments.delta":
-            deltas.append(ToolCallDelta(_piece_of(event), _index_of(event)))
+            deltas.append(ToolCallDelta(_piece_of(event), self._place(event)))
         elif (handler := self._handlers.get(kind or "")) is not None:
             deltas += handler(event)
         elif event.get("error") and kind is None:
@@ -160,19 +164,46 @@ class ResponsesDecoder:
 
     def _on_item_added(self, event: Event) -> list[Delta]:
         item = event["item"]
+        place = self._announce(item.get("id") or "", _told_place(event))
         if item.get("type") != "function_call":
             return []
         name, id = item.get("name") or "", item.get("call_id") or ""
-        return [ToolCallDelta(arguments_of(item.get("arguments")), _index_of(event), id, name)]
+        return [ToolCallDelta(arguments_of(item.get("arguments")), place, id, name)]
+
+    def _announce(self, id: str, told: int) -> int:
+        """The place of an item that begins. Servers that count every item as the first one are followed by its id."""
+        known = self._announced.get(told)
+        if not known or not id or known == id:
+            self._announced[told] = id
+            return told
+        if id not in self._shifted:
+            self._shifted[id] = max(self._announced) + _SLOTS_PER_ITEM
+            self._announced[self._shifted[id]] = id
+        return self._shifted[id]
+
+    def _place(self, event: Event) -> int:
+        """The index of the first part of the item that an event speaks of."""
+        if self._shifted:
+            place = self._shifted.get(event.get("item_id") or "")
+            if place is not None:
+                return place
+        return _told_place(event)
+
+    def _on_refusal(self, event: Event) -> list[Delta]:
+        return [TextDelta(_piece_of(event), self._place(event) + event.get("content_index", 0), True)]
+
+    def _on_thinking(self, event: Event) -> list[Delta]:
+        return [ThinkingDelta(_piece_of(event), self._place(event))]
 
     def _on_content_added(self, event: Event) -> list[Delta]:
         # Some servers count an item's content from 1 (bedrock-mantle, seen 2026-06).
-        first = _index_of(event)
+        first = self._place(event)
         self._contents.setdefault(first, []).append(first + event.get("content_index", 0))
         return []
 
     def _on_item_done(self, event: Event) -> list[Delta]:
-        item, first = event["item"], _index_of(event)
+        item = event["item"]
+        first = self._shifted.get(item.get("id") or "", _told_place(event))
         self._items[first] = item
         if id := item.get("id"):
             self._firsts.setdefault(id, []).append(first)
@@ -209,7 +240,7 @@ class ResponsesDecoder:
         raise error_in_stream(event, provider=self._provider, model=self._started.model)
 
 
-def _index_of(event: Event) -> int:
+def _told_place(event: Event) -> int:
     return 0 + event.get("output_index", 0) * _SLOTS_PER_ITEM  # the sum refuses a text, which the product would repeat
 
 
@@ -218,11 +249,3 @@ def _piece_of(event: Event) -> str:
     if piece.__class__ is not str:
         raise TypeError(f"a delta has to be a text, not {piece!r}")
     return piece
-
-
-def _on_refusal(event: Event) -> list[Delta]:
-    return [TextDelta(_piece_of(event), _index_of(event) + event.get("content_index", 0), True)]
-
-
-def _on_thinking(event: Event) -> list[Delta]:
-    return [ThinkingDelta(_piece_of(event), _index_of(event))]
