@@ -58,6 +58,11 @@ def pending_calls(state: RunState, prefix: str = "") -> list[PendingCall]:
 
 def decide(state: RunState, decisions: Decisions) -> list[CallDecided]:
     """Take a person's decisions into the state; the records of them. Raises ConfigurationError for an unknown call."""
+    if not isinstance(decisions, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # a list of calls is tried
+        raise ConfigurationError(
+            f"approvals= is of type {type(decisions).__name__}; say of each call what was decided: "
+            "{call: Approve() for call in result.pending}"
+        )
     by_path = {
         key.id if isinstance(key, PendingCall) else key: decision
         for key, decision in cast("Mapping[PendingCall | str, Decision]", decisions).items()

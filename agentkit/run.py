@@ -18,7 +18,14 @@ from anyio.lowlevel import checkpoint
 from agentkit.approvals import pending_calls
 from agentkit.assemble import assemble_cut
 from agentkit.budget import Ledger
-from agentkit.errors import AgentkitError, BudgetExceededError, ContentFilteredError, OutputError, UnsupportedError
+from agentkit.errors import (
+    AgentkitError,
+    BudgetExceededError,
+    ConfigurationError,
+    ContentFilteredError,
+    OutputError,
+    UnsupportedError,
+)
 from agentkit.events import Adapted, Answer, ApprovalRequired, Event, OutputRejected, RunEnded, RunStarted, StepStarted
 from agentkit.exchange import Delta, Memo, Request, Response, ToolDefinition
 from agentkit.execute import Scene, run_calls
@@ -434,7 +441,13 @@ async def _respond(plan: RunPlan, request: Request, sink: Sink | None) -> Respon
 
 def _around(hook: Middleware, call_next: ModelCallNext) -> ModelCallNext:
     async def hooked(request: Request) -> Response:
-        return await hook.model_call(request, call_next)
+        response = await hook.model_call(request, call_next)
+        if not isinstance(response, Response):  # pyright: ignore[reportUnnecessaryIsInstance]  # a forgotten return gives None
+            raise ConfigurationError(
+                f"{type(hook).__name__}.model_call answered {response!r}; let it return `await call_next(request)` or "
+                "another Response"
+            )
+        return response
 
     return hooked
 

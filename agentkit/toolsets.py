@@ -16,6 +16,7 @@ Agent(..., tools=[Orders(url).prefixed("shop_").approved(lambda tool: tool.effec
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -188,7 +189,7 @@ async def _open(root: Toolset) -> None:
     try:
         async with users.lock:
             if not users.is_open:
-                await root.open()
+                await _awaited(root.open(), root, "open")
                 users.is_open = True
     except BaseException:
         users.count -= 1
@@ -204,7 +205,13 @@ async def _close(root: Toolset) -> None:
             if users.count == 0 and users.is_open:
                 users.is_open = False
                 del table[root]
-                await root.close()
+                await _awaited(root.close(), root, "close")
+
+
+async def _awaited(begun: object, root: Toolset, name: str) -> None:
+    if not inspect.isawaitable(begun):  # a plain `def` in a subclass has run by now
+        raise ConfigurationError(f"{type(root).__name__}.{name} is no async function; write `async def {name}(self)`")
+    await begun
 
 
 def _named(tools: Sequence[Tool], names: Iterable[str]) -> list[Tool]:

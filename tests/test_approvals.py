@@ -315,3 +315,9 @@ async def test_a_predicate_sees_the_arguments_that_a_hook_put_in_place() -> None
     assert done == []
     result = await agent("done", middleware=[Tenfold()]).resume(waiting.state, approvals={"1.0": Approve()})
     assert outcomes(result.messages) == [Returned("paid 500")]
+
+
+async def test_decisions_that_say_nothing_of_a_call_are_refused_with_how_to_write_them() -> None:
+    waiting = await agent(DELETE_TWO).run("go")
+    with pytest.raises(ConfigurationError, match=r"approvals= is of type list; .* \{call: Approve\(\) for call in"):
+        await agent("done").resume(waiting.state, approvals=waiting.pending)  # type: ignore[arg-type]

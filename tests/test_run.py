@@ -10,10 +10,10 @@ import pytest
 from engine import elsewhere, outcomes
 
 from agentkit.agent import Agent
-from agentkit.errors import ContextLengthError, RateLimitError
+from agentkit.errors import ConfigurationError, ContextLengthError, RateLimitError
 from agentkit.exchange import Request, Response
 from agentkit.messages import AssistantMessage, Returned, Text, UserMessage, user_message
-from agentkit.models import Middleware
+from agentkit.models import Middleware, ModelCallNext
 from agentkit.records import Record
 from agentkit.runtime import StepKey
 from agentkit.settings import Settings
@@ -191,3 +191,13 @@ async def test_a_result_shows_what_it_is() -> None:
     result = await Agent(ScriptedModel(Turn("done", usage=Usage(2, output=1)))).run(["look:", Text("this")])
     assert result.messages[0] == UserMessage((Text("look:"), Text("this")))
     assert repr(result) == "Result(output='done', steps=1, usage=2 tokens in, 1 out, cost=$0)"
+
+
+async def test_a_hook_that_forgets_to_give_the_answer_back_is_named() -> None:
+    class Forgetful(Middleware):
+        async def model_call(self, request: Request, call_next: ModelCallNext) -> Response:
+            await call_next(request)  # and no return
+            return None  # type: ignore[return-value]
+
+    with pytest.raises(ConfigurationError, match=r"Forgetful.model_call answered None; let it return"):
+        await Agent(ScriptedModel("hi"), middleware=[Forgetful()]).run("go")

@@ -248,3 +248,10 @@ async def test_the_names_that_agentkit_needs_itself_are_refused() -> None:
     with pytest.raises(DuplicateToolError, match="'final_result'"):
         await Agent(ScriptedModel(), tools=[final_result], output=Output(int, by="tool")).run("go")
     assert (await Agent(ScriptedModel("fine"), tools=[final_result]).run("go")).output == "fine"
+
+
+@pytest.mark.parametrize("name", ["open", "close"])
+async def test_an_opening_that_is_not_async_is_refused_with_how_to_write_it(name: str) -> None:
+    shelf = type("Shelf", (Toolset,), {name: lambda self: None})()
+    with pytest.raises(ConfigurationError, match=rf"Shelf.{name} is no async function; write"):
+        await Agent(ScriptedModel("hi"), tools=[shelf]).run("go")
