@@ -361,7 +361,7 @@ class Agent(Generic[Deps, Out]):
         except AgentkitError as error:
             raise ToolError(f"the agent {self.name} failed: {error}") from error
         finally:
-            seam.spent(state.usage_so_far, state.cost_so_far)
+            seam.spent(state)
         if result.pending:
             raise PausedRun(result.state, reason=f"{self.name} waits for a person", is_waiting=True)
         return result.output
@@ -495,7 +495,12 @@ def _resumed(document: Mapping[str, Any], ledger: Ledger, *, is_prompted: bool) 
     if not is_prompted:  # else half an answer stays: the prompt may speak of it
         advance(state, Resumed())
     begun = state.tool_calls + sum(call.paused is not None for call in state.open_calls())
-    ledger.restore(steps=state.step, tool_calls=begun, usage=state.usage, cost=state.cost)
+    ledger.restore(
+        steps=state.step + state.steps_below,
+        tool_calls=begun + state.tool_calls_below,
+        usage=state.usage,
+        cost=state.cost,
+    )
     return state
 
 

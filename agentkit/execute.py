@@ -17,7 +17,7 @@ from anyio.lowlevel import current_token
 
 from agentkit.errors import BudgetExceededError, ConfigurationError, ToolError, nearest
 from agentkit.events import Event, ToolFinished, ToolProgress, ToolStarted
-from agentkit.loop import OpenCall
+from agentkit.loop import OpenCall, RunState
 from agentkit.messages import (
     Cancelled,
     Denied,
@@ -52,8 +52,8 @@ class AgentSeam:
     run_id: str
     """For the sub-run: this run's id with the step and position of the call."""
     emit: Callable[[Event], None] | None
-    spent: Callable[[Usage, Cost], None]
-    """Told when the sub-run ends in any way: what it consumed."""
+    spent: Callable[[RunState], None]
+    """Told when the sub-run ends in any way: where it came to."""
     state: dict[str, Any] | None
     """The sub-run's state, when it goes on."""
     decisions: Mapping[str, Any] | None
@@ -174,6 +174,8 @@ class _Call:
     """The arguments as they were understood, after repairs: JSON text."""
     usage: Usage = Usage()
     cost: Cost = Cost.zero
+    steps: int = 0
+    tool_calls: int = 0
     found: tuple[str, ...] = ()
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -207,17 +209,27 @@ class _Call:
 
     async def interrupted(self) -> Record:
         """What is known of a call that a cancel stopped."""
-        outcome = Lost() if self.has_acted else Cancelled(started=self.has_started)
-        return CallEnded(self.open.step, self.open.position, outcome, usage=self.usage, cost=self.cost)
+        went_on = self.open.paused is not None and self.open.paused.state is not None
+        outcome = Lost() if self.has_acted or went_on else Cancelled(started=self.has_started)
+        return CallEnded(
+            self.open.step,
+            self.open.position,
+            outcome,
+            usage=self.usage,
+            cost=self.cost,
+            steps=self.steps,
+            tool_calls=self.tool_calls,
+        )
 
     @property
     def has_acted(self) -> bool:
         """Whether it may have changed something: it was begun, and does more than read."""
         return self.has_started and (self.tool is None or self.tool.effect != "read")
 
-    def spent(self, usage: Usage, cost: Cost) -> None:
+    def spent(self, below: RunState) -> None:
         """Take note of what an agent in this call consumed, however it ended."""
-        self.usage, self.cost = usage, cost
+        self.usage, self.cost = below.usage_so_far, below.cost_so_far
+        self.steps, self.tool_calls = below.step + below.steps_below, below.tool_calls + below.tool_calls_below
 
     async def _outcome(self, span: ToolScope) -> Outcome | CallPaused:
         """Every reason not to run first, then the run."""
@@ -439,7 +451,16 @@ class _Call:
             span.result(outcome.content)
         is_output = tool is not None and tool.is_output and isinstance(outcome, Returned)
         return CallEnded(
-            open_call.step, open_call.position, outcome, is_output, remainder, self.found, self.usage, self.cost
+            open_call.step,
+            open_call.position,
+            outcome,
+            is_output,
+            remainder,
+            self.found,
+            self.usage,
+            self.cost,
+            self.steps,
+            self.tool_calls,
         )
 
 

@@ -135,7 +135,9 @@ class RunState:
         "revealed",
         "run_id",
         "step",
+        "steps_below",
         "tool_calls",
+        "tool_calls_below",
         "usage",
     )
 
@@ -157,6 +159,9 @@ class RunState:
         self.step = 0
         """How many times the model has answered."""
         self.tool_calls = 0
+        self.steps_below = 0
+        """Those of sub-agents that have ended."""
+        self.tool_calls_below = 0
         self.usage = Usage()
         self.cost = Cost.zero
         self.failures: dict[str, int] = {}  # tool -> failures in a row
@@ -295,6 +300,8 @@ def _call_ended(state: RunState, record: CallEnded) -> None:
     name = calls[record.position].name
     state.outcomes[record.position] = record.outcome
     state.tool_calls += not record.is_output
+    state.steps_below += record.steps
+    state.tool_calls_below += record.tool_calls
     state.usage = state.usage + record.usage
     state.cost = state.cost + record.cost
     if isinstance(record.outcome, Failed):

@@ -78,6 +78,10 @@ class CallEnded:
     usage: Usage = Usage()
     """What sub-agents consumed in this call."""
     cost: Cost = Cost.zero
+    steps: int = 0
+    """How many times the models of sub-agents answered in this call."""
+    tool_calls: int = 0
+    """How many calls they made."""
     kind: Literal["call_ended"] = field(default="call_ended", repr=False, kw_only=True)
 
 

@@ -10,7 +10,7 @@ from engine import elsewhere, outcomes
 from agentkit.agent import Agent
 from agentkit.budget import Budget, Ledger
 from agentkit.catalog import Price
-from agentkit.errors import BudgetExceededError, UnsupportedError
+from agentkit.errors import BudgetExceededError, ConfigurationError, UnsupportedError
 from agentkit.messages import Failed, Returned
 from agentkit.prices import PriceBook
 from agentkit.settings import Settings
@@ -176,6 +176,19 @@ async def test_what_an_agent_deep_inside_took_counts_although_it_was_stopped() -
     assert error.usage == {"input": 30, "cache_read": 0, "cache_write": 0, "output": 3, "reasoning": 0}
 
 
+async def test_steps_and_calls_of_agents_that_have_ended_count_when_a_run_goes_on() -> None:
+    inner = Agent(ScriptedModel(LOOK, TWO_LOOKS, "inner done"), tools=[look], name="inner")
+    middle = Agent(ScriptedModel(calls(("inner", {"prompt": "x"})), "done"), tools=[inner.as_tool()], name="middle")
+    boss = Agent(ScriptedModel(calls(("middle", {"prompt": "x"})), LOOK, LOOK), tools=[middle.as_tool(), look])
+    error = await spent(boss, Budget(steps=7))
+    assert (error.limit, error.used) == ("steps", 7)
+    more = Agent(ScriptedModel(LOOK, LOOK, LOOK), tools=[middle.as_tool(), look])
+    for budget, limit, used in ((Budget(steps=8), "steps", 8), (Budget(tool_calls=7), "tool_calls", 7)):
+        with pytest.raises(BudgetExceededError) as caught:
+            await more.resume(elsewhere(error.state or {}), budget=budget)
+        assert (caught.value.limit, caught.value.used) == (limit, used)
+
+
 async def test_what_was_reserved_for_a_model_that_breaks_is_given_back() -> None:
     clerk = Agent(ScriptedModel(KeyError("broken")), name="clerk", settings=Settings(max_output_tokens=900))
     boss = Agent(ScriptedModel(calls(("clerk", {"prompt": "x"})), "done"), tools=[clerk.as_tool()])
@@ -223,3 +236,9 @@ def test_the_mean_answer_is_expected_but_at_least_a_thousand_tokens() -> None:
     for _ in range(2):
         ledger.settle_step(Usage(output=3_000), Cost.zero)
     assert ledger.expected_output(None) == 3_000
+
+
+@pytest.mark.parametrize("bound", [-1, "3"])
+async def test_what_is_no_bound_is_refused(bound: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"Budget\(steps={bound!r}\) is no bound; give a number"):
+        Budget(steps=bound)
