@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentkit.errors import BudgetExceededError
+from agentkit.errors import BudgetExceededError, ConfigurationError
 from agentkit.usage import Cost, Usage
 
 __all__ = ["Budget", "Ledger"]
@@ -30,6 +30,13 @@ class Budget:
     """Money; a model whose price is not known is refused when this is set."""
     seconds: float | None = None
     """Time from the start of the run (or of its resumption)."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no bound. Raises ConfigurationError."""
+        for name in ("steps", "tool_calls", "tokens", "usd", "seconds"):
+            bound = getattr(self, name)
+            if bound is not None and (not isinstance(bound, (int, float)) or bound < 0):
+                raise ConfigurationError(f"Budget({name}={bound!r}) is no bound; give a number, or None for no bound")
 
     @property
     def bounds_tokens(self) -> bool:

@@ -47,6 +47,13 @@ class Output(Generic[Out]):
     name: str = ""
     description: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse knobs that say nothing. Raises ConfigurationError."""
+        if self.by not in ("auto", "native", "tool"):
+            raise ConfigurationError(f"Output(by={self.by!r}) is unknown; use 'auto', 'native' or 'tool'")
+        if self.attempts < 1:
+            raise ConfigurationError(f"Output(attempts={self.attempts}) leaves no answer; give 1 or more")
+
 
 class OutputProblem(Exception):
     """An answer is not what was declared; `complaint` is what the model is told."""
@@ -143,6 +150,8 @@ def plan_output(output: Any, *, is_native: bool) -> OutputPlan:
     types = _alternatives(declared.type)
     if types == [str]:
         return OutputPlan(attempts=declared.attempts)
+    if types == [None]:
+        raise ConfigurationError("output=None would take nothing but null for an answer; leave output out for text")
     if not types:
         raise ConfigurationError("output=[] says of no type what the answer is; leave output out for text")
     takes_text = str in types

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from agentkit.errors import ConfigurationError
 
 __all__ = ["Deadlines", "ReasoningEffort", "Settings", "ToolChoice"]
 
@@ -57,6 +59,21 @@ class Settings:
     """More request headers."""
     extra: Mapping[str, Mapping[str, Any]] | None = None
     """More request fields by provider name: {"openai": {"store": True}}. They win over what agentkit would send."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would be ignored in silence. Raises ConfigurationError."""
+        if self.attempts is not None and self.attempts < 1:
+            raise ConfigurationError(f"attempts is {self.attempts}, the first request included; give 1 or more")
+        if self.reasoning is not None and self.reasoning not in get_args(ReasoningEffort):
+            raise ConfigurationError(
+                f"reasoning is {self.reasoning!r}; use one of {', '.join(get_args(ReasoningEffort))}, or leave it out"
+            )
+        for name, more in (self.extra or {}).items():
+            if not isinstance(more, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # fields without a provider are tried
+                raise ConfigurationError(
+                    f"extra holds {name!r}: {more!r}; fields stand below the name of a provider: "
+                    f"extra={{'openai': {{{name!r}: {more!r}}}}}"
+                )
 
     def over(self, base: Settings | None) -> Settings:
         """These settings, with those of `base` where these say nothing."""

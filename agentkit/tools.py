@@ -120,6 +120,11 @@ class Tool:
             raise ConfigurationError(
                 f"tool {name!r}: timeout_seconds is {timeout_seconds}; give more than 0, or None for no bound"
             )
+        if not isinstance(approve, bool) and (not callable(approve) or _is_async(approve)):
+            raise ConfigurationError(
+                f"tool {name!r}: approve is {approve!r}; give True, False, or a function, not async, that says of the "
+                "call's arguments whether a person has to agree"
+            )
         self.call = call
         self.schema = schema
         self.name = name

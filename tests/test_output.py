@@ -244,3 +244,12 @@ def test_a_plan_reads_partial_values() -> None:
     assert plan.read_partial('{"value": [1, 2') == [1, 2]
     assert plan.read_partial("{") is None
     assert plan_output(str, is_native=True).read_partial("") is None
+
+
+async def test_knobs_that_say_nothing_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"Output\(by='magic'\) is unknown; use 'auto', 'native' or 'tool'"):
+        Output(int, by="magic")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"Output\(attempts=0\) leaves no answer; give 1 or more"):
+        Output(int, attempts=0)
+    with pytest.raises(ConfigurationError, match="output=None would take nothing but null"):
+        Agent(ScriptedModel(), output=None)  # type: ignore[call-overload]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import pytest
+
+from agentkit.errors import ConfigurationError
 from agentkit.settings import Deadlines, Settings
 
 
@@ -18,3 +24,16 @@ def test_later_settings_win_where_they_say_something() -> None:
 
 def test_headers_do_not_show_in_the_form_for_people() -> None:
     assert "secret" not in repr(Settings(headers={"x-key": "secret"}))
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"attempts": 0}, "attempts is 0, the first request included; give 1 or more"),
+        ({"reasoning": "lots"}, "reasoning is 'lots'; use one of none, minimal, low, medium, high, xhigh, max"),
+        ({"extra": {"store": True}}, "stand below the name of a provider: extra={'openai': {'store': True}}"),
+    ],
+)
+def test_what_would_be_ignored_in_silence_is_refused(knobs: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        Settings(**knobs)

@@ -127,6 +127,15 @@ async def test_what_cannot_be_a_tool_is_refused_when_it_is_made() -> None:
         tool("Scale.")  # type: ignore[call-overload]
 
 
+async def test_an_approval_that_could_not_be_asked_is_refused_when_the_tool_is_made() -> None:
+    async def is_large(factor: int) -> bool:
+        return factor > 10
+
+    for approve in ("yes", is_large):
+        with pytest.raises(ConfigurationError, match=r"tool 'scale': approve is .*; give True, False, or a function"):
+            tool(approve=approve)(scale)  # type: ignore[arg-type]
+
+
 async def test_what_is_almost_a_tool_is_refused_with_the_way_to_make_it_one() -> None:
     class Shelf(Toolset):
         pass
