@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import pytest
 from engine import elsewhere, outcomes
 
 from agentkit.agent import Agent
+from agentkit.approvals import Approve
 from agentkit.budget import Budget, Ledger
 from agentkit.catalog import Price
 from agentkit.errors import BudgetExceededError, ConfigurationError, UnsupportedError
-from agentkit.messages import Failed, Returned
+from agentkit.loop import state_from_json
+from agentkit.messages import Failed, Lost, Returned
 from agentkit.prices import PriceBook
 from agentkit.settings import Settings
 from agentkit.testing import ScriptedModel, Turn, calls
@@ -187,6 +190,23 @@ async def test_steps_and_calls_of_agents_that_have_ended_count_when_a_run_goes_o
         with pytest.raises(BudgetExceededError) as caught:
             await more.resume(elsewhere(error.state or {}), budget=budget)
         assert (caught.value.limit, caught.value.used) == (limit, used)
+
+
+async def test_an_agent_that_the_budget_stopped_is_lost_when_a_cancel_keeps_it_from_going_on() -> None:
+    @tool(effect="write", approve=True)
+    async def wait() -> None:
+        scope.cancel()
+        await anyio.sleep_forever()
+
+    clerk = Agent(ScriptedModel(LOOK, LOOK), tools=[look], name="clerk")
+    boss = Agent(ScriptedModel(calls(("wait", {}), ("clerk", {"prompt": "x"}))), tools=[wait, clerk.as_tool()])
+    error = await spent(boss, Budget(steps=2))
+    stream = boss.stream(state=elsewhere(error.state or {}), approvals={"1.0": Approve()}, budget=Budget(steps=9))
+    with anyio.CancelScope() as scope:
+        async with stream:
+            await stream.text()
+    messages = state_from_json(stream.state).messages
+    assert outcomes(messages) == [Lost(), Lost()]
 
 
 async def test_what_was_reserved_for_a_model_that_breaks_is_given_back() -> None:
