@@ -51,6 +51,7 @@ __all__ = ["Agent"]
 Deps = TypeVar("Deps", default=Any)
 AnyDeps = TypeVar("AnyDeps", default=Any)
 Out = TypeVar("Out", default=str)
+Kind = TypeVar("Kind")
 
 _NOTHING: Any = None
 
@@ -123,18 +124,20 @@ class Agent(Generic[Deps, Out]):
         """
         self.name = name or "agent"
         self.instructions = instructions
-        self.settings = settings or Settings()
-        self.budget = budget
-        self.middleware = tuple(middleware)
+        self.settings = _of_kind(settings or Settings(), Settings)
+        self.budget = _of_kind(budget, Budget)
+        self.middleware = tuple(_of_kind(hook, Middleware) for hook in middleware)
         self.prices = prices or PriceBook()
         self.runtime: Runtime = runtime or InMemoryRuntime()
         self.telemetry: Telemetry = TELEMETRY
         self._output = output
         self._named_model = model
         self._model: Model | None = None if isinstance(model, str) else model
+        if tools is None or callable(tools) or isinstance(tools, (str, Tool, Toolset)):  # pyright: ignore[reportUnnecessaryComparison, reportUnnecessaryIsInstance]  # one tool alone is tried
+            raise ConfigurationError(f"tools= takes a list; write tools=[...] in place of {tools!r}")
         self._sources = tuple(tools)
-        self._toolsets = tuple(source for source in tools if isinstance(source, Toolset))
-        self._fixed = _by_name(as_tool(source) for source in tools if not isinstance(source, Toolset))
+        self._toolsets = tuple(source for source in self._sources if isinstance(source, Toolset))
+        self._fixed = _by_name(as_tool(source) for source in self._sources if not isinstance(source, Toolset))
         self._entered: list[AsyncExitStack] = []
         self._plans: dict[bool, OutputPlan] = {}  # asked natively -> plan
         if not isinstance(model, str):
@@ -311,7 +314,9 @@ class Agent(Generic[Deps, Out]):
         approvals: Decisions | None,
     ) -> _Begun[Out]:
         """The state and the ledger of a run that begins or goes on."""
-        ledger = Ledger(budget or self.budget)
+        ledger = Ledger(_of_kind(budget or self.budget, Budget))
+        if session is not None and not hasattr(session, "load"):
+            raise ConfigurationError(f"{session!r} is no session; write SqliteSession({session!r}) or MemorySession()")
         if document is not None:
             if messages is not None:
                 raise ConfigurationError("pass either messages= or state=; a state holds its messages")
@@ -474,6 +479,12 @@ class _Below:
 
     async def drain(self) -> None:
         return
+
+
+def _of_kind(given: Kind, kind: type[Kind]) -> Kind:
+    if not isinstance(given, kind):  # pyright: ignore[reportUnnecessaryIsInstance]  # a dict, or a class, is tried
+        raise ConfigurationError(f"{given!r} is no {kind.__name__}; give an object of it, such as {kind.__name__}(...)")
+    return given
 
 
 def _messages(history: History) -> Sequence[Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from agentkit.budget import Budget
 from agentkit.errors import ConfigurationError, NewerVersionError, StateError
 from agentkit.events import Answer, Nested, RunEnded, RunStarted
 from agentkit.messages import AssistantMessage, Failed, Returned, Text, ToolCall, user_message
+from agentkit.models import Middleware
 from agentkit.settings import Settings
 from agentkit.testing import ScriptedModel, calls
 from agentkit.tools import Context, tool
@@ -148,3 +150,34 @@ async def test_a_failing_agent_inside_is_a_failed_call() -> None:
 async def test_what_is_no_model_is_refused_when_the_agent_is_made(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"{wrong} is no model; write it as 'provider:model-id'"):
         Agent(wrong)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"budget": {"steps": 1}}, "{'steps': 1} is no Budget; give an object of it, such as Budget(...)"),
+        ({"settings": {"seed": 1}}, "{'seed': 1} is no Settings; give an object of it, such as Settings(...)"),
+        ({"middleware": [Middleware]}, "Middleware'> is no Middleware; give an object of it, such as Middleware(...)"),
+        ({"tools": len}, "tools= takes a list; write tools=[...] in place of <built-in function len>"),
+        ({"tools": None}, "tools= takes a list; write tools=[...] in place of None"),
+    ],
+)
+async def test_a_part_of_the_wrong_kind_is_refused_when_the_agent_is_made(parts: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        Agent(ScriptedModel(), **parts)
+
+
+async def test_what_a_run_is_given_of_the_wrong_kind_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"'chat.db' is no session; write SqliteSession\('chat.db'\)"):
+        await Agent(ScriptedModel("hi")).run("go", session="chat.db")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"\{'steps': 1\} is no Budget"):
+        await Agent(ScriptedModel("hi")).run("go", budget={"steps": 1})  # type: ignore[arg-type]
+
+
+async def test_tools_may_come_from_a_generator() -> None:
+    @tool
+    def look() -> str:
+        return "seen"
+
+    agent = Agent(ScriptedModel(), tools=(each for each in [look]))  # type: ignore[arg-type]
+    assert [made.name for made in await agent.list_tools()] == ["look"]
