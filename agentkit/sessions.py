@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import anyio.to_thread
 
-from agentkit.errors import NewerVersionError, StateError
+from agentkit.errors import ConfigurationError, NewerVersionError, StateError
 from agentkit.messages import VERSION, Message, messages_from_json, messages_to_json
 
 __all__ = ["MemorySession", "SqliteSession"]
@@ -71,6 +71,8 @@ class SqliteSession:
     """
 
     def __init__(self, path: str | Path, id: str = "default") -> None:
+        if str(path) == ":memory:":  # SQLite would make a new database for every call, and forget it
+            raise ConfigurationError("SqliteSession keeps a file; for a conversation in memory use MemorySession()")
         self.path = Path(path)
         self.id = id
 
@@ -117,7 +119,6 @@ class SqliteSession:
         return found
 
     def _append(self, texts: Sequence[str]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._opened() as connection:
             connection.execute("BEGIN IMMEDIATE")  # the next position is known only while nobody else writes
             with connection:
@@ -137,10 +138,11 @@ class SqliteSession:
     @contextmanager
     def _opened(self) -> Generator[sqlite3.Connection]:
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
                 self._prepare(connection)
                 yield connection
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StateError(
                 f"the session file {str(self.path)!r} cannot be used: {error}; nothing was changed: restore it from a "
                 "backup, or move it away to begin a new one"

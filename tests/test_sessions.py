@@ -18,7 +18,7 @@ from engine import outcomes
 
 from agentkit.agent import Agent
 from agentkit.approvals import Approve
-from agentkit.errors import NewerVersionError, RateLimitError, StateError
+from agentkit.errors import ConfigurationError, NewerVersionError, RateLimitError, StateError
 from agentkit.exchange import TextDelta
 from agentkit.media import Image
 from agentkit.messages import AssistantMessage, Returned, Text, ToolCall, UserMessage, user_message
@@ -152,6 +152,19 @@ async def test_the_file_is_in_wal_mode_and_its_folder_is_made(tmp_path: Path) ->
     connection = sqlite3.connect(session.path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def test_a_file_that_is_none_is_refused_since_it_would_forget_everything() -> None:
+    with pytest.raises(ConfigurationError, match=r"use MemorySession\(\)"):
+        SqliteSession(":memory:")
+
+
+async def test_a_run_is_in_the_error_when_the_folder_of_its_session_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    session = SqliteSession(tmp_path / "file" / "chats.db")
+    with pytest.raises(StateError, match=r"the session file .* cannot be used") as caught:
+        await Agent(ScriptedModel("one")).run("a", session=session)
+    assert (await Agent(ScriptedModel()).resume(caught.value.state or {})).output == "one"
 
 
 async def test_writers_side_by_side_lose_nothing(tmp_path: Path) -> None:
