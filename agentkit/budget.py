@@ -30,6 +30,9 @@ class Budget:
     """Money; a model whose price is not known is refused when this is set."""
     seconds: float | None = None
     """Time from the start of the run (or of its resumption)."""
+    counts_exactly: bool = False
+    """Ask the provider how many tokens the prompt has before each step, where tokens or money are bounded and it can
+    tell. One more request a step; without it the prompt is estimated."""
 
     def __post_init__(self) -> None:
         """Refuse what is no bound. Raises ConfigurationError."""
@@ -71,6 +74,11 @@ class Ledger:
     def bounds_money(self) -> bool:
         """Whether this ledger or one above it bounds money."""
         return self.budget.usd is not None or (self.parent is not None and self.parent.bounds_money)
+
+    @property
+    def counts_exactly(self) -> bool:
+        """Whether this ledger or one above it wants prompts counted instead of estimated."""
+        return self.budget.counts_exactly or (self.parent is not None and self.parent.counts_exactly)
 
     def expected_output(self, maximum: int | None) -> int:
         """Output tokens to reserve: the maximum, else the mean answer so far, at least 1,000."""

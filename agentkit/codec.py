@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agentkit.errors import ExchangeError
 from agentkit.exchange import Delta, Memo, Request, Response
 
-__all__ = ["Codec", "HttpReply", "ServerCodec", "StreamDecoder", "StreamWriter", "WireRequest"]
+__all__ = ["Codec", "HttpReply", "ServerCodec", "StreamDecoder", "StreamWriter", "TokenCounter", "WireRequest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,19 @@ class Codec(Protocol):
 
     def decoder(self) -> StreamDecoder:
         """A decoder for one streamed reply."""
+        ...
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """What a client half can do besides, where the provider counts tokens."""
+
+    def encode_count(self, request: Request) -> WireRequest:
+        """What asks how many tokens the request's prompt has: instructions, tools and media included."""
+        ...
+
+    def decode_count(self, body: bytes) -> int:
+        """The count in a reply of status 200. Raises ProtocolError."""
         ...
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "Ask",
     "CallOffer",
     "Capabilities",
+    "CountingModel",
     "Deny",
     "Middleware",
     "Model",
@@ -84,6 +85,15 @@ class Model(Protocol):
 
     async def respond(self, request: Request, sink: Sink | None = None) -> Response:
         """Answer; deltas go to `sink` while they come, if there is one. Raises ExchangeError."""
+        ...
+
+
+@runtime_checkable
+class CountingModel(Protocol):
+    """A Model that can tell beforehand how many tokens a prompt has; see Budget(counts_exactly=True)."""
+
+    async def count_tokens(self, request: Request) -> int | None:
+        """The tokens of instructions, messages and tools; None where it cannot tell. Raises ExchangeError."""
         ...
 
 

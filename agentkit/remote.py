@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 import anyio
 
 from agentkit.assemble import assemble, take_apart
-from agentkit.codec import Codec, StreamDecoder, WireRequest
+from agentkit.codec import Codec, StreamDecoder, TokenCounter, WireRequest
+from agentkit.counting import CountingCodec
 from agentkit.deadlines import Timer, advice
 from agentkit.errors import (
     AuthenticationError,
@@ -126,6 +127,20 @@ class RemoteModel:
     async def respond(self, request: Request, sink: Sink | None = None) -> Response:
         """Answer, trying again where that may help as long as no content was shown. Raises ExchangeError."""
         return await _Exchange(self, self._completed(request), sink).perform()
+
+    async def count_tokens(self, request: Request) -> int | None:
+        """How many tokens the request's prompt has, says the provider; None where it cannot be asked.
+
+        An exchange with retries and deadlines as `respond` has them. Raises ExchangeError.
+        """
+        codec = self.codec
+        if not isinstance(codec, TokenCounter):
+            return None
+        counting = copy(self)
+        counting.codec = CountingCodec(codec, codec)
+        asked = replace(self._completed(request), is_streamed=False)
+        response = await _Exchange(counting, asked, None).perform()
+        return response.message.usage.input
 
     def _completed(self, request: Request) -> Request:
         """The request with this model's id and settings where it has none of its own."""

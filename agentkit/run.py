@@ -23,6 +23,7 @@ from agentkit.errors import (
     BudgetExceededError,
     ConfigurationError,
     ContentFilteredError,
+    ExchangeError,
     OutputError,
     UnsupportedError,
 )
@@ -31,7 +32,7 @@ from agentkit.exchange import Delta, Memo, Request, Response, ToolDefinition
 from agentkit.execute import Scene, run_calls
 from agentkit.loop import AwaitApproval, CallModel, CallTools, Finish, RunState, advance, next_need, state_to_json
 from agentkit.messages import AssistantMessage, Failed, Message, UserMessage
-from agentkit.models import Middleware, Model, ModelCallNext, ModelIdentity, Sink
+from agentkit.models import CountingModel, Middleware, Model, ModelCallNext, ModelIdentity, Sink
 from agentkit.output import OutputPlan, OutputProblem
 from agentkit.prices import PriceBook
 from agentkit.records import Answered, Ended, Interrupted, Record, Rejected
@@ -171,6 +172,8 @@ class _Driver:
         self.definitions: tuple[ToolDefinition, ...] = ()
         self._offer_key: tuple[Any, ...] | None = None
         self._adapted: set[str] = set()  # changes that were told
+        self._may_count = True  # until the provider says that it cannot
+        self._count_error = ""  # why the prompt of this step was estimated instead
 
     async def run(self) -> Result[Any]:
         plan, state = self.plan, self.state
@@ -207,7 +210,7 @@ class _Driver:
     async def _call_model(self, need: CallModel) -> None:
         self._offer()
         request = self._request(need)
-        tokens, usd = self._reserve(request)
+        tokens, usd = await self._reserve(request)
         if self.emit:
             self.emit(StepStarted(need.step))
         sink = _DeltaSink(self.listener) if self.listener and request.is_streamed else None
@@ -235,6 +238,8 @@ class _Driver:
         with plan.telemetry.model_span(
             identity=plan.identity, request=request, conversation_id=self.conversation_id
         ) as span:
+            if self._count_error:
+                span.note("count_error", self._count_error)
             began = perf_counter() if sink else 0.0
             self.response = response = await _respond(plan, request, sink)
             message = response.message
@@ -298,13 +303,13 @@ class _Driver:
             self.memo,
         )
 
-    def _reserve(self, request: Request) -> tuple[int, float]:
+    async def _reserve(self, request: Request) -> tuple[int, float]:
         """Book the step, with what it may take where tokens or money are bounded."""
         ledger, plan = self.ledger, self.plan
         if not ledger.bounds_tokens:
             ledger.reserve_step()
             return 0, 0.0
-        prompt = _prompt_tokens(request.messages, request.instructions)
+        prompt = await self._prompt_tokens(request)
         output = ledger.expected_output(request.settings.max_output_tokens)
         usd = 0.0
         if ledger.bounds_money:
@@ -317,6 +322,18 @@ class _Driver:
             usd = price.usd
         ledger.reserve_step(tokens=prompt + output, usd=usd)
         return prompt + output, usd
+
+    async def _prompt_tokens(self, request: Request) -> int:
+        """The tokens of the prompt: counted where the budget asks for that and the model can, else estimated."""
+        model, counted = self.plan.model, None
+        if self.ledger.counts_exactly and self._may_count and isinstance(model, CountingModel):
+            try:
+                counted = await model.count_tokens(request)
+                self._count_error = ""
+            except AgentkitError as error:  # what hinders the answer too is told by the answer
+                self._count_error = type(error).__name__
+                self._may_count = isinstance(error, ExchangeError) and error.is_retryable
+        return _estimate(request.messages, request.instructions) if counted is None else counted
 
     async def _call_tools(self, need: CallTools) -> None:
         plan, state = self.plan, self.state
@@ -481,7 +498,7 @@ def _reader_of(state: RunState) -> Tool:
     )
 
 
-def _prompt_tokens(messages: Sequence[Message], instructions: str) -> int:
+def _estimate(messages: Sequence[Message], instructions: str) -> int:
     """About how many tokens a prompt has: what the last answer says it took, and the length of what came after."""
     chars, known = len(instructions), 0
     for message in reversed(messages):

@@ -11,11 +11,13 @@ and `version` in it are explained at messages_knobs.RESERVED.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from pydantic_core import from_json, to_json
 
 from agentkit.codec import WireRequest
+from agentkit.counting import count_in
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.messages import AssistantMessage, Message, Opaque, Thinking
@@ -39,6 +41,22 @@ DEFAULT_MAX_TOKENS = 16_384
 
 FILES_BETA = "files-api-2025-04-14"
 _MOST_KEPT = 64
+_NOT_COUNTED = frozenset(
+    {
+        "container",
+        "diagnostics",
+        "inference_geo",
+        "max_tokens",
+        "metadata",
+        "service_tier",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_k",
+        "top_p",
+    }
+)
+"""Fields that count_tokens refuses; none of them changes a prompt."""
 
 
 def is_conversation(messages: Sequence[Message], *, has_tools: bool) -> bool:
@@ -113,6 +131,16 @@ class MessagesCodec:
     def decoder(self) -> MessagesDecoder:
         """A decoder for one streamed reply."""
         return MessagesDecoder(self.name, self._provider)
+
+    def encode_count(self, request: Request) -> WireRequest:
+        """What asks how many tokens the request's prompt has. Raises what `encode` does."""
+        wire = self.encode(request)
+        fields = {key: value for key, value in from_json(wire.body).items() if key not in _NOT_COUNTED}
+        return replace(wire, path="/v1/messages/count_tokens", body=json_bytes(fields))
+
+    def decode_count(self, body: bytes) -> int:
+        """The count in a reply. Raises ProtocolError."""
+        return count_in(body, "input_tokens", provider=self._provider)
 
     def _nonsense(self, body: bytes, problem: str) -> ProtocolError:
         shown = body[:200].decode("utf-8", "replace")

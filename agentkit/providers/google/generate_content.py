@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from agentkit.assemble import assemble
 from agentkit.codec import WireRequest
+from agentkit.counting import count_in
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Delta, Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.messages import AssistantMessage, Message, Opaque
@@ -111,7 +112,8 @@ class GenerateContentCodec:
         if rest:
             pieces.append(_to_bytes(rest)[1:-1])
         body = b"".join([b"{", b",".join(pieces), b"}"])
-        return WireRequest(_path(request), body, names=tools.back, notes=tuple(notes))
+        function = "streamGenerateContent?alt=sse" if request.is_streamed else "generateContent"
+        return WireRequest(_path(request, function), body, names=tools.back, notes=tuple(notes))
 
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises the error that the body reports, or ProtocolError."""
@@ -141,6 +143,18 @@ class GenerateContentCodec:
     def decoder(self) -> GenerateContentDecoder:
         """A decoder for one streamed reply."""
         return GenerateContentDecoder(self.name, self._provider)
+
+    def encode_count(self, request: Request) -> WireRequest:
+        """What asks how many tokens the request's prompt has. Raises what `encode` does."""
+        wire = self.encode(request)
+        # The endpoint takes bare contents too, and then counts neither instructions nor tools.
+        model = b'{"model":' + _to_bytes(_model_of(request)) + b","
+        body = b'{"generateContentRequest":' + model + wire.body[1:] + b"}"
+        return replace(wire, path=_path(request, "countTokens"), body=body)
+
+    def decode_count(self, body: bytes) -> int:
+        """The count in a reply. Raises ProtocolError."""
+        return count_in(body, "totalTokens", provider=self._provider)
 
     def _nonsense(self, body: bytes, problem: str) -> ProtocolError:
         shown = body[:200].decode("utf-8", "replace")
@@ -230,10 +244,12 @@ class GenerateContentCodec:
         return schema
 
 
-def _path(request: Request) -> str:
-    model = request.model if "/" in request.model else f"models/{request.model}"
-    function = "streamGenerateContent?alt=sse" if request.is_streamed else "generateContent"
-    return f"/{quote(model, safe='/-._~@')}:{function}"
+def _model_of(request: Request) -> str:
+    return request.model if "/" in request.model else f"models/{request.model}"
+
+
+def _path(request: Request, function: str) -> str:
+    return f"/{quote(_model_of(request), safe='/-._~@')}:{function}"
 
 
 def _compiled(definitions: Sequence[ToolDefinition]) -> _Tools:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pydantic_core import from_json
 
 from agentkit.codec import WireRequest
+from agentkit.counting import count_in
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.json_bytes import json_bytes
@@ -37,6 +38,23 @@ ENCRYPTED = "reasoning.encrypted_content"
 
 _LEAST_OUTPUT_TOKENS = 16
 _MOST_KEPT = 64
+_COUNTED = frozenset(
+    {
+        "conversation",
+        "input",
+        "instructions",
+        "model",
+        "parallel_tool_calls",
+        "personality",
+        "previous_response_id",
+        "reasoning",
+        "text",
+        "tool_choice",
+        "tools",
+        "truncation",
+    }
+)
+"""The only fields that the counting endpoint takes."""
 _THINKS = re.compile(r"(?i)(?:^|[/.:_-])(?:o[1-9]|gpt-(?:[5-9]|\d\d)|codex|grok)(?!.*-chat)")
 _NEVER_THINKS = re.compile(r"(?i)(?:^|[/.:_-])(?:chatgpt-4|gpt-4|gpt-3\.5)")
 _MERGED = ("text", "reasoning")  # objects of several knobs: extra ones are laid over ours instead of replacing them
@@ -130,6 +148,16 @@ class ResponsesCodec:
     def decoder(self) -> ResponsesDecoder:
         """A decoder for one streamed reply."""
         return ResponsesDecoder(self.name, self._provider)
+
+    def encode_count(self, request: Request) -> WireRequest:
+        """What asks how many tokens the request's prompt has. Raises what `encode` does."""
+        wire = self.encode(request)
+        fields = {key: value for key, value in from_json(wire.body).items() if key in _COUNTED}
+        return replace(wire, path="/responses/input_tokens", body=json_bytes(fields))
+
+    def decode_count(self, body: bytes) -> int:
+        """The count in a reply. Raises ProtocolError."""
+        return count_in(body, "input_tokens", provider=self._provider)
 
     def _nonsense(self, body: bytes, problem: str) -> ProtocolError:
         shown = body[:200].decode("utf-8", "replace")
