@@ -298,7 +298,7 @@ def _translated(error: Exception, peer: str) -> AgentkitError:
     if "TimeoutException" in names:
         return DeadlineError(f"{peer} did not answer in time: {text}")
     if names & {"ConnectError", "ProxyError", "UnsupportedProtocol"}:
-        return NotSentError(f"no connection to {peer}: {text}")
+        return NotSentError(f"no connection to {peer}: {text}; is the server running, and is the address right?")
     # A reply that was cut is no nonsense: both libraries give one class to "closed connection" and to bad bytes.
     if "NetworkError" in names or "StreamError" in names or "connect" in text:
         return ConnectionFailedError(f"the connection to {peer} was lost: {text}")

@@ -54,7 +54,9 @@ class SocketBackend:
         except TimeoutError as error:
             raise _connect_deadline(peer, error) from error
         except OSError as error:
-            raise NotSentError(f"no connection to {peer}: {_reason(error)}") from error
+            raise NotSentError(
+                f"no connection to {peer}: {_reason(error)}; is the server running, and is the address right?"
+            ) from error
         raw_socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
         for option in [*_SOCKET_OPTIONS, *(socket_options or ())]:
             raw_socket.setsockopt(*option)

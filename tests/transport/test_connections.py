@@ -183,6 +183,15 @@ async def test_no_proxy_names_hosts_that_are_reached_directly(
 
 
 @pytest.mark.anyio
+async def test_a_refused_connection_says_what_to_look_at(
+    clean_environment: pytest.MonkeyPatch, free_tcp_port: int
+) -> None:
+    said = rf"no connection to 127\.0\.0\.1:{free_tcp_port}: .*; is the server running, and is the address right\?"
+    with pytest.raises(NotSentError, match=said):
+        await post(f"http://127.0.0.1:{free_tcp_port}/")
+
+
+@pytest.mark.anyio
 async def test_a_proxy_that_refuses_the_tunnel_means_not_sent(clean_environment: pytest.MonkeyPatch) -> None:
     async def refuse(visit: Visit) -> None:
         await visit.stream.send(reply(b"", status="403 Forbidden"))

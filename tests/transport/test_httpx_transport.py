@@ -259,7 +259,7 @@ async def test_a_refused_connection_was_not_sent(transport: HttpxTransport) -> N
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    with pytest.raises(NotSentError, match=f"no connection to 127.0.0.1:{port}") as caught:
+    with pytest.raises(NotSentError, match=f"no connection to 127.0.0.1:{port}: .*; is the server running") as caught:
         await transport.send(request(f"http://127.0.0.1:{port}/"), connect_seconds=5)
     assert caught.value.__cause__ is not None
     assert not isinstance(caught.value, ConnectDeadlineError)
