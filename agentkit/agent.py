@@ -11,6 +11,7 @@ import inspect
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, cast, overload
 
@@ -531,5 +532,8 @@ def _by_name(tools: Iterable[Tool]) -> dict[str, Tool]:
 
 
 def _source(tool: Tool) -> str:
-    code = getattr(inspect.unwrap(tool.call), "__code__", None)
+    call = tool.call
+    while isinstance(call, partial):  # a method, bound to its toolset
+        call = call.func
+    code = getattr(inspect.unwrap(call), "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(tool.call)

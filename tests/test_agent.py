@@ -10,13 +10,14 @@ from engine import outcomes
 
 from agentkit.agent import Agent
 from agentkit.budget import Budget
-from agentkit.errors import ConfigurationError, NewerVersionError, StateError
+from agentkit.errors import ConfigurationError, DuplicateToolError, NewerVersionError, StateError
 from agentkit.events import Answer, Nested, RunEnded, RunStarted
 from agentkit.messages import AssistantMessage, Failed, Returned, Text, ToolCall, user_message
 from agentkit.models import Middleware
 from agentkit.settings import Settings
 from agentkit.testing import ScriptedModel, calls
 from agentkit.tools import Context, tool
+from agentkit.toolsets import Toolset
 
 pytestmark = pytest.mark.anyio
 
@@ -181,3 +182,13 @@ async def test_tools_may_come_from_a_generator() -> None:
 
     agent = Agent(ScriptedModel(), tools=(each for each in [look]))  # type: ignore[arg-type]
     assert [made.name for made in await agent.list_tools()] == ["look"]
+
+
+async def test_methods_of_one_name_are_told_with_their_lines() -> None:
+    class Shelf(Toolset):
+        @tool
+        def look(self) -> str:
+            return "seen"
+
+    with pytest.raises(DuplicateToolError, match=r"two tools are named 'look' \(.*test_agent\.py:\d+ and .*py:\d+\)"):
+        await Agent(ScriptedModel(), tools=[Shelf(), Shelf()]).list_tools()
