@@ -24,12 +24,13 @@ _LOCAL = ChatRules(
     max_tokens_field="max_tokens",
     system_in_place=False,
     strict_tools=False,
+    tool_choice="required",
     null_content=False,
     refusal_field=False,
     media_urls=False,
     omitted=frozenset({"service_tier", "parallel_tool_calls"}),
 )
-"""What servers want that feed open models through chat templates."""
+"""What servers want that feed open models through chat templates; a tool chosen by name is ignored by them."""
 
 COMPATIBLE: tuple[Provider, ...] = (
     Provider(

@@ -103,7 +103,8 @@ class ChatCodec:
         try:
             reply = from_json(body)
         except ValueError as error:
-            if body.lstrip().startswith((b"data:", b":", b"event:")):  # a stream, although none was asked for
+            # A stream, although none was asked for; or JSON lines that are not labelled so.
+            if body.lstrip().startswith((b"data:", b":", b"event:")) or b"}\n{" in body:
                 decoder = self.decoder()
                 return assemble([*decoder.feed(body), *decoder.finish()])
             raise _nonsense("the reply is not JSON", body, provider=self.provider) from error
