@@ -294,11 +294,9 @@ class _Call:
         )
 
     def _needs_approval(self, tool: Tool, bound: BoundArguments) -> CallPaused | None:
-        if self._is_allowed or tool.approve is False:
+        if self._is_allowed or tool.approve is False or not tool.needs_approval(bound):
             return None
-        if tool.approve is True or tool.approve(*bound.args, **bound.kwargs):
-            return self._paused("")
-        return None
+        return self._paused("")
 
     @property
     def _is_allowed(self) -> bool:

@@ -211,6 +211,20 @@ class Tool:
         """The arguments of a call, parsed and valid. Raises ArgumentsError."""
         return self.schema.validate_json(arguments, strict=self.strict is True)
 
+    def needs_approval(self, bound: BoundArguments) -> bool:
+        """Whether a person has to agree to this call. A predicate gets those arguments that it names.
+
+        An argument that the model left out is told by its default: the function will get that too.
+        """
+        if isinstance(self.approve, bool):
+            return self.approve
+        known = {**_defaults(self.call, behind=len(bound.args)), **bound.kwargs}
+        known.pop(self.context_parameter or "", None)
+        asked = inspect.signature(self.approve).parameters.values()
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in asked):
+            known = {parameter.name: known[parameter.name] for parameter in asked if parameter.name in known}
+        return bool(self.approve(*bound.args, **known))
+
     def invoke(self, bound: BoundArguments, context: Context[Any] | None = None) -> Any:
         """Call the function; the result of an async one is to be awaited."""
         name = self.context_parameter
@@ -323,6 +337,12 @@ def _attach(fn: Callable[..., Any], made: Tool) -> Any:
 def _name_of(fn: Callable[..., Any]) -> str:
     inner = fn.func if isinstance(fn, partial) else fn
     return getattr(inner, "__name__", None) or type(inner).__name__
+
+
+def _defaults(fn: Callable[..., Any], *, behind: int) -> dict[str, Any]:
+    """The defaults of a function's parameters, without those that so many positional arguments fill."""
+    parameters = list(inspect.signature(fn).parameters.values())[behind:]
+    return {known.name: known.default for known in parameters if known.default is not known.empty}
 
 
 def _is_async(fn: Callable[..., Any]) -> bool:

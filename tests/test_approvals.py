@@ -321,3 +321,31 @@ async def test_decisions_that_say_nothing_of_a_call_are_refused_with_how_to_writ
     waiting = await agent(DELETE_TWO).run("go")
     with pytest.raises(ConfigurationError, match=r"approvals= is of type list; .* \{call: Approve\(\) for call in"):
         await agent("done").resume(waiting.state, approvals=waiting.pending)  # type: ignore[arg-type]
+
+
+async def test_a_predicate_sees_defaults_and_only_what_it_names() -> None:
+    @tool(approve=lambda amount: amount > 100)
+    def transfer(to: str, amount: int = 500, *, note: str = "") -> str:
+        return f"{amount} to {to}"
+
+    @tool(approve=lambda **arguments: arguments == {"path": "/", "depth": 9})
+    def wipe(path: str = "/", depth: int = 9) -> str:
+        return "wiped"
+
+    turn = calls(("transfer", {"to": "a"}), ("transfer", {"to": "b", "amount": 1, "note": "x"}), ("wipe", {}))
+    result = await Agent(ScriptedModel(turn), tools=[transfer, wipe]).run("go")
+    assert [call.id for call in result.pending] == ["1.0", "1.2"]
+    assert outcomes(result.messages) == [Pending(), Returned("1 to b"), Pending()]
+
+
+async def test_a_predicate_sees_what_goes_by_position() -> None:
+    @tool(approve=lambda path, *more, force=False: force or "b" in more)
+    def remove(path: str, *more: str, force: bool = True) -> str:
+        return "removed"
+
+    turn = calls(
+        ("remove", {"path": "a"}), ("remove", {"path": "a", "more": ["b"], "force": False}),
+        ("remove", {"path": "a", "force": False}),
+    )  # fmt: skip
+    result = await Agent(ScriptedModel(turn), tools=[remove]).run("go")
+    assert [call.id for call in result.pending] == ["1.0", "1.1"]
