@@ -6,6 +6,7 @@ Only cancellation and an exhausted budget leave a call without its own outcome, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import get_ident
@@ -384,6 +385,11 @@ class _Call:
             span.failed("tool_error", error.message)
             again = " The same call may work later." if error.is_retryable else ""
             return Failed(cut(error.message) + again)
+        except anyio.get_cancelled_exc_class() as error:
+            if _is_cancelled():
+                raise
+            span.raised(error)
+            return Failed(f"The tool {tool.name} failed: something that it waited for was cancelled.")
         except (Exception, SystemExit) as error:  # sys.exit in a tool ends the call, not the event loop
             span.raised(error)
             return Failed(cut(f"The tool {tool.name} failed: {type(error).__name__}: {error}"))
@@ -471,6 +477,19 @@ def _parsed(arguments: str) -> dict[str, Any]:
     except ValueError:
         value = arguments
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"arguments": value}
+
+
+def _is_cancelled() -> bool:
+    """Whether this task is being cancelled. In asyncio a tool may also let out the cancel of another task."""
+    import asyncio  # not loaded at import, which would double its cost
+
+    if anyio.current_effective_deadline() == -math.inf:
+        return True
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # trio
+        return True
+    return task is None or task.cancelling() > 0
 
 
 async def _invoke(tool: Tool, bound: BoundArguments, context: Context[Any] | None) -> Any:

@@ -631,6 +631,33 @@ async def test_a_hook_that_raises_after_the_tool_ran_does_not_make_it_run_again(
     assert log == ["acted"] * times
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_tool_that_lets_out_the_cancel_of_another_task_has_failed() -> None:
+    import asyncio
+
+    @tool
+    async def wait() -> None:
+        other = asyncio.ensure_future(anyio.sleep_forever())
+        other.cancel()
+        await other
+
+    assert await call_once(wait) == Failed("The tool wait failed: something that it waited for was cancelled.")
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_cancel_of_asyncios_own_stops_a_run() -> None:
+    import asyncio
+
+    @tool
+    async def wait() -> None:
+        run.cancel()
+        await anyio.sleep_forever()
+
+    run = asyncio.ensure_future(Agent(ScriptedModel(calls(("wait", {}))), tools=[wait]).run("go"))
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
     event = threading.Event()
