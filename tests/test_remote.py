@@ -761,6 +761,64 @@ class TestLeaving:
         transport.assert_all_closed()
 
 
+class CountingCodec(LinesCodec):
+    """The same format, with an address that counts."""
+
+    def encode_count(self, request: Request) -> WireRequest:
+        self.encoded.append(request)
+        return WireRequest("/counts", b"[]")
+
+    def decode_count(self, body: bytes) -> int:
+        return int(body)
+
+
+class TestACount:
+    async def test_goes_through_the_same_door(self) -> None:
+        codec = CountingCodec()
+        model, transport = remote(failing(500), FakeReply(200, [b"42"]), codec=codec, settings=Settings(seed=1))
+
+        assert await model.count_tokens(ASK_STREAMED) == 42
+        assert codec.encoded == [Request("m-1", (), settings=Settings(seed=1))]
+        assert transport.requests[1] == HttpRequest(
+            "POST",
+            "https://api.acme.test/v1/counts",
+            (("content-type", "application/json"), ("authorization", "Bearer sk-secret")),
+            b"[]",
+        )
+        assert transport.waits == [0.5]
+        transport.assert_all_closed()
+
+    async def test_leaves_the_model_answering(self) -> None:
+        model, _ = remote(FakeReply(200, [b"42"]), ok(), codec=CountingCodec())
+
+        await model.count_tokens(ASK)
+        assert await model.respond(ASK) == HELLO
+
+    async def test_that_is_refused_raises_the_typed_error(self) -> None:
+        model, transport = remote(failing(400), codec=CountingCodec())
+
+        with pytest.raises(BadRequestError) as caught:
+            await model.count_tokens(ASK)
+        assert (caught.value.provider, caught.value.model, caught.value.attempts) == ("acme", "m-1", 1)
+        transport.assert_all_closed()
+
+    async def test_keeps_deadlines(self) -> None:
+        deadlines = Deadlines(first_event_seconds=5)
+        model, transport = remote(
+            FakeReply(200, [60.0]), codec=CountingCodec(), settings=Settings(attempts=1, deadlines=deadlines)
+        )
+
+        with pytest.raises(DeadlineError):
+            await model.count_tokens(ASK)
+        transport.assert_all_closed()
+
+    async def test_is_none_and_no_request_where_the_format_has_none(self) -> None:
+        model, transport = remote()
+
+        assert await model.count_tokens(ASK) is None
+        assert transport.requests == []
+
+
 class TestAnEndpoint:
     def test_keeps_its_secrets_out_of_its_repr(self) -> None:
         model, _ = remote(endpoint=Endpoint("https://u:pw@a.test/v1?api-key=sk-1&v=2", {"x-api-key": "sk-2"}))
