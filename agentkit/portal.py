@@ -44,12 +44,14 @@ class _Portal:
             raise ConfigurationError(
                 "run_sync was called from inside a run (a tool or hook that is async); use `await agent.run(...)` there"
             )
-        left: list[SystemExit] = []
+        left: list[BaseException] = []
 
         async def run() -> T | None:
             try:
                 return await fn()
-            except SystemExit as error:  # it is the caller's, and would end the portal's event loop
+            except (Exception, anyio.get_cancelled_exc_class()):
+                raise
+            except BaseException as error:  # SystemExit, pytest.fail(): the caller's, and would end the portal's loop
                 left.append(error)
                 return None
 

@@ -184,6 +184,16 @@ def test_a_model_that_ends_the_program_does_not_break_later_runs() -> None:
     assert hello() == "hello"
 
 
+def test_a_tool_that_raises_what_is_no_exception_does_not_break_later_runs() -> None:
+    @tool
+    async def judge() -> None:
+        pytest.fail("wrong")
+
+    with pytest.raises(pytest.fail.Exception, match="wrong"):
+        Agent(ScriptedModel(calls(("judge", {})), "done"), tools=[judge]).run_sync("go")
+    assert hello() == "hello"
+
+
 def test_misuse_is_told() -> None:
     async def inside() -> None:
         call_in_portal(_loop)
