@@ -24,7 +24,7 @@ from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.terminal import can_draw, print_json
 from agentkit.errors import AgentkitError
 from agentkit.messages import AssistantMessage
-from agentkit.providers import PROVIDERS
+from agentkit.providers import PROVIDERS, Provider
 from agentkit.providers.offline import OfflineModel
 
 __all__ = ["command"]
@@ -32,7 +32,12 @@ __all__ = ["command"]
 Level = Literal["ok", "note", "broken"]
 
 _PACKAGES = ("pydantic", "httpx", "httpcore", "jsonschema", "anyio", "opentelemetry-sdk", "docstring-parser", "click")
-_OPTIONAL = (("rich", "rich"), ("opentelemetry-exporter-otlp-proto-http", "otlp"))  # package, our extra
+_OPTIONAL = (  # package, our extra
+    ("rich", "rich"),
+    ("xllamacpp", "local"),
+    ("opentelemetry-exporter-otlp-proto-http", "otlp"),
+    ("pyyaml", "yaml"),
+)
 _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 
 
@@ -166,17 +171,46 @@ def _network() -> Iterable[Finding]:
 
 def _keys() -> Iterable[Finding]:
     keyed = [row for row in PROVIDERS.values() if row.key_variables]
-    ready = [row.name for row in keyed if any(os.environ.get(name, "").strip() for name in row.key_variables)]
-    unset = [row.name for row in keyed if row.needs_key and row.name not in ready]
+    ready = [row for row in keyed if _is_set(row.key_variables)]
     if ready:
-        yield Finding("ok", "keys", f"set for {', '.join(ready)}")
+        yield Finding("ok", "keys", f"set for {_names(ready)}")
     else:
         yield Finding("note", "keys", "none set; the offline model works without. For OpenAI set OPENAI_API_KEY")
+    wanting: dict[str, list[Provider]] = {}  # the usual variable -> who reads it
+    for row in keyed:
+        if row.needs_key and row not in ready:
+            wanting.setdefault(row.key_variables[0], []).append(row)
+    unset = [f"{variable} ({_names(rows)})" for variable, rows in wanting.items()]
     yield Finding("ok", "keys not set", ", ".join(unset) or "none")
-    for name in sorted({name for row in keyed for name in row.key_variables}):
+    yield from _addresses(ready)
+    for name in sorted({name for row in keyed for name in (*row.key_variables, *row.base_url_variables)}):
         value = os.environ.get(name, "")
         if value and value != value.strip().strip("'\""):
             yield Finding("note", name, "has spaces or quotes around its value")
+
+
+def _addresses(ready: Sequence[Provider]) -> Iterable[Finding]:
+    """Addresses of the user's own, by the names of their variables: an address may hold a password."""
+    moved: dict[str, list[Provider]] = {}  # variable -> who is reached at its address
+    for row in PROVIDERS.values():
+        for variable in row.base_url_variables:
+            if _is_set((variable,)):
+                moved.setdefault(variable, []).append(row)
+                break
+    if moved:
+        told = [f"{variable} ({_names(rows)})" for variable, rows in moved.items()]
+        yield Finding("note", "addresses", f"{', '.join(told)}: requests go there")
+    for row in ready:
+        if not row.base_url and not _is_set(row.base_url_variables):
+            yield Finding("note", row.name, f"has a key and no address; set {' or '.join(row.base_url_variables)}")
+
+
+def _is_set(variables: Iterable[str]) -> bool:
+    return any(os.environ.get(name, "").strip() for name in variables)
+
+
+def _names(rows: Iterable[Provider]) -> str:
+    return ", ".join(row.name for row in rows)
 
 
 def _prices() -> Iterable[Finding]:

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
+from agentkit.providers import PROVIDERS
+
 from .conftest import Shell
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_sound_installation_is_healthy(shell: Shell) -> None:
@@ -31,3 +37,47 @@ def test_keys_are_told_to_be_set_and_never_shown(shell: Shell, monkeypatch: pyte
     assert re.search(r"note +OPENAI_API_KEY +has spaces or quotes around its value\n", ended.out)
     assert "secret" not in ended.out + ended.err
     assert "12345" not in ended.out + ended.err
+
+
+def details(shell: Shell) -> dict[str, str]:
+    return {finding["subject"]: finding["detail"] for finding in shell("doctor", "--json").document["findings"]}
+
+
+def test_every_provider_and_its_variable_is_named(shell: Shell) -> None:
+    named = details(shell)["keys not set"]
+    wanting = [row for row in PROVIDERS.values() if row.needs_key and row.key_variables]
+    assert {"anthropic", "google"} <= {row.name for row in wanting}
+    for row in wanting:
+        assert re.search(rf"\b{row.key_variables[0]} \([^)]*\b{row.name}\b", named)
+    assert "ANTHROPIC_API_KEY (anthropic), GEMINI_API_KEY (google, gemini-openai)" in named
+
+
+@pytest.mark.parametrize("variable", ["GEMINI_API_KEY", "GOOGLE_API_KEY"])
+def test_either_of_two_variables_is_a_key(shell: Shell, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "AIza-secret")
+    found = details(shell)
+    assert found["keys"] == "set for google, gemini-openai"
+    assert "GEMINI_API_KEY" not in found["keys not set"]
+
+
+def test_an_address_of_the_users_own_is_told_and_not_shown(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://user:secret@proxy.example")
+    monkeypatch.setenv("OLLAMA_BASE_URL", "'http://gpu:11434/v1'")
+    found = details(shell)
+    assert found["addresses"] == "ANTHROPIC_BASE_URL (anthropic), OLLAMA_BASE_URL (ollama): requests go there"
+    assert found["OLLAMA_BASE_URL"] == "has spaces or quotes around its value"
+    assert "secret" not in str(found)
+
+
+def test_a_key_without_the_address_that_it_needs_is_noted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "key")
+    missing = "has a key and no address; set AZURE_OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT"
+    assert details(shell)["azure"] == missing
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://mine.openai.azure.com")
+    assert "azure" not in details(shell)
+
+
+def test_every_extra_is_looked_for(shell: Shell) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    told = {subject.removeprefix("extra ") for subject in details(shell) if subject.startswith("extra ")}
+    assert told == extras.keys() - {"dev"}
