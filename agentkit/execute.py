@@ -7,7 +7,7 @@ Only cancellation and an exhausted budget leave a call without its own outcome, 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import get_ident
 from typing import Any, cast
@@ -496,4 +496,8 @@ async def _invoke(tool: Tool, bound: BoundArguments, context: Context[Any] | Non
     if tool.is_async:
         return await tool.invoke(bound, context)
     value: Any = await run_in_thread(tool.invoke, bound, context)
+    if isinstance(value, Generator):  # its body runs now, and may fail as any tool may
+        return await run_in_thread(list, value)
+    if isinstance(value, AsyncGenerator):
+        return [item async for item in cast("AsyncGenerator[Any]", value)]
     return await cast("Awaitable[Any]", value) if isinstance(value, Awaitable) else value

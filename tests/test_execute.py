@@ -6,7 +6,7 @@ import contextvars
 import datetime
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,6 +166,25 @@ async def test_a_tool_that_ends_the_program_fails_instead() -> None:
         raise SystemExit(2)
 
     assert await call_once(leave) == Failed("The tool leave failed: SystemExit: 2")
+
+
+async def test_what_a_generator_yields_is_a_list_and_what_it_raises_a_failure() -> None:
+    @tool
+    def count(to: int) -> Iterator[int]:
+        for number in range(to):
+            if number == 3:
+                raise ValueError("three is too many")
+            yield number
+
+    @tool
+    async def count_slowly(to: int) -> AsyncIterator[int]:
+        for number in range(to):
+            await anyio.lowlevel.checkpoint()
+            yield number
+
+    assert await call_once(count, {"to": 2}) == Returned([0, 1])
+    assert await call_once(count, {"to": 5}) == Failed("The tool count failed: ValueError: three is too many")
+    assert await call_once(count_slowly, {"to": 2}) == Returned([0, 1])
 
 
 async def test_a_long_failure_is_cut() -> None:
