@@ -26,6 +26,11 @@ def without_media(value: Any, media: list[Media]) -> Any:
             kept = [without_media(item, media) for item in items]
             kept = [item for item in kept if item is not None]
             return kept[0] if len(kept) == 1 else kept
+    if isinstance(value, dict):
+        fields = cast("dict[Any, Any]", value)
+        if any(isinstance(item, (Image, Audio, Document, Video)) for item in fields.values()):
+            kept_fields = {name: without_media(item, media) for name, item in fields.items()}
+            return {name: item for name, item in kept_fields.items() if item is not None or fields[name] is None}
     return cast("Any", value)
 
 
