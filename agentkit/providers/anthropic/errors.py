@@ -8,11 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import unescape
 from typing import Any, cast
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
+from agentkit.error_bodies import (
+    PAGE_CHARACTERS,
+    class_of_hundred,
+    excerpt,
+    header_of,
+    json_of,
+    nothing_said,
+    one_line,
+    text_of_body,
+    text_of_page,
+    text_of_payload,
+)
 from agentkit.errors import (
     AuthenticationError,
     BadRequestError,
@@ -24,7 +35,6 @@ from agentkit.errors import (
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
-    ProtocolError,
     QuotaExceededError,
     RateLimitError,
     ServerError,
@@ -32,24 +42,18 @@ from agentkit.errors import (
 
 __all__ = ["decode_error", "error_in_stream"]
 
-_MESSAGE_CHARACTERS = 600
-_BODY_CHARACTERS = 2_000
-_READ_BYTES = 200_000
-_PAGE_CHARACTERS = 4_000
 _REQUEST_ID_HEADERS = ("request-id", "x-request-id", "x-amzn-requestid", "apim-request-id")
 
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes, *, provider: str) -> ExchangeError:
     """The typed error of a reply whose status is not 200, whatever its body holds."""
-    text = _without_keys(body[:_READ_BYTES].decode("utf-8", "replace")).strip()
-    named = {name.lower(): value for name, value in headers.items()}
-    request_id = next((named[name] for name in _REQUEST_ID_HEADERS if named.get(name)), None)
-    return _error(text, status, provider=provider, request_id=request_id)
+    text = text_of_body(body)
+    return _error(text, status, provider=provider, request_id=header_of(headers, _REQUEST_ID_HEADERS))
 
 
 def error_in_stream(payload: Mapping[str, Any], *, provider: str, model: str = "") -> ExchangeError:
     """The typed error of an error object that came with status 200: in a stream event, or as a whole reply."""
-    return _error(_without_keys(to_json(payload).decode()), 200, provider=provider, model=model)
+    return _error(text_of_payload(payload), 200, provider=provider, model=model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +67,24 @@ class _Facts:
 
 
 def _error(text: str, status: int, *, provider: str, model: str = "", request_id: str | None = None) -> ExchangeError:
-    value = _json_of(text)
+    value = json_of(text)
     facts = _facts_of(text if value is None else value)
     return _class_of(facts, status)(
-        _one_line(facts.message) or _nothing_said(status),
+        one_line(facts.message) or nothing_said(status),
         provider=provider,
         model=model,
         status=status,
         code=facts.code or None,
         error_type=facts.error_type or None,
         request_id=request_id or facts.request_id or None,
-        body=text[:_BODY_CHARACTERS] if value is None or len(text) > 10 * _BODY_CHARACTERS else value,
+        body=excerpt(value, text),
     )
-
-
-def _nothing_said(status: int) -> str:
-    if 300 <= status < 400:
-        return "the address answered with a redirect, which is not followed; set base_url to where it leads"
-    return "the provider gave no reason"
-
-
-def _json_of(text: str) -> Any:
-    """The JSON value, as far as it came when the body was cut; None when it is no JSON."""
-    if not text or text[0] not in '{["':
-        return None
-    for partial in (False, "trailing-strings"):
-        try:
-            return from_json(text, allow_partial=partial) or None
-        except ValueError:
-            continue
-    return None
 
 
 def _facts_of(value: Any) -> _Facts:
     match value:
         case str():
-            return _Facts(_text_of_page(value))
+            return _Facts(text_of_page(value))
         case [first, *_]:
             return _facts_of(first)
         case dict():
@@ -122,17 +108,6 @@ def _facts_of_object(error: dict[str, Any], outer: dict[str, Any]) -> _Facts:
         code=next((word for word in (code, error.get("code")) if isinstance(word, str)), ""),
         request_id=request_id if isinstance(request_id, str) else "",
     )
-
-
-def _text_of_page(text: str) -> str:
-    """Plain text as it is; of an HTML page its title, which names the fault at every proxy."""
-    if not text.startswith("<"):
-        return text
-    found = re.search(
-        r"<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", text[:_PAGE_CHARACTERS], re.IGNORECASE | re.DOTALL
-    )
-    title = unescape(re.sub(r"<[^>]+>", " ", found[1] or found[2] or "")).strip() if found else ""
-    return f"a web page came instead of JSON: {title}" if title else "a web page came instead of JSON"
 
 
 _SPENT = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
@@ -180,29 +155,6 @@ _BY_WORDS: tuple[tuple[type[ExchangeError], re.Pattern[str], type[ExchangeError]
 def _class_of(facts: _Facts, status: int) -> type[ExchangeError]:
     if facts.code in _SPENT:
         return QuotaExceededError
-    found = _BY_TYPE.get(facts.error_type) or _BY_STATUS.get(status) or _by_hundred(status)
-    said = facts.message[:_PAGE_CHARACTERS]
+    found = _BY_TYPE.get(facts.error_type) or _BY_STATUS.get(status) or class_of_hundred(status)
+    said = facts.message[:PAGE_CHARACTERS]
     return next((special for general, words, special in _BY_WORDS if found is general and words.search(said)), found)
-
-
-def _by_hundred(status: int) -> type[ExchangeError]:
-    if status >= 500:
-        return ServerError
-    if status >= 400:
-        return BadRequestError
-    return NotFoundError if status >= 300 else ProtocolError
-
-
-_KEYS = re.compile(
-    r"\b(?:sk|pk|rk)[-_][\w*.-]{8,}|\beyJ[\w.-]{20,}|(?<=Bearer )\S{8,}|\b(?=\w*\d)(?=\w*[A-Za-z])\w{40,}\b"
-)
-"""Keys as vendors write them, bearer tokens, long mixed words."""
-
-
-def _without_keys(text: str) -> str:
-    return _KEYS.sub("[key]", text)
-
-
-def _one_line(message: str) -> str:
-    line = " ".join(message.split())
-    return line if len(line) <= _MESSAGE_CHARACTERS else line[: _MESSAGE_CHARACTERS - 3].rstrip() + "..."

@@ -9,11 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import unescape
 from typing import Any, cast
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
-
+from agentkit.error_bodies import (
+    PAGE_CHARACTERS,
+    class_of_hundred,
+    excerpt,
+    header_of,
+    json_of,
+    nothing_said,
+    one_line,
+    text_of_body,
+    text_of_page,
+    text_of_payload,
+)
 from agentkit.errors import (
     AuthenticationError,
     BadRequestError,
@@ -33,31 +42,23 @@ from agentkit.errors import (
 
 __all__ = ["decode_error", "error_in_stream"]
 
-_MESSAGE_CHARACTERS = 600
-_BODY_CHARACTERS = 2_000
-_READ_BYTES = 200_000
-_PAGE_CHARACTERS = 4_000
-
 
 def decode_error(
     status: int, headers: Mapping[str, str], body: bytes, *, provider: str, model: str = ""
 ) -> ExchangeError:
     """The typed error of a reply whose status is not 200, whatever its body holds."""
-    text = _without_keys(body[:_READ_BYTES].decode("utf-8", "replace")).strip()
-    value = _json_of(text)
+    text = text_of_body(body)
+    value = json_of(text)
     facts = _facts_of(text if value is None else value)
-    return _error(facts, status, provider=provider, model=model, body=_excerpt(value, text), headers=headers)
+    return _error(facts, status, provider=provider, model=model, body=excerpt(value, text), headers=headers)
 
 
 def error_in_stream(payload: Mapping[str, Any], *, provider: str, model: str = "") -> ExchangeError:
     """The typed error of an error object that came with status 200: in a stream event, a choice, or a whole reply."""
-    try:
-        text = _without_keys(to_json(payload).decode())
-    except (PydanticSerializationError, ValueError):
-        text = ""
-    value = _json_of(text)
+    text = text_of_payload(payload)
+    value = json_of(text)
     facts = _facts_of(text if value is None else value)
-    return _error(facts, facts.status or 200, provider=provider, model=model, body=_excerpt(value, text), headers={})
+    return _error(facts, facts.status or 200, provider=provider, model=model, body=excerpt(value, text), headers={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,15 @@ class _Facts:
 def _error(
     facts: _Facts, status: int, *, provider: str, model: str, body: Any, headers: Mapping[str, str]
 ) -> ExchangeError:
-    named = {name.lower(): value for name, value in headers.items()}
-    request_id = next((named[name] for name in _REQUEST_ID_HEADERS if named.get(name)), None)
     return _class_of(facts, status)(
-        _one_line(facts.message) or _nothing_said(status),
+        one_line(facts.message) or nothing_said(status),
         provider=provider,
         model=model,
         status=status,
         code=facts.code or None,
         error_type=facts.error_type or None,
         param=facts.param,
-        request_id=request_id,
+        request_id=header_of(headers, _REQUEST_ID_HEADERS),
         retry_after_seconds=facts.wait_seconds,
         body=body,
     )
@@ -97,32 +96,10 @@ def _error(
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "mistral-correlation-id", "x-generation-id")
 
 
-def _nothing_said(status: int) -> str:
-    if 300 <= status < 400:
-        return "the address answered with a redirect, which is not followed; set base_url to where it leads"
-    return "the provider gave no reason"
-
-
-def _json_of(text: str) -> Any:
-    """The JSON value, as far as it came when the body was cut; None when it is no JSON."""
-    if not text:
-        return None
-    try:
-        return from_json(text)
-    except ValueError:
-        pass
-    if text[0] not in "{[":
-        return None
-    try:
-        return from_json(text, allow_partial="trailing-strings") or None
-    except ValueError:
-        return None
-
-
 def _facts_of(value: Any) -> _Facts:
     match value:
         case str():
-            return _Facts(_text_of_page(value))
+            return _Facts(text_of_page(value))
         case dict():
             return _facts_of_object(cast("dict[str, Any]", value))
         case [first, *_]:
@@ -153,7 +130,7 @@ def _facts_of_object(body: dict[str, Any]) -> _Facts:
         param=_text(inner.get("param")) or None,
         status=status,
         hints=" ".join(hint for hint in hints if hint),
-        wait_seconds=_wait_of(body, inner, f"{message} {raw}"[:_PAGE_CHARACTERS]),
+        wait_seconds=_wait_of(body, inner, f"{message} {raw}"[:PAGE_CHARACTERS]),
     )
 
 
@@ -188,7 +165,7 @@ def _raw_message(raw: Any) -> str:
     """OpenRouter puts the words of the provider behind it, often JSON, into `metadata.raw`."""
     if not isinstance(raw, str) or not raw.strip():
         return ""
-    value = _json_of(raw.strip())
+    value = json_of(raw.strip())
     if isinstance(value, dict):
         return _facts_of_object(cast("dict[str, Any]", value)).message
     return raw.strip()
@@ -216,17 +193,6 @@ def _text(value: Any) -> str:
 
 def _object(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _text_of_page(text: str) -> str:
-    """Plain text as it is; of an HTML page its title, which names the fault at every proxy."""
-    if not text.lstrip().startswith("<"):
-        return text
-    found = re.search(
-        r"<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", text[:_PAGE_CHARACTERS], re.IGNORECASE | re.DOTALL
-    )
-    title = unescape(re.sub(r"<[^>]+>", " ", found[1] or found[2] or "")).strip() if found else ""
-    return f"a web page came instead of JSON: {title}" if title else "a web page came instead of JSON"
 
 
 _DURATION = (
@@ -363,40 +329,12 @@ def _class_of(facts: _Facts, status: int) -> type[ExchangeError]:
     for name in names:
         if name in _BY_CODE:
             return _BY_CODE[name]
-    said = f"{facts.hints} {facts.message}"[:_PAGE_CHARACTERS]
+    said = f"{facts.hints} {facts.message}"[:PAGE_CHARACTERS]
     for words in _BY_WORDS:
         if status in words.statuses and words.pattern.search(said):
             return words.error
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    if status >= 500:
-        return ServerError
-    if status >= 400:
-        return BadRequestError
     if status >= 300:
-        return NotFoundError
+        return class_of_hundred(status)
     return next((_BY_WEAK_CODE[name] for name in names if name in _BY_WEAK_CODE), ProtocolError)
-
-
-_KEYS = re.compile(
-    r"(?<![\w*.-])(?:sk|pk|rk|gsk|xai|csk|hf|r8|pplx|nvapi|fw|tgp|key|sess)[-_](?=[\w*.-]*[\d*])[\w*.-]{8,}"
-    r"|\bAIza[\w-]{10,}|\beyJ[\w.-]{20,}|\b[0-9a-f]{32,}\b|\b(?=\w*\d)(?=\w*[A-Za-z])\w{40,}\b"
-    r"|(?<=Bearer )(?!realm\b)\S{8,}"
-    r"|(?<![\w.-])[\w.-]*\*{3,}[\w*.-]*"
-)
-"""Keys as vendors write them, bearer tokens, long hexadecimal or mixed words, keys masked in part by the provider."""
-
-
-def _without_keys(text: str) -> str:
-    return _KEYS.sub("[key]", text)
-
-
-def _one_line(message: str) -> str:
-    line = " ".join(message.split())
-    return line if len(line) <= _MESSAGE_CHARACTERS else line[: _MESSAGE_CHARACTERS - 3].rstrip() + "..."
-
-
-def _excerpt(value: Any, text: str) -> Any:
-    if value is None or len(text) > 10 * _BODY_CHARACTERS:
-        return text[:_BODY_CHARACTERS]
-    return value
