@@ -134,8 +134,9 @@ class DuplicateToolError(ConfigurationError):
 class UnknownProviderError(ConfigurationError):
     """The part before the colon of a model name is no provider."""
 
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        hint = _did_you_mean(nearest(name, known)) or f"known providers: {', '.join(known)}"
+    def __init__(self, name: str, known: Sequence[str], *, meant: Sequence[str] = ()) -> None:
+        """`meant` are providers that the name speaks of, such as google for "gemini"."""
+        hint = _did_you_mean(meant or nearest(name, known)) or f"known providers: {', '.join(known)}"
         super().__init__(f"unknown provider {name!r}; {hint}")
         self.name = name
         self.known = list(known)

@@ -31,6 +31,7 @@ OUTPUT = Path(__file__).parents[1] / "agentkit" / "data" / "models.json"
 
 RENAMED = {"x-ai": "xai", "moonshotai": "moonshot"}  # name in genai-prices -> our name of the provider
 LEFT_OUT = {"openai-decisions"}
+ELSEWHERE = {"google": re.compile(r"claude-|.*-maas$")}  # sold by Vertex AI; the Gemini API does not serve them
 
 OPENAI_ALIASES = {"gpt-5.6": "gpt-5.6-sol"}  # as recorded replies show; no package lists them
 
@@ -69,7 +70,10 @@ def build(date: str) -> str:
     providers: dict[str, dict[str, Any]] = {}
     for name, models in source["providers"].items():
         if name not in LEFT_OUT:
-            providers[RENAMED.get(name, name)] = {id: priced(id, row) for id, row in models.items()}
+            elsewhere = ELSEWHERE.get(name)
+            providers[RENAMED.get(name, name)] = {
+                id: priced(id, row) for id, row in models.items() if not (elsewhere and elsewhere.match(id))
+            }
     add_openai(providers["openai"])
     head = {
         "date": datetime.date.fromisoformat(date).isoformat(),

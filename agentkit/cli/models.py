@@ -176,4 +176,4 @@ def _explain_nothing(rows: list[Provider], wanted: str | None) -> None:
     if row.default_model:
         click.echo(f"{row.name} has one model, named {row.name}:")
         return
-    click.echo(f"the models of {row.title} are not listed here; name any that it has: {row.name}:model-id")
+    click.echo(f"the models of {row.title} are not listed here; name any that it has: {row.name}:{row.model_form}")

@@ -68,7 +68,7 @@ _ROWS = (
     ),
     Provider(
         "anthropic",
-        "Anthropic",
+        "Anthropic Claude",
         "agentkit.providers.anthropic.provider",
         base_url="https://api.anthropic.com",
         base_url_variables=("ANTHROPIC_BASE_URL",),
@@ -93,6 +93,7 @@ _ROWS = (
         "llama.cpp (a GGUF file, no server)",
         "agentkit.providers.llamacpp.model",
         needs_key=False,
+        model_form="path/to/model.gguf",
         is_local=True,
     ),
     Provider(
@@ -169,7 +170,8 @@ def find_provider(name: str, *, is_whole: bool = False) -> Provider:
                 f"{name!r} names no provider; write it as provider:model-id, such as 'openai:{example}', "
                 f"or 'offline:' to go on without a key"
             )
-    raise UnknownProviderError(name, list(PROVIDERS))
+    meant = [row.name for row in PROVIDERS.values() if name.strip().lower() in row.title.lower().split()]
+    raise UnknownProviderError(name, list(PROVIDERS), meant=meant)
 
 
 def _example(provider: Provider) -> str:

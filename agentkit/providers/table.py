@@ -75,6 +75,8 @@ class Provider:
     """Whether it runs on machines of the user's own."""
     default_model: str = ""
     """The model of a name that ends with the colon."""
+    model_form: str = "model-id"
+    """What stands behind the colon, as people are told."""
 
     @property
     def vendor(self) -> str:

@@ -60,3 +60,26 @@ def test_an_empty_list_says_why(shell: Shell) -> None:
     assert shell("models", "ollama").out == (
         "the models of Ollama are not listed here; name any that it has: ollama:model-id\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("gemini", "'google' or 'gemini-openai'"), ("claude", "'anthropic'"), ("gorq", "'groq'")]
+)
+def test_a_provider_is_found_by_the_name_of_its_models(shell: Shell, name: str, meant: str) -> None:
+    assert shell("models", name).err == f"error: unknown provider '{name}'; did you mean {meant}?\n"
+
+
+def test_a_provider_lists_only_what_it_serves(shell: Shell) -> None:
+    found = shell("models", "google", "--json").document
+    assert {row["id"].split("-")[0] for row in found} == {"gemini", "gemma"}
+    assert {row["id"].split("-")[0] for row in shell("models", "anthropic", "--json").document} == {"claude"}
+
+
+def test_filters_look_through_all_providers(shell: Shell) -> None:
+    found = shell("models", "--search", "Claude-Sonnet-5", "--max-price", "20", "--json").document
+    assert {"anthropic:claude-sonnet-5"} <= {row["name"] for row in found}
+    assert all("claude-sonnet-5" in row["id"] and row["prices"][0]["output"] <= 20 for row in found)
+
+
+def test_a_model_file_is_named_by_its_path(shell: Shell) -> None:
+    assert shell("models", "llamacpp").out.endswith("name any that it has: llamacpp:path/to/model.gguf\n")
