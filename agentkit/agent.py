@@ -324,7 +324,7 @@ class Agent(Generic[Deps, Out]):
             state = _resumed(document, ledger, is_prompted=prompt is not None)
             earlier = len(state.messages)
             if approvals:
-                decide(state, approvals)
+                decide(state, approvals, tools=self._fixed)
             if prompt is not None:
                 advance(state, Prompted(user_message(prompt)))
             return _Begun(self, state, ledger, deps, session, earlier)

@@ -10,6 +10,8 @@ from agentkit.errors import ConfigurationError
 from agentkit.loop import RunState, advance, state_from_json
 from agentkit.models import Deny
 from agentkit.records import CallDecided
+from agentkit.schema.arguments import ArgumentsError
+from agentkit.tools import Tool
 
 __all__ = ["Approve", "Decision", "Decisions", "PendingCall", "decide", "pending_calls"]
 
@@ -56,8 +58,12 @@ def pending_calls(state: RunState, prefix: str = "") -> list[PendingCall]:
     return found
 
 
-def decide(state: RunState, decisions: Decisions) -> list[CallDecided]:
-    """Take a person's decisions into the state; the records of them. Raises ConfigurationError for an unknown call."""
+def decide(state: RunState, decisions: Decisions, *, tools: Mapping[str, Tool] | None = None) -> list[CallDecided]:
+    """Take a person's decisions into the state; the records of them.
+
+    Raises ConfigurationError for an unknown call, and for edited arguments that a tool of `tools` does not take: the
+    approval is not used up then.
+    """
     if not isinstance(decisions, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # a list of calls is tried
         raise ConfigurationError(
             f"approvals= is of type {type(decisions).__name__}; say of each call what was decided: "
@@ -77,6 +83,8 @@ def decide(state: RunState, decisions: Decisions) -> list[CallDecided]:
             raise ConfigurationError(
                 f"{decision!r} decides nothing on call {path!r}; give Approve(), Approve(arguments=...) or Deny('why')"
             )
+        if isinstance(decision, Approve) and decision.arguments is not None:
+            _check(decision.arguments, path, (tools or {}).get(known[path].tool) if "/" not in path else None)
     records: list[CallDecided] = []
     for position, inner in _grouped(by_path).items():
         record = _record(state.step, position, inner)
@@ -91,6 +99,18 @@ def decisions_from_json(inner: Mapping[str, Any]) -> dict[str, Decision]:
         path: Approve(said["arguments"]) if said["is_approved"] else Deny(said["reason"])
         for path, said in inner.items()
     }
+
+
+def _check(arguments: Mapping[str, Any], path: str, tool: Tool | None) -> None:
+    if tool is None:
+        return
+    try:
+        tool.schema.validate_python(arguments, strict=False)
+    except ArgumentsError as error:
+        raise ConfigurationError(
+            f"the arguments approved for call {path!r} ({tool.name}) are not valid: "
+            f"{'; '.join(map(str, error.problems))}; nothing was decided"
+        ) from error
 
 
 def _grouped(by_path: Mapping[str, Decision]) -> dict[int, dict[str, Decision]]:

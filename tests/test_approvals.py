@@ -126,13 +126,16 @@ async def test_usage_of_a_sub_agent_that_waits_is_counted() -> None:
     assert result.usage == Usage(400, output=40)
 
 
-async def test_edited_arguments_are_validated() -> None:
+async def test_edited_arguments_that_the_tool_does_not_take_are_refused_before_anything_moves() -> None:
     waiting = await agent(calls(("delete", {"name": "a"}))).run("go")
-    result = await agent("done").resume(waiting.state, approvals={"1.0": Approve({"title": "z"})})
-    (outcome,) = outcomes(result.messages)
-    assert isinstance(outcome, Failed)
-    assert "name: required, but missing" in outcome.message
-    assert done == []
+    with pytest.raises(ConfigurationError) as caught:
+        await agent("done").resume(waiting.state, approvals={"1.0": Approve({"title": "z"})})
+    assert str(caught.value) == (
+        "the arguments approved for call '1.0' (delete) are not valid: name: required, but missing (string); "
+        "title: no such argument; the arguments are: name; nothing was decided"
+    )
+    result = await agent("done").resume(waiting.state, approvals={"1.0": Approve({"name": "z"})})
+    assert (outcomes(result.messages), done) == ([Returned("deleted z")], ["delete z"])
 
 
 async def test_a_predicate_says_which_calls_wait() -> None:
