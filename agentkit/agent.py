@@ -489,7 +489,7 @@ def _of_kind(given: Kind, kind: type[Kind]) -> Kind:
 
 
 def _messages(history: History) -> Sequence[Message]:
-    if all(isinstance(message, (UserMessage, AssistantMessage)) for message in history):
+    if set(map(type, history)) <= {UserMessage, AssistantMessage}:  # in one go: histories are long
         return cast("Sequence[Message]", history)
     return read_history(history)
 

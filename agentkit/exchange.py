@@ -79,13 +79,14 @@ class Request:
     memo: Memo | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for message in self.messages:
-            if isinstance(message, AssistantMessage) and not message.is_settled:
-                names = [call.name for call in message.calls if call.outcome.kind == "pending"]
-                raise ConfigurationError(
-                    f"a request cannot be made while the call of {' and '.join(names)} is pending; "
-                    "resume the run (agent.resume) or fill in the outcomes (message.with_outcomes)"
-                )
+        if all([message.is_settled for message in self.messages]):  # noqa: C419  # a list is twice as fast
+            return
+        calls = [call for message in self.messages for call in message.calls]
+        names = [call.name for call in calls if call.outcome.kind == "pending"]
+        raise ConfigurationError(
+            f"a request cannot be made while the call of {' and '.join(names)} is pending; "
+            "resume the run (agent.resume) or fill in the outcomes (message.with_outcomes)"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from pydantic_core import from_json, to_json
 
@@ -33,6 +33,9 @@ _KEPT_FORMATS = 32
 _EXCERPT_CHARACTERS = 200
 
 
+Piece: TypeAlias = "bytes | memoryview"
+
+
 @dataclass(frozen=True, slots=True)
 class _Tools:
     """Some tools as bytes, and their names where the wire's differ."""
@@ -46,8 +49,8 @@ class _Head:
     """Messages that were written before, as bytes."""
 
     messages: tuple[Message, ...]
-    body: bytes
-    """Their wire messages, joined by commas, without the open one."""
+    pieces: tuple[Piece, ...]
+    """Their wire messages, commas between and behind them, without the open one; joined only when a body is made."""
     open_message: dict[str, Any] | None
     """A user message at the end, which the next one is merged with."""
     ids: set[str]
@@ -87,11 +90,11 @@ class ChatCodec:
         for name in rules.omitted & fields.keys():
             del fields[name]
         fields.update((settings.extra or {}).get(self.provider, {}))
-        body = [b"{"]
+        body: list[Piece] = [b"{"]
         notes: frozenset[str] = frozenset()
         if "messages" not in fields:
             messages, notes = self._messages(request, instructions, tools, memo)
-            body += [b'"messages":[', messages, b"],"]
+            body += [b'"messages":[', *messages, b"],"]
         if offered and "tools" not in fields:
             body += [b'"tools":', tools.body, b","]
         body.append(json_bytes(fields)[1:])
@@ -201,8 +204,8 @@ class ChatCodec:
 
     def _messages(
         self, request: Request, instructions: str, tools: _Tools, memo: Memo | None
-    ) -> tuple[bytes, frozenset[str]]:
-        """The messages, and what of them could not be sent as it was."""
+    ) -> tuple[list[Piece], frozenset[str]]:
+        """The pieces of the messages, and what of them could not be sent as it was."""
         head = self._head(request.messages, tools.wire_names, memo)
         count = len(head.messages) if head else 0
         new = request.messages[count:]
@@ -213,16 +216,21 @@ class ChatCodec:
         writer.write(new)
         written = writer.written
         open_message = written.pop() if written and written[-1]["role"] == "user" else None
-        closed = json_bytes(written)[1:-1]
-        body = b",".join(part for part in (head.body if head else b"", closed) if part)
+        # A long history is copied once, when the body is joined: each copy of it costs as much as writing it.
+        closed: tuple[Piece, ...] = (memoryview(json_bytes(written))[1:-1], b",") if written else ()
+        pieces = (*head.pieces, *closed) if head else closed
         notes = head.notes | writer.notes if head else frozenset(writer.notes)
         if memo is not None:
             ids = head.ids if head else set[str]()
             ids |= writer.new_ids
-            memo.kept[self._memo_key] = _Head(request.messages, body, open_message, ids, tools.wire_names, notes)
-        first = json_bytes({"role": self.rules.instructions_role, "content": instructions}) if instructions else b""
-        last = json_bytes(open_message) if open_message else b""
-        return b",".join(part for part in (first, body, last) if part), notes
+            memo.kept[self._memo_key] = _Head(request.messages, pieces, open_message, ids, tools.wire_names, notes)
+        whole: list[Piece] = []
+        if instructions:
+            whole += [json_bytes({"role": self.rules.instructions_role, "content": instructions}), b","]
+        whole += pieces
+        if open_message:
+            whole += [json_bytes(open_message), b","]
+        return whole[:-1], notes
 
     def _head(self, messages: tuple[Message, ...], names: Mapping[str, str], memo: Memo | None) -> _Head | None:
         """What was written of these messages in an earlier exchange of the run."""

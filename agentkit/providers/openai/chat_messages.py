@@ -118,18 +118,23 @@ class MessageWriter:
     def write(self, messages: Sequence[Message]) -> None:
         """Write them in order; neighbouring user messages become one."""
         self.messages = messages
+        written = self.written
+        last_role = written[-1]["role"] if written else ""
         for message in messages:
             # Nearly all old messages are one text: a thousand of them are written with every new run of a session.
-            text = _plain_text(message.parts)
+            parts = message.parts
+            part = parts[0] if len(parts) == 1 else None
+            if type(part) is Text and part.provider_data is None and not part.is_refusal and part.text:
+                role = message.kind
+                if role == "assistant" or last_role != "user":
+                    written.append({"role": role, "content": part.text})
+                    last_role = role
+                    continue
             if isinstance(message, UserMessage):
-                if text and (not self.written or self.written[-1]["role"] != "user"):
-                    self.written.append({"role": "user", "content": text})
-                else:
-                    self._write_user(message)
-            elif text:
-                self.written.append({"role": "assistant", "content": text})
+                self._write_user(message)
             else:
                 self._write_assistant(message)
+            last_role = written[-1]["role"] if written else ""
 
     def _write_user(self, message: UserMessage) -> None:
         parts = message.parts
