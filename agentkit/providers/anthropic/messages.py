@@ -20,9 +20,10 @@ from agentkit.codec import WireRequest
 from agentkit.counting import count_in
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
+from agentkit.json_bytes import json_bytes
 from agentkit.messages import AssistantMessage, Message, Opaque, Thinking
 from agentkit.providers.anthropic.errors import decode_error
-from agentkit.providers.anthropic.messages_head import Head, head_of, json_bytes
+from agentkit.providers.anthropic.messages_head import Head, head_of
 from agentkit.providers.anthropic.messages_input import own_value, thought_block
 from agentkit.providers.anthropic.messages_knobs import Knobs, cache_mark, can_hold_schema, knobs_of, tool_choice
 from agentkit.providers.anthropic.messages_output import response_of

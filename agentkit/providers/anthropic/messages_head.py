@@ -6,17 +6,18 @@ what follows from the same role is put behind it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pydantic_core import PydanticSerializationError, to_json
 
 from agentkit.exchange import Request
-from agentkit.messages import AssistantMessage, Message
-from agentkit.providers.anthropic.messages_input import Block, MessageWriter, plain_text
+from agentkit.json_bytes import json_bytes
+from agentkit.messages import AssistantMessage, Message, Text
+from agentkit.providers.anthropic.messages_input import Block, MessageWriter
 
-__all__ = ["Head", "head_of", "json_bytes"]
+__all__ = ["Head", "head_of"]
 
 _TEXTS = {
     "user": b']},{"role":"user","content":[{"type":"text","text":%b}',
@@ -85,15 +86,6 @@ def head_of(request: Request, kept: object, *, names: dict[str, str], origin: st
     return _grown(head, rest[turn:], request.messages, origin=origin, provider=provider, is_last=True)
 
 
-def json_bytes(value: object) -> bytes:
-    """The value as JSON."""
-    try:
-        return to_json(value)
-    except PydanticSerializationError:
-        # Half of a surrogate pair cannot be sent as UTF-8; a tool's odd text must not end a run.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
 def _latest_turn(messages: Sequence[Message]) -> int:
     """Where the latest answer begins; an answer that goes on one before it belongs to that."""
     at = next((at for at in range(len(messages) - 1, 0, -1) if isinstance(messages[at], AssistantMessage)), 0)
@@ -110,19 +102,21 @@ def _with_plain_texts(head: Head, messages: Sequence[Message]) -> tuple[Head, in
     role, written = head.role, list[bytes]()
     if not role and isinstance(messages[0], AssistantMessage):
         return head, 0
-    for message in messages:
-        text = plain_text(message.parts)
-        if not text or message.kind == role:
-            break
-        try:
-            written.append(_TEXTS[message.kind] % to_json(text))
-        except PydanticSerializationError:
-            break
-        role = message.kind
+    with suppress(PydanticSerializationError):  # such a text goes the long way, which replaces what UTF-8 cannot hold
+        for message in messages:
+            parts, kind = message.parts, message.kind
+            part = parts[0] if len(parts) == 1 else None
+            if kind == role or type(part) is not Text or part.provider_data is not None:
+                break
+            if not part.text or part.text.isspace():
+                break
+            written.append(_TEXTS[kind] % to_json(part.text))
+            role = kind
     if not written:
         return head, 0
-    piece = b"".join(written)
-    pieces = (*head.pieces, piece if head.role else piece.removeprefix(b"]},"))
+    if not head.role:
+        written[0] = written[0].removeprefix(b"]},")
+    pieces = (*head.pieces, b"".join(written))
     return replace(head, messages=(*head.messages, *messages[: len(written)]), pieces=pieces, role=role), len(written)
 
 

@@ -41,7 +41,6 @@ __all__ = [
     "are_same_model",
     "input_of",
     "own_value",
-    "plain_text",
     "thought_block",
 ]
 
@@ -105,7 +104,7 @@ class MessageWriter:
     def write(self, messages: Iterable[Message], *, role_before: str = "") -> None:
         """Write them in order, behind a message of `role_before`."""
         for message in messages:
-            text = plain_text(message.parts)
+            text = _plain_text(message.parts)
             if text:
                 role = message.kind
                 if self.written and self.written[-1]["role"] != role:
@@ -305,7 +304,7 @@ class MessageWriter:
                 assert_never(source)
 
 
-def plain_text(parts: Sequence[Part]) -> str:
+def _plain_text(parts: Sequence[Part]) -> str:
     """The text of a message that is nothing but that; empty for every other."""
     if len(parts) != 1 or not isinstance(part := parts[0], Text) or part.provider_data is not None:
         return ""
