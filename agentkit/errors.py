@@ -38,7 +38,6 @@ Messages never hold keys or request headers.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -80,6 +79,8 @@ __all__ = [
 
 def nearest(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
     """The known names most like `name`, best first; for error messages."""
+    import difflib  # loaded when a name is wrong
+
     folded: dict[str, str] = {}  # lower-case name -> name
     for candidate in known:
         folded.setdefault(candidate.lower(), candidate)

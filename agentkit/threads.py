@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from queue import SimpleQueue
 from typing import Any
 
 import anyio
@@ -35,7 +34,7 @@ async def run_in_thread(function: Callable[..., Any], /, *args: Any) -> Any:
         _limiter.set(limiter)
     job = _Job(function, args, copy_context(), current_token(), limiter)
     await limiter.acquire_on_behalf_of(job)
-    _workers.take().jobs.put(job)
+    _workers.take().give(job)
     await job.done.wait()
     if job.error is not None:
         error, job.error = job.error, None  # else the error and its traceback would hold each other
@@ -86,13 +85,21 @@ class _Worker(threading.Thread):
 
     def __init__(self, workers: _Workers) -> None:
         super().__init__(name=THREAD_NAME, daemon=True)
-        self.jobs: SimpleQueue[_Job] = SimpleQueue()
         self._workers = workers
+        self._job: _Job | None = None
+        self._given = threading.Semaphore(0)
+
+    def give(self, job: _Job) -> None:
+        """Hand over a job; the thread is idle."""
+        self._job = job
+        self._given.release()
 
     def run(self) -> None:
         while True:
-            job = self.jobs.get()
-            job.perform()
+            self._given.acquire()
+            job, self._job = self._job, None
+            if job is not None:
+                job.perform()
             del job
             if not self._workers.put_back(self):
                 return
