@@ -33,6 +33,8 @@ _SOCKET_OPTIONS = [
     ),
 ]
 
+_ONE_WRITE_BYTES = 65_536
+
 
 class SocketBackend:
     """Opens connections; what httpcore uses of its `AsyncNetworkBackend` (no unix sockets, no second attempts)."""
@@ -134,10 +136,13 @@ class NetworkStream:
         return None
 
     async def _send(self) -> None:
-        data = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
-        self._unsent = []
+        pieces, self._unsent = self._unsent, []
+        # A short request goes out as one write; copying a long body to spare the second write would cost more.
+        if len(pieces) > 1 and sum(map(len, pieces)) <= _ONE_WRITE_BYTES:
+            pieces = [b"".join(pieces)]
         try:
-            await self._stream.send(data)
+            for piece in pieces:
+                await self._stream.send(piece)
         except anyio.BrokenResourceError:
             # The server may have refused a long request before its end, and its reply says why: read on.
             return
