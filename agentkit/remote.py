@@ -40,6 +40,7 @@ from agentkit.messages import ToolCall
 from agentkit.models import ModelIdentity, Sink
 from agentkit.retry import LONGEST_WAIT_SECONDS, asked_wait, backoff, may_retry
 from agentkit.settings import Deadlines, Settings
+from agentkit.transport.layer import is_offline, layered
 from agentkit.transport.protocol import (
     ConnectDeadlineError,
     HttpRequest,
@@ -195,7 +196,7 @@ class _Exchange:
             self._failures.append(f"attempt {failed.attempt}: {failed.error}; waited {wait:.3g} s")
             if self._sink is not None and self._sink.emit((failed,)):
                 await self._timer.paused(self._sink.drain)
-            await anyio.sleep(wait)
+            await anyio.sleep(0 if is_offline() else wait)
 
     def _note(self, error: ExchangeError, attempt: _Attempt) -> None:
         """Count the failure, and say in the error what only this floor knows."""
@@ -271,13 +272,15 @@ class _Attempt:
     async def perform(self, request: HttpRequest, *, renew: Callable[[], Awaitable[None]] | None) -> Response:
         """Send and receive. Raises ExchangeError; leaves no reply open, whatever happens."""
         with self._timer.begin():
-            if renew is not None:
+            offline = is_offline()
+            if renew is not None and not offline:
                 await renew()
             auth = self._model.endpoint.auth
-            if auth is not None:
+            if auth is not None and not offline:
                 signed = auth(request)
                 request = signed if isinstance(signed, HttpRequest) else await signed
-            reply = await self._model.transport.send(request, connect_seconds=self._timer.deadlines.connect_seconds)
+            transport = layered(self._model.transport)
+            reply = await transport.send(request, connect_seconds=self._timer.deadlines.connect_seconds)
             try:
                 return await self._receive(reply)
             except BaseException:
