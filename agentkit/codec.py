@@ -8,12 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from agentkit.errors import ExchangeError
 from agentkit.exchange import Delta, Memo, Request, Response
 
-__all__ = ["Codec", "HttpReply", "ServerCodec", "StreamDecoder", "StreamWriter", "TokenCounter", "WireRequest"]
+__all__ = [
+    "Codec",
+    "HttpReply",
+    "ServerCodec",
+    "StreamDecoder",
+    "StreamWriter",
+    "TaskCodec",
+    "TokenCounter",
+    "WireRequest",
+]
+
+Asked = TypeVar("Asked", contravariant=True)
+Told = TypeVar("Told", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,25 @@ class TokenCounter(Protocol):
 
     def decode_count(self, body: bytes) -> int:
         """The count in a reply of status 200. Raises ProtocolError."""
+        ...
+
+
+class TaskCodec(Protocol[Asked, Told]):
+    """The client half of an API other than chat, such as embeddings: one question, one answer."""
+
+    name: str
+    """Such as "openai:embeddings"."""
+
+    def encode(self, asked: Asked, /) -> WireRequest:
+        """The question's bytes. Raises UnsupportedError for what the API does not offer."""
+        ...
+
+    def decode(self, body: bytes, /) -> Told:
+        """The answer in a reply of status 200. Raises ProtocolError, or the error that the body reports."""
+        ...
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200. Never raises by itself, whatever the body holds."""
         ...
 
 

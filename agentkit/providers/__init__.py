@@ -18,13 +18,33 @@ from agentkit.errors import ConfigurationError, UnknownModelError, UnknownProvid
 from agentkit.messages import Message
 from agentkit.models import Model
 from agentkit.providers.compatible import COMPATIBLE
-from agentkit.providers.table import Options, Provider, ProviderModule, RetirementWarning, base_url_of, retirement
+from agentkit.providers.table import (
+    Options,
+    Provider,
+    ProviderModule,
+    RetirementWarning,
+    TaskKind,
+    TaskModule,
+    base_url_of,
+    retirement,
+)
 from agentkit.settings import Settings
+from agentkit.task_model import TaskModel
 from agentkit.transport.protocol import Transport
 
-__all__ = ["PROVIDERS", "Provider", "RetirementWarning", "find_provider", "model", "read_history", "resolve"]
+__all__ = [
+    "PROVIDERS",
+    "Provider",
+    "RetirementWarning",
+    "find_provider",
+    "model",
+    "read_history",
+    "resolve",
+    "task_model",
+]
 
 _OPENAI = "agentkit.providers.openai_family"
+_OPENAI_TASKS = "agentkit.providers.openai_tasks"
 _AZURE_ADDRESS = ("AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT")
 
 _ROWS = (
@@ -36,6 +56,8 @@ _ROWS = (
         base_url_variables=("OPENAI_BASE_URL",),
         key_variables=("OPENAI_API_KEY",),
         api="responses",
+        tasks=frozenset({"embed"}),
+        task_module=_OPENAI_TASKS,
         is_listed=True,
     ),
     Provider(
@@ -107,6 +129,14 @@ _ROWS = (
     ),
 )
 
+TASK_WORDS: Mapping[TaskKind, str] = {
+    "embed": "embeddings",
+    "generate_image": "making of images",
+    "transcribe": "speech to text",
+    "classify": "classification",
+}
+"""What the tasks are called in sentences."""
+
 PROVIDERS: Mapping[str, Provider] = {row.name: row for row in _ROWS}
 """Name before the colon -> row."""
 
@@ -136,6 +166,32 @@ def model(
     _look_up(provider, id, is_checked=is_listed and _is_at_home(provider, options))
     loaded = cast("ProviderModule", importlib.import_module(provider.module))
     return loaded.connect(provider, id, options)
+
+
+def task_model(
+    name: str,
+    kind: TaskKind,
+    *,
+    settings: Settings | None = None,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    transport: Transport | None = None,
+) -> TaskModel[Any, Any]:
+    """The model of a name such as "openai:text-embedding-3-small" for an API that is not chat. Nothing is sent.
+
+    Raises UnsupportedError where the provider does not offer it, naming those that do, and what `model` raises.
+    """
+    prefix, colon, id = name.partition(":")
+    provider = find_provider(prefix, is_whole=not colon)
+    id = id or provider.default_model
+    if not id:
+        raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id")
+    if kind not in provider.tasks:
+        others = ", ".join(row.name for row in PROVIDERS.values() if kind in row.tasks)
+        raise UnsupportedError(f"{provider.title} does not offer {TASK_WORDS[kind]}; these do: {others}")
+    loaded = cast("TaskModule", importlib.import_module(provider.task_module))
+    return loaded.connect_task(provider, kind, id, Options(settings, base_url, api_key, headers, transport))
 
 
 def read_history(items: Sequence[Any]) -> list[Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from agentkit.codec import Codec
@@ -16,8 +17,9 @@ from agentkit.remote import Endpoint, RemoteModel
 from agentkit.transport.httpx_transport import HttpxTransport
 from agentkit.transport.redact import redacted_url
 
-__all__ = ["connect"]
+__all__ = ["Place", "connect", "place_of"]
 
+_ANY = Capabilities()
 _NO_REASONING = ("gpt-4", "gpt-3.5", "chatgpt-4o", "ft:gpt-4", "ft:gpt-3.5")
 _NO_SCHEMA = ("gpt-3.5", "gpt-4-", "o1-mini", "o1-preview", "chatgpt-4o")
 _NO_IMAGES = ("gpt-3.5", "o1-mini", "o1-preview", "o3-mini")
@@ -25,29 +27,49 @@ _NO_IMAGES = ("gpt-3.5", "o1-mini", "o1-preview", "o3-mini")
 
 def connect(provider: Provider, model: str, options: Options) -> Model:
     """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
-    base_url = base_url_of(provider, options)
-    key = key_of(provider, options)
-    address = _checked(base_url)
-    if provider.vendor == "azure":
-        base_url = _azure_base(base_url)
+    place = place_of(provider, options)
     rules = provider.rules or ChatRules()
     codec: Codec = (
         ResponsesCodec(provider.vendor) if provider.api == "responses" else ChatCodec(provider.vendor, rules=rules)
     )
-    identity = ModelIdentity(
-        provider.vendor,
-        model,
-        otel_provider=provider.otel_name or provider.vendor,
-        address=address[0],
-        port=address[1],
-        api=provider.api,
-        capabilities=_openai_capabilities(model) if provider.vendor == "openai" else _capabilities(rules),
-    )
-    headers = {**_key_headers(provider, key), **(options.headers or {})}
-    endpoint = Endpoint(base_url, headers)
+    capabilities = _openai_capabilities(model) if provider.vendor == "openai" else _capabilities(rules)
     return RemoteModel(
-        codec, endpoint, identity, transport=options.transport or HttpxTransport(), settings=options.settings
+        codec,
+        place.endpoint,
+        place.identity(provider, model, api=provider.api, capabilities=capabilities),
+        transport=options.transport or HttpxTransport(),
+        settings=options.settings,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a provider is, and with what it is asked."""
+
+    endpoint: Endpoint
+    host: str
+    port: int
+
+    def identity(self, provider: Provider, model: str, *, api: str, capabilities: Capabilities = _ANY) -> ModelIdentity:
+        return ModelIdentity(
+            provider.vendor,
+            model,
+            otel_provider=provider.otel_name or provider.vendor,
+            address=self.host,
+            port=self.port,
+            api=api,
+            capabilities=capabilities,
+        )
+
+
+def place_of(provider: Provider, options: Options) -> Place:
+    base_url = base_url_of(provider, options)
+    key = key_of(provider, options)
+    host, port = _checked(base_url)
+    if provider.vendor == "azure":
+        base_url = _azure_base(base_url)
+    headers = {**_key_headers(provider, key), **(options.headers or {})}
+    return Place(Endpoint(base_url, headers), host, port)
 
 
 def _key_headers(provider: Provider, key: str | None) -> dict[str, str]:

@@ -6,13 +6,14 @@ import datetime
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from agentkit.catalog import ModelRow
 from agentkit.errors import ConfigurationError, MissingKeyError
 from agentkit.models import Model
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.settings import Settings
+from agentkit.task_model import TaskModel
 from agentkit.transport.protocol import Transport
 
 __all__ = [
@@ -21,10 +22,15 @@ __all__ = [
     "Provider",
     "ProviderModule",
     "RetirementWarning",
+    "TaskKind",
+    "TaskModule",
     "base_url_of",
     "key_of",
     "retirement",
 ]
+
+TaskKind: TypeAlias = Literal["embed", "generate_image", "transcribe", "classify"]
+"""The APIs beside chat."""
 
 _SOON = datetime.timedelta(days=60)
 
@@ -73,6 +79,10 @@ class Provider:
     """Whether the catalog knows all of its models, so that a mistyped one can be told."""
     is_local: bool = False
     """Whether it runs on machines of the user's own."""
+    tasks: frozenset[TaskKind] = frozenset()
+    """The APIs beside chat that it offers."""
+    task_module: str = ""
+    """Where its `connect_task` is; loaded when the first model of a task is made."""
     default_model: str = ""
     """The model of a name that ends with the colon."""
     model_form: str = "model-id"
@@ -92,6 +102,14 @@ class ProviderModule(Protocol):
 
     def connect(self, provider: Provider, model: str, options: Options) -> Model:
         """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
+        ...
+
+
+class TaskModule(Protocol):
+    """What the module of a provider's tasks offers."""
+
+    def connect_task(self, provider: Provider, kind: TaskKind, model: str, options: Options) -> TaskModel[Any, Any]:
+        """A model for one of the tasks of the row. Raises MissingKeyError, ConfigurationError; sends nothing."""
         ...
 
 

@@ -19,7 +19,7 @@ it came through is told either: a message may quote arguments.
 from __future__ import annotations
 
 from agentkit.telemetry.failures import error_type_of
-from agentkit.telemetry.scopes import AgentScope, ModelScope, SpanScope, ToolScope
+from agentkit.telemetry.scopes import AgentScope, ModelScope, SpanScope, TaskScope, ToolScope
 from agentkit.telemetry.telemetry import TELEMETRY, Telemetry, TelemetryConfig
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "AgentScope",
     "ModelScope",
     "SpanScope",
+    "TaskScope",
     "Telemetry",
     "TelemetryConfig",
     "ToolScope",

@@ -17,8 +17,8 @@ class Instruments:
     """The metrics, made once per meter provider."""
 
     __slots__ = (
-        "agent_calls", "agent_duration", "agent_tools", "inference_duration", "time_to_first_chunk", "tool_duration",
-        "usage",
+        "agent_calls", "agent_duration", "agent_tools", "inference_duration", "operation_duration",
+        "time_to_first_chunk", "tool_duration", "usage",
     )  # fmt: skip
 
     def __init__(self, meter: Meter) -> None:
@@ -27,6 +27,7 @@ class Instruments:
 
         self.inference_duration = histogram(names.INFERENCE_DURATION, "s", names.INFERENCE_SECONDS)
         self.time_to_first_chunk = histogram(names.INFERENCE_TIME_TO_FIRST_CHUNK, "s", names.INFERENCE_SECONDS)
+        self.operation_duration = histogram(names.OPERATION_DURATION, "s", names.INFERENCE_SECONDS)
         self.agent_duration = histogram(names.INVOKE_AGENT_DURATION, "s", names.AGENT_SECONDS)
         self.agent_calls = histogram(names.INVOKE_AGENT_INFERENCE_CALLS, "{inference_call}", names.CALL_COUNTS)
         self.agent_tools = histogram(names.INVOKE_AGENT_TOOL_CALLS, "{tool_call}", names.CALL_COUNTS)

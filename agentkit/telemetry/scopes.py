@@ -25,7 +25,7 @@ from agentkit.telemetry.failures import describe, error_type_of, exception_attri
 from agentkit.telemetry.instruments import Instruments
 from agentkit.usage import Cost, Usage
 
-__all__ = ["AgentScope", "ModelScope", "Outlets", "SpanScope", "ToolScope"]
+__all__ = ["AgentScope", "ModelScope", "Outlets", "SpanScope", "TaskScope", "ToolScope"]
 
 _AGENT_KEY = otel_context.create_key("agentkit-agent")
 _NO_USAGE = Usage()
@@ -249,6 +249,8 @@ class ModelScope(SpanScope):
             later[names.RESPONSE_TIME_TO_FIRST_CHUNK] = float(time_to_first_chunk)
         if response.attempts > 1:
             later[names.ATTEMPTS] = response.attempts
+        if response.request_id:
+            later[names.REQUEST_ID] = response.request_id
         if cost is not None and cost.is_known:
             later[names.COST_USD] = float(cost.usd)
         if names.OPENAI_API_TYPE in self._attributes and response.details.get("service_tier"):
@@ -279,6 +281,39 @@ class ModelScope(SpanScope):
             instruments.time_to_first_chunk.record(self._first_chunk_seconds, attributes)
         instruments.count(self._usage, {**attributes, names.TOKEN_MODALITY: "unknown"})  # providers seldom say which
         instruments.inference_duration.record(seconds, self._with_error(attributes))
+
+
+class TaskScope(SpanScope):
+    """One exchange that is not a chat."""
+
+    __slots__ = ("_identity",)
+
+    def __init__(
+        self, outlets: Outlets | None, name: str, attributes: Attributes, identity: ModelIdentity | None = None
+    ) -> None:
+        remote = identity is not None and identity.is_remote
+        super().__init__(outlets, name, attributes, SpanKind.CLIENT if remote else SpanKind.INTERNAL)
+        self._identity = identity
+
+    def answered(self, usage: Usage, *, cost: Cost, attempts: int, model: str = "") -> None:
+        """The answer came."""
+        if not self._is_kept:
+            return
+        if usage.total:
+            add_usage(self._later, usage)
+        if model:
+            self._later[names.RESPONSE_MODEL] = model
+        if attempts > 1:
+            self._later[names.ATTEMPTS] = attempts
+        if cost.is_known:
+            self._later[names.COST_USD] = float(cost.usd)
+
+    def _measure(self, instruments: Instruments, seconds: float) -> None:
+        if self._identity is None:
+            return
+        attributes = server_attributes(self._identity, self._identity.model)
+        attributes[names.OPERATION_NAME] = self._attributes[names.OPERATION_NAME]
+        instruments.operation_duration.record(seconds, self._with_error(attributes))
 
 
 class ToolScope(SpanScope):

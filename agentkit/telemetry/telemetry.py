@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Tracer, TracerProvider
+from opentelemetry.util.types import AttributeValue
 
 from agentkit.content import ContentWriter, default_mask
 from agentkit.exchange import Request
@@ -17,7 +18,7 @@ from agentkit.models import ModelIdentity
 from agentkit.telemetry import names
 from agentkit.telemetry.attributes import Attributes, add_request, server_attributes
 from agentkit.telemetry.instruments import Instruments
-from agentkit.telemetry.scopes import AgentScope, ModelScope, Outlets, ToolScope
+from agentkit.telemetry.scopes import AgentScope, ModelScope, Outlets, TaskScope, ToolScope
 
 __all__ = ["TELEMETRY", "Telemetry", "TelemetryConfig"]
 
@@ -116,6 +117,18 @@ class Telemetry:
             attributes[names.CONVERSATION_ID] = conversation_id
         return ModelScope(outlets, f"{attributes[names.OPERATION_NAME]} {request.model}", attributes, identity, request)
 
+    def task_span(
+        self, operation: str, *, identity: ModelIdentity, attributes: Mapping[str, AttributeValue]
+    ) -> TaskScope:
+        """The scope of one exchange that is not a chat, such as embeddings, its retries included."""
+        self.is_live()
+        outlets = self._outlets
+        if outlets is None:
+            return _SILENT_TASK
+        known = server_attributes(identity, identity.model)
+        known[names.OPERATION_NAME] = operation
+        return TaskScope(outlets, f"{operation} {identity.model}", {**known, **attributes}, identity)
+
     def tool_span(
         self,
         *,
@@ -167,6 +180,7 @@ _NOWHERE = Outlets(None, None, None)
 
 _SILENT_AGENT = AgentScope(None, "", {})
 _SILENT_MODEL = ModelScope(None, "", {})
+_SILENT_TASK = TaskScope(None, "", {})
 _SILENT_TOOL = ToolScope(None, "", {})
 
 TELEMETRY: Final = Telemetry()

@@ -23,7 +23,7 @@ from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinit
 from agentkit.json_bytes import json_bytes
 from agentkit.messages import AssistantMessage, Message, Opaque, Thinking
 from agentkit.providers.anthropic.errors import decode_error
-from agentkit.providers.anthropic.messages_head import Head, head_of
+from agentkit.providers.anthropic.messages_head import Head, Piece, head_of
 from agentkit.providers.anthropic.messages_input import own_value, thought_block
 from agentkit.providers.anthropic.messages_knobs import Knobs, cache_mark, can_hold_schema, knobs_of, tool_choice
 from agentkit.providers.anthropic.messages_output import response_of
@@ -102,12 +102,12 @@ class MessagesCodec:
             fields["output_config"] = {**held, **fields.get("output_config", {})}
         if "system" not in extra and (system := _system(request, knobs, told, mark)):
             fields["system"] = system
-        pieces = [json_bytes(fields)[:-1], *_tool_pieces(tools, extra, mark)]
+        pieces: list[Piece] = [json_bytes(fields)[:-1], *_tool_pieces(tools, extra, mark)]
         head = None
         if "messages" not in extra:
             head = self._head(request, memo or request.memo, tools.names)
             knobs.notes += sorted(head.notes)
-            pieces += [b',"messages":[', *head.marked(to_json(mark) if mark else b""), b"]}]"]
+            pieces += [b',"messages":[', *head.written(to_json(mark) if mark else b""), b"]"]
         headers = self._headers(knobs, extra, needs_files=head is not None and head.needs_files)
         body = b"".join([*pieces, b"}"])
         return WireRequest("/v1/messages", body, names=tools.back, headers=headers, notes=tuple(knobs.notes))

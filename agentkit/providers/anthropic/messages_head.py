@@ -1,29 +1,28 @@
 """The messages of a request as bytes, those that were sent before taken from the run's memo.
 
 Bytes that were sent stay as they are, so that the service finds them in its cache: the last message is kept open, and
-what follows from the same role is put behind it.
+what follows from the same role is put behind it. A message of one text has it as a string, which means the same to the
+service as a list with that text alone, and is shorter by a tenth; it becomes the list when more comes behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-
-from pydantic_core import PydanticSerializationError, to_json
+from typing import Any, TypeAlias
 
 from agentkit.exchange import Request
 from agentkit.json_bytes import json_bytes
 from agentkit.messages import AssistantMessage, Message, Text
 from agentkit.providers.anthropic.messages_input import Block, MessageWriter
 
-__all__ = ["Head", "head_of"]
+__all__ = ["Head", "Piece", "head_of"]
 
-_TEXTS = {
-    "user": b']},{"role":"user","content":[{"type":"text","text":%b}',
-    "assistant": b']},{"role":"assistant","content":[{"type":"text","text":%b}',
-}
-"""A message of one text behind another message: that is closed, this one stays open."""
+Piece: TypeAlias = "bytes | memoryview"
+"""A long history is copied once, when the body is joined: each copy of it costs as much as writing it."""
+
+_CONTENT = b'"content":'
+_PLAIN = frozenset({"type", "text"})
 _LOOK_BACK_BLOCKS = 20
 """How far before a cache mark the service looks for what it has cached."""
 
@@ -36,8 +35,8 @@ class Head:
     """Our name of a tool -> its name on the wire."""
     model: str
     messages: tuple[Message, ...] = ()
-    pieces: tuple[bytes, ...] = ()
-    """Joined with the rest of the body, once."""
+    pieces: tuple[Piece, ...] = ()
+    """Joined with the rest of the body, once; each message but the first has its comma in a piece of its own."""
     role: str = ""
     """Of the open message; empty when there is none."""
     taken: frozenset[str] = frozenset()
@@ -62,16 +61,16 @@ class Head:
             and messages[: len(self.messages)] == self.messages
         )
 
-    def marked(self, mark: bytes) -> tuple[bytes, ...]:
-        """The pieces, with a cache mark where the request before this one ended if that would not be found else.
+    def written(self, mark: bytes) -> tuple[Piece, ...]:
+        """The messages, closed, with a cache mark where the request before ended if that would not be found else.
 
         The mark at the end of a request finds what lies a few blocks back; a turn of many calls is longer.
         """
+        pieces = (*self.pieces, _end_of(self.pieces[-1]))
         if not mark or not self.turn_at or self.turn_blocks < _LOOK_BACK_BLOCKS:
-            return self.pieces
-        last = self.pieces[self.turn_at - 1]
-        ended = last[:-1] + b',"cache_control":' + mark + b"}"
-        return (*self.pieces[: self.turn_at - 1], ended, *self.pieces[self.turn_at :])
+            return pieces
+        ended = _as_list(pieces[self.turn_at - 1])[:-1] + b',"cache_control":' + mark + b"}"
+        return (*pieces[: self.turn_at - 1], ended, b"]},", *pieces[self.turn_at + 1 :])
 
 
 def head_of(request: Request, kept: object, *, names: dict[str, str], origin: str, provider: str) -> Head:
@@ -99,25 +98,24 @@ def _with_plain_texts(head: Head, messages: Sequence[Message]) -> tuple[Head, in
 
     Nearly all old messages are that, and every new run of a session writes them: this takes half the time of `_grown`.
     """
-    role, written = head.role, list[bytes]()
+    role, written = head.role, list[dict[str, str]]()
     if not role and isinstance(messages[0], AssistantMessage):
         return head, 0
-    with suppress(PydanticSerializationError):  # such a text goes the long way, which replaces what UTF-8 cannot hold
-        for message in messages:
-            parts, kind = message.parts, message.kind
-            part = parts[0] if len(parts) == 1 else None
-            if kind == role or type(part) is not Text or part.provider_data is not None:
-                break
-            if not part.text or part.text.isspace():
-                break
-            written.append(_TEXTS[kind] % to_json(part.text))
-            role = kind
+    for message in messages:
+        parts, kind = message.parts, message.kind
+        part = parts[0] if len(parts) == 1 else None
+        if kind == role or type(part) is not Text or part.provider_data is not None:
+            break
+        text = part.text
+        if not text or text.isspace():
+            break
+        written.append({"role": kind, "content": text})
+        role = kind
     if not written:
         return head, 0
-    if not head.role:
-        written[0] = written[0].removeprefix(b"]},")
-    pieces = (*head.pieces, b"".join(written))
-    return replace(head, messages=(*head.messages, *messages[: len(written)]), pieces=pieces, role=role), len(written)
+    piece = memoryview(json_bytes(written))[1:-2]  # without the list's brackets and the end of the last message
+    messages = (*head.messages, *messages[: len(written)])
+    return replace(head, messages=messages, pieces=_behind(head.pieces, piece), role=role), len(written)
 
 
 def _grown(
@@ -139,19 +137,22 @@ def _grown(
     written = writer.written
     if not written:
         return replace(head, messages=messages, notes=head.notes | writer.notes)
-    is_prefill = is_last and _strip_last(written[-1]["role"], written[-1]["content"])
-    piece = json_bytes(written)[1:-3]  # without the list's brackets and the end of the last message
-    if head.role == written[0]["role"]:
-        piece = b"," + piece[piece.index(b"[") + 1 :]
-    elif head.role:
-        piece = b"]}," + piece
     blocks = sum(len(message["content"]) for message in written)
+    is_prefill = is_last and _strip_last(written[-1]["role"], written[-1]["content"])
+    goes_on = head.role == written[0]["role"]
+    for message in written[1:] if goes_on else written:
+        _shorten(message)
+    piece = json_bytes(written)[1 : -2 if isinstance(written[-1]["content"], str) else -3]
+    if goes_on:
+        pieces = (*head.pieces[:-1], _as_list(head.pieces[-1]), b"," + piece[piece.index(b"[") + 1 :])
+    else:
+        pieces = _behind(head.pieces, piece)
     is_turn = head.role == "user" and written[0]["role"] == "assistant"
     return Head(
         head.names,
         head.model,
         messages,
-        (*head.pieces, piece),
+        pieces,
         written[-1]["role"],
         frozenset(writer.taken),
         needs_files=head.needs_files or writer.needs_files,
@@ -169,3 +170,28 @@ def _strip_last(role: str, content: list[Block]) -> bool:
     if content[-1]["type"] == "text":
         content[-1]["text"] = content[-1]["text"].rstrip()
     return True
+
+
+def _shorten(message: dict[str, Any]) -> None:
+    """Write the content as a string if it is one text and nothing else; a system message is no such string yet."""
+    content = message["content"]
+    if len(content) == 1 and message["role"] != "system" and content[0].keys() == _PLAIN:
+        message["content"] = content[0]["text"]
+
+
+def _behind(pieces: tuple[Piece, ...], piece: Piece) -> tuple[Piece, ...]:
+    return (*pieces, _end_of(pieces[-1]) + b",", piece) if pieces else (piece,)
+
+
+def _end_of(piece: Piece) -> bytes:
+    """What closes the open message at the end of the piece: behind a string that is less than behind a block."""
+    return b"}" if piece[-1:] == b'"' else b"]}"
+
+
+def _as_list(piece: Piece) -> bytes:
+    """The piece with the content of its open message as a list, behind which more can be put."""
+    whole = bytes(piece)
+    if not whole.endswith(b'"'):
+        return whole
+    at = whole.rindex(_CONTENT) + len(_CONTENT)  # words cannot hold these bytes: quotes in them are escaped
+    return whole[:at] + b'[{"type":"text","text":' + whole[at:] + b"}"

@@ -6,7 +6,8 @@ all calls the same one, repeat the name in every piece, send arguments as object
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Hashable, Mapping
 from typing import Any, cast
 
 from pydantic_core import from_json, to_json
@@ -19,16 +20,19 @@ from agentkit.messages import ToolCall
 __all__ = ["CallReader"]
 
 _CALL_KEYS = frozenset({"id", "index", "type", "function", "custom"})
+_MARKS = re.compile(r'[{}"]|\\.?', re.DOTALL)
 
 
 class CallReader:
     """Reads the calls of one answer; `slots` gives their indexes among the parts."""
 
-    __slots__ = ("_calls", "_last_call", "_slots")
+    __slots__ = ("_by_id", "_by_index", "_calls", "_last_call", "_slots")
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._calls: list[_Call] = []
+        self._by_index: dict[Hashable, _Call] = {}  # the latest call of each index
+        self._by_id: dict[str, _Call] = {}
         self._last_call: _Call | None = None
 
     @property
@@ -55,6 +59,10 @@ class CallReader:
         if call is None:
             call = _Call(id, entry.get("index"))
             self._calls.append(call)
+            if not is_whole and call.index is not None:
+                self._by_index[call.index] = call
+        if id and not is_whole:
+            self._by_id[id] = call
         self._last_call = call
         if not entry.keys() <= _CALL_KEYS:
             call.data.update({key: value for key, value in entry.items() if key not in _CALL_KEYS and value})
@@ -91,20 +99,20 @@ class CallReader:
         Servers leave out the index, give 0 to every call, leave out the id or give all calls the same one.
         """
         if index is not None:
-            for call in reversed(self._calls):
-                if call.index == index:
-                    is_other = (id and call.id and call.id != id) or (not id and name and call.has_ended(name))
-                    return None if is_other else call
-            return None
+            call = self._by_index.get(cast("Hashable", index))
+            if call is None:
+                return None
+            is_other = (id and call.id and call.id != id) or (not id and name and call.has_ended(name))
+            return None if is_other else call
         if id:
-            return next((call for call in reversed(self._calls) if call.id == id), None)
+            return self._by_id.get(id)
         return None if name and not (self._last_call and self._last_call.is_open(name)) else self._last_call
 
 
 class _Call:
     """One call while it comes."""
 
-    __slots__ = ("_is_id_told", "data", "id", "index", "name", "slot", "texts")
+    __slots__ = ("_is_id_told", "_scan", "data", "id", "index", "name", "slot", "texts")
 
     def __init__(self, id: str, index: object) -> None:
         self.id = id
@@ -114,6 +122,7 @@ class _Call:
         self.texts: list[str] = []
         self.data: dict[str, Any] = {}
         self._is_id_told = False
+        self._scan = _Scan()
 
     def tell_id(self, id: str) -> str:
         """The id, the first time it is known."""
@@ -125,7 +134,9 @@ class _Call:
 
     def is_repeated_by(self, arguments: str) -> bool:
         """Whether these are all the arguments once more: some servers repeat them in the last event."""
-        return len(arguments) > 1 and arguments[0] == "{" and self._has_all() and "".join(self.texts) == arguments
+        if len(arguments) < 2 or arguments[0] != "{" or not self._has_all():
+            return False
+        return self._scan.length == len(arguments) and "".join(self.texts) == arguments
 
     def has_ended(self, name: str) -> bool:
         """Whether a piece with this name can only begin another call."""
@@ -136,17 +147,64 @@ class _Call:
         return self.slot < 0 or not self.has_ended(name)
 
     def _has_all(self) -> bool:
-        text = "".join(self.texts)
-        if not text.endswith("}"):
-            return False
-        try:
-            from_json(text)
-        except ValueError:
-            return False
-        return True
+        return self._scan.is_whole(self.texts)
 
     def part(self, origin: str) -> ToolCall:
         return ToolCall(self.id, self.name, "".join(self.texts), provider_data=ProviderData(origin, self.data))
+
+
+class _Scan:
+    """Whether texts make one JSON object so far: each is looked at once, however often that is asked."""
+
+    __slots__ = ("_depth", "_ends", "_is_broken", "_is_escaped", "_is_inside_text", "_is_whole", "_seen", "length")
+
+    def __init__(self) -> None:
+        self.length = 0
+        """Of the texts, as far as they were looked at."""
+        self._seen = 0
+        self._depth = 0
+        self._ends = False  # with a brace
+        self._is_inside_text = False
+        self._is_escaped = False
+        self._is_whole = False
+        self._is_broken = False  # no more text can mend it
+
+    def is_whole(self, texts: list[str]) -> bool:
+        if len(texts) > self._seen:
+            for text in texts[self._seen :]:
+                self._look_at(text)
+            self._seen = len(texts)
+            self._is_whole = self._ends and not self._depth and not self._is_inside_text and self._is_read(texts)
+        return self._is_whole
+
+    def _look_at(self, text: str) -> None:
+        if not text:
+            return
+        self.length += len(text)
+        self._ends = text[-1] == "}"
+        start, self._is_escaped = int(self._is_escaped), False
+        for mark in _MARKS.finditer(text, start):
+            match mark[0]:
+                case '"':
+                    self._is_inside_text = not self._is_inside_text
+                case "{" if not self._is_inside_text:
+                    self._depth += 1
+                case "}" if not self._is_inside_text:
+                    self._depth -= 1
+                case "\\":
+                    self._is_escaped = True
+                case _:
+                    pass
+
+    def _is_read(self, texts: list[str]) -> bool:
+        if self._is_broken:
+            return False
+        try:
+            from_json("".join(texts))
+        except ValueError:
+            self._is_broken = True
+            return False
+        return True
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -1,0 +1,1 @@
+"""The AI APIs beside chat, through the same door: one question, one answer."""

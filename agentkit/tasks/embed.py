@@ -1,0 +1,200 @@
+"""Embeddings: texts (and images, where a model takes them) become vectors.
+
+found = await embed("openai:text-embedding-3-small", ["a cat", "a dog"])
+found[0]                       # array("f") of 1,536 numbers
+numpy.asarray(found.matrix)    # all of them, without a copy
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import cast, overload
+
+from agentkit.budget import Budget
+from agentkit.embedding import (
+    EmbeddingAnswer,
+    EmbeddingInput,
+    EmbeddingLimits,
+    EmbeddingModel,
+    EmbeddingRequest,
+    Purpose,
+)
+from agentkit.errors import ConfigurationError, ProtocolError
+from agentkit.media import Image
+from agentkit.portal import call_in_portal
+from agentkit.prices import PriceBook
+from agentkit.providers import task_model
+from agentkit.settings import Settings
+from agentkit.tasks.perform import Listener, TaskAccount, perform, side_by_side
+from agentkit.telemetry import names
+from agentkit.usage import Cost, Usage
+
+__all__ = ["Embeddings", "embed", "embed_sync"]
+
+_CONCURRENCY = 4
+_BYTES_PER_TOKEN = 3
+"""So few that the tokens of a request are rather over- than underestimated."""
+_IMAGE_TOKENS = 1_000
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Embeddings(Sequence["array[float]"]):
+    """Vectors in the order of the inputs."""
+
+    vectors: tuple[array[float], ...]
+    """Each an array of type "f": 32-bit floats."""
+    usage: Usage
+    cost: Cost
+    model: str
+    """The model that answered, in the provider's words."""
+
+    @overload
+    def __getitem__(self, index: int) -> array[float]: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[array[float], ...]: ...
+    def __getitem__(self, index: int | slice) -> array[float] | tuple[array[float], ...]:
+        return self.vectors[index]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __iter__(self) -> Iterator[array[float]]:
+        return iter(self.vectors)
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers a vector has; 0 where there is none."""
+        return len(self.vectors[0]) if self.vectors else 0
+
+    @property
+    def matrix(self) -> memoryview[float]:
+        """All vectors as one memory of shape (inputs, dimensions) and format "f", made anew at each look.
+
+        numpy.asarray(embeddings.matrix) takes it without a copy. Raises ConfigurationError without any vector.
+        """
+        if not self.dimensions:
+            raise ConfigurationError("there is no matrix of no vectors")
+        joined = array("f")
+        for vector in self.vectors:
+            joined.extend(vector)
+        shape = (len(self.vectors), self.dimensions)
+        return memoryview(joined).cast("B").cast("f", shape)
+
+    def __repr__(self) -> str:
+        return f"Embeddings({len(self.vectors)} x {self.dimensions}, {self.model!r}, {self.usage}, {self.cost})"
+
+
+async def embed(
+    model: str | EmbeddingModel,
+    inputs: EmbeddingInput | Sequence[EmbeddingInput],
+    *,
+    dimensions: int | None = None,
+    purpose: Purpose | None = None,
+    settings: Settings | None = None,
+    budget: Budget | None = None,
+    prices: PriceBook | None = None,
+    concurrency: int = _CONCURRENCY,
+    on_event: Listener | None = None,
+) -> Embeddings:
+    """The vectors of these inputs, in their order.
+
+    Inputs beyond what the provider takes at a time are split over requests, of which `concurrency` run side by side.
+    `on_event` is told failed attempts and their waits. Raises ExchangeError, BudgetExceededError, UnsupportedError
+    (dimensions, images or a purpose that this model does not have), and what `model` raises.
+    """
+    given = (inputs,) if isinstance(inputs, str | Image) else tuple(inputs)
+    for position, entry in enumerate(given):
+        if isinstance(entry, str) and not entry.strip():
+            raise ConfigurationError(f"input {position} is an empty text, of which no provider makes a vector")
+    chosen = cast("EmbeddingModel", task_model(model, "embed")) if isinstance(model, str) else model
+    account = TaskAccount.of(budget, prices)
+    known = settings or Settings()
+    attributes = {} if dimensions is None else {names.EMBEDDINGS_DIMENSIONS: dimensions}
+    parts = _split(given, chosen.limits)
+    answers: list[EmbeddingAnswer | None] = [None] * len(parts)
+
+    async def ask(position: int) -> None:
+        asked = EmbeddingRequest(chosen.identity.model, parts[position], dimensions, purpose, known)
+        reply = await perform(
+            chosen,
+            asked,
+            operation=names.EMBEDDINGS,
+            settings=known,
+            account=account,
+            expected=Usage(sum(map(_tokens, asked.inputs))),
+            usage_of=_usage_of,
+            listener=on_event,
+            attributes=attributes,
+        )
+        answers[position] = _checked(reply.answer, asked, provider=chosen.identity.provider)
+
+    await side_by_side([partial(ask, position) for position in range(len(parts))], concurrency=concurrency)
+    done = [answer for answer in answers if answer is not None]
+    vectors = tuple(vector for answer in done for vector in answer.vectors)
+    name = next((answer.model for answer in done if answer.model), chosen.identity.model)
+    return Embeddings(vectors, account.usage, account.cost, name)
+
+
+def embed_sync(
+    model: str | EmbeddingModel,
+    inputs: EmbeddingInput | Sequence[EmbeddingInput],
+    *,
+    dimensions: int | None = None,
+    purpose: Purpose | None = None,
+    settings: Settings | None = None,
+    budget: Budget | None = None,
+    prices: PriceBook | None = None,
+    concurrency: int = _CONCURRENCY,
+    on_event: Listener | None = None,
+) -> Embeddings:
+    """What `embed` gives, for callers without an event loop of their own."""
+    return call_in_portal(
+        partial(
+            embed,
+            model,
+            inputs,
+            dimensions=dimensions,
+            purpose=purpose,
+            settings=settings,
+            budget=budget,
+            prices=prices,
+            concurrency=concurrency,
+            on_event=on_event,
+        )
+    )
+
+
+def _split(inputs: Sequence[EmbeddingInput], limits: EmbeddingLimits) -> list[tuple[EmbeddingInput, ...]]:
+    """The inputs in parts that the provider takes at a time, in order."""
+    parts: list[list[EmbeddingInput]] = []
+    tokens = 0
+    for entry in inputs:
+        size = _tokens(entry)
+        is_full = not parts or (limits.items is not None and len(parts[-1]) >= limits.items)
+        if is_full or (limits.tokens is not None and tokens + size > limits.tokens):
+            parts.append([])
+            tokens = 0
+        parts[-1].append(entry)
+        tokens += size
+    return [tuple(part) for part in parts]
+
+
+def _tokens(entry: EmbeddingInput) -> int:
+    return len(entry.encode()) // _BYTES_PER_TOKEN + 1 if isinstance(entry, str) else _IMAGE_TOKENS
+
+
+def _usage_of(answer: EmbeddingAnswer) -> Usage:
+    return answer.usage
+
+
+def _checked(answer: EmbeddingAnswer, asked: EmbeddingRequest, *, provider: str) -> EmbeddingAnswer:
+    """The answer, when there is a vector for each input, all of one size. Raises ProtocolError."""
+    got, sizes = len(answer.vectors), {len(vector) for vector in answer.vectors}
+    if got != len(asked.inputs):
+        raise ProtocolError(f"{len(asked.inputs)} inputs were sent, {got} vectors came back", provider=provider)
+    if len(sizes) > 1 or 0 in sizes:
+        raise ProtocolError(f"the vectors have different sizes: {sorted(sizes)}", provider=provider)
+    return answer
