@@ -2,15 +2,21 @@
 
 httpcore's pool looks at every connection on every request, so 1,000 at once never end. Here an origin has a stack of
 idle connections: taking and giving back cost the same however many there are, and the latest used is taken first.
+
+An origin has so many connections at the most (`MOST_CONNECTIONS`, fewer where the process may open few files): without
+a bound a thousand runs at once take every file that the process may open, the user's own among them. Who finds none
+free waits in line for one.
 """
 
 from __future__ import annotations
 
 import functools
 import ssl
+import sys
 import time
+from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import anyio
 from anyio.lowlevel import RunVar
@@ -21,8 +27,15 @@ from agentkit.transport.target import Target, environment_proxy
 KEEP_ALIVE_SECONDS = 120.0
 """How long an idle connection is kept; servers that close sooner are noticed before the connection is used."""
 
+MOST_CONNECTIONS = 1_000
+"""How many connections an origin has at the most where nothing else is said."""
+
 _SWEEP_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
+
+
+Origin: TypeAlias = tuple[str, str, int]
+"""Scheme, host and port."""
 
 
 class Connection(Protocol):
@@ -50,43 +63,54 @@ class Connections:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._sources: dict[tuple[str, str, int], Any] = {}  # origin -> httpcore pool, used only to make connections
-        self._idle: dict[tuple[str, str, int], list[Connection]] = {}
-        self._taken: set[Connection] = set()
+        self._sources: dict[Origin, Any] = {}  # origin -> httpcore pool, used only to make connections
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._taken: dict[Connection, Origin] = {}
+        self._in_use: Counter[Origin] = Counter()  # taken ones and those about to be
+        self._waiting: dict[Origin, OrderedDict[anyio.Event, None]] = {}  # for a place, in line
+        self._most = _most_connections()
         self._sweep_at = clock() + _SWEEP_SECONDS
         self._is_closed = False
         self.closer: AsyncGenerator[None] | None = None
         """Suspended until the loop ends."""
 
-    async def take(self, target: Target) -> Connection:
-        """A connection for one exchange: a living idle one, else one that connects when it is used."""
-        idle = self._idle.get(target.origin)
+    async def take(self, target: Target, *, most: int | None = None) -> Connection:
+        """A connection for one exchange: a living idle one, else one that connects when it is used.
+
+        Waits while `most` are in use by this origin; None: as many as is usual.
+        """
+        origin = target.origin
+        idle = self._idle.get(origin)
         if idle is None:
-            self._sources[target.origin] = _source(target)  # first: it raises for a proxy that cannot be used
-            idle = self._idle[target.origin] = []
-        while idle:
-            connection = idle.pop()
-            if not connection.has_expired():
-                break
-            await self.drop(connection)
+            self._sources[origin] = _source(target)  # first: it raises for a proxy that cannot be used
+            idle = self._idle[origin] = []
+        if self._in_use[origin] >= (most or self._most):
+            await self._wait(origin)
         else:
-            connection = cast(Connection, self._sources[target.origin].create_connection(target.url.origin))
-        self._taken.add(connection)
+            self._in_use[origin] += 1
+        try:
+            connection = await self._living(idle)
+            if connection is None:
+                connection = cast(Connection, self._sources[origin].create_connection(target.url.origin))
+        except BaseException:
+            self._leave(origin)
+            raise
+        self._taken[connection] = origin
         return connection
 
     async def give_back(self, connection: Connection, target: Target) -> None:
         """The exchange is over: keep the connection if it can carry another."""
-        self._taken.discard(connection)
         if self._is_closed:
             await self.drop(connection)
         elif connection.is_idle():
             self._idle[target.origin].append(connection)
+        self._free(connection)
         if self._clock() >= self._sweep_at:
             await self._sweep()
 
     async def drop(self, connection: Connection) -> None:
         """Close a connection that can carry no other exchange."""
-        self._taken.discard(connection)
+        self._free(connection)
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             await connection.aclose()
 
@@ -99,6 +123,42 @@ class Connections:
         self._sources.clear()
         for connection in connections:
             await self.drop(connection)
+
+    async def _living(self, idle: list[Connection]) -> Connection | None:
+        while idle:
+            connection = idle.pop()
+            if not connection.has_expired():
+                return connection
+            await self.drop(connection)
+        return None
+
+    async def _wait(self, origin: Origin) -> None:
+        """Wait in line until another leaves its place to us."""
+        line = self._waiting.setdefault(origin, OrderedDict())
+        turn = anyio.Event()
+        line[turn] = None
+        try:
+            await turn.wait()
+        except BaseException:
+            if turn.is_set():  # the place is ours already, and nobody will use it
+                self._leave(origin)
+            else:
+                del line[turn]
+            raise
+
+    def _free(self, connection: Connection) -> None:
+        origin = self._taken.pop(connection, None)
+        if origin is not None:
+            self._leave(origin)
+
+    def _leave(self, origin: Origin) -> None:
+        """Leave a place to whoever waits longest."""
+        line = self._waiting.get(origin)
+        if line:
+            turn, _ = line.popitem(last=False)
+            turn.set()
+        else:
+            self._in_use[origin] -= 1
 
     async def _sweep(self) -> None:
         """Close what has expired, of every origin: nobody may ever ask for its origin again."""
@@ -134,6 +194,16 @@ async def _close_when_loop_ends(connections: Connections) -> AsyncGenerator[None
         await connections.aclose()
         # A generator holds its loop, and the loop's variables hold this one: the loop would never be collected.
         connections.closer = None
+
+
+def _most_connections() -> int:
+    """Half of the files that the process may open: the rest are the user's, and other origins'."""
+    if sys.platform == "win32":
+        return MOST_CONNECTIONS
+    import resource  # not on Windows
+
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_CONNECTIONS if allowed == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, allowed // 2))
 
 
 def _source(target: Target) -> Any:

@@ -52,8 +52,11 @@ class HttpxTransport:
     else pass `client=httpx.AsyncClient(...)`; it stays yours to close.
     """
 
-    def __init__(self, *, client: Client | None = None) -> None:
+    def __init__(self, *, client: Client | None = None, max_connections: int | None = None) -> None:
+        """`max_connections` is how many a host has at once, 1,000 where nothing is said and never more than half of
+        the files that the process may open; further requests wait in line. A client of your own has its own bounds."""
         self._client = client
+        self._max_connections = max_connections
 
     async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
         """Send the request and wait for the head of the reply; see `Transport.send`."""
@@ -62,7 +65,7 @@ class HttpxTransport:
         if self._client is not None:
             reply = await _send_by_client(self._client, request, target=target, connect_seconds=connect_seconds)
         else:
-            reply = await _send_by_socket(request, target, connect_seconds=connect_seconds)
+            reply = await _send_by_socket(request, target, connect_seconds=connect_seconds, most=self._max_connections)
         if reply.status in _REDIRECTS:
             await reply.aclose()
             raise RedirectError(reply.status, _redirect_host(reply.headers, target))
@@ -140,7 +143,9 @@ class StreamedReply:
                     pass
 
 
-async def _send_by_socket(request: HttpRequest, target: Target, *, connect_seconds: float) -> StreamedReply:
+async def _send_by_socket(
+    request: HttpRequest, target: Target, *, connect_seconds: float, most: int | None
+) -> StreamedReply:
     import httpcore  # on first use: the import budget
 
     wire_request = httpcore.Request(
@@ -151,7 +156,7 @@ async def _send_by_socket(request: HttpRequest, target: Target, *, connect_secon
         extensions={"timeout": {"connect": connect_seconds}},
     )
     connections = await connections_of_loop()
-    connection = await connections.take(target)
+    connection = await connections.take(target, most=most)
     failures = _httpcore_failures()
     try:
         response = await connection.handle_async_request(wire_request)

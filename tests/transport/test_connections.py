@@ -150,6 +150,67 @@ async def test_keeps_no_connection_once_closed() -> None:
     assert late.closed
 
 
+@pytest.mark.anyio
+async def test_who_finds_no_place_waits_in_line_and_one_who_leaves_the_line_holds_up_nobody() -> None:
+    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    first = await connections.take(target, most=1)
+    came: list[str] = []
+
+    async def take(name: str, scope: anyio.CancelScope) -> None:
+        with scope:
+            connection = await connections.take(target, most=1)
+            came.append(name)
+            await connections.give_back(connection, target)
+
+    async with anyio.create_task_group() as tasks:
+        scopes = {name: anyio.CancelScope() for name in ("early", "gone before", "late")}
+        for name, scope in scopes.items():
+            tasks.start_soon(take, name, scope)
+            await anyio.wait_all_tasks_blocked()
+        scopes["gone before"].cancel()
+        await anyio.wait_all_tasks_blocked()
+        assert came == []
+        await connections.drop(first)
+        await anyio.wait_all_tasks_blocked()
+    assert came == ["early", "late"]
+    assert await connections.take(target, most=1) is not first
+
+
+@pytest.mark.anyio
+async def test_a_place_given_to_one_who_is_cancelled_goes_to_the_next() -> None:
+    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    first = await connections.take(target, most=1)
+    scope = anyio.CancelScope()
+
+    async def cancelled() -> None:
+        with scope:
+            await connections.take(target, most=1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(cancelled)
+        await anyio.wait_all_tasks_blocked()
+        scope.cancel()
+        await connections.give_back(first, target)
+    with anyio.fail_after(1):
+        await connections.take(target, most=1)
+
+
+@pytest.mark.anyio
+async def test_a_host_gets_no_more_connections_than_are_allowed() -> None:
+    async with raw_server(answer) as server:
+        transport = HttpxTransport(max_connections=3)
+        bodies: list[bytes] = []
+
+        async def ask() -> None:
+            got = await transport.send(HttpRequest("POST", server.url, (), b"{}"), connect_seconds=5)
+            bodies.append(await got.read())
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(ask)
+        assert (bodies, server.opened) == ([b"{}"] * 20, 3)
+
+
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in list(os.environ):
