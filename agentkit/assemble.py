@@ -12,6 +12,7 @@ from dataclasses import replace
 from agentkit.exchange import (
     AttemptFailed,
     Delta,
+    ModelSwitched,
     PartFinished,
     Response,
     ResponseFinished,
@@ -19,6 +20,7 @@ from agentkit.exchange import (
     TextDelta,
     ThinkingDelta,
     ToolCallDelta,
+    Waiting,
 )
 from agentkit.messages import AssistantMessage, Finish, Part, Text, Thinking, ToolCall
 from agentkit.usage import Usage
@@ -110,7 +112,10 @@ def _collect(deltas: Iterable[Delta]) -> tuple[dict[int, _Pieces], ResponseStart
                 started = ResponseStarted(delta.response_id or started.response_id, delta.model or started.model)
             case ResponseFinished():
                 finished = delta
-            case AttemptFailed():
+            case ModelSwitched():  # what another model began is void
+                slots.clear()
+                started, finished = ResponseStarted(), None
+            case AttemptFailed() | Waiting():
                 continue
     return slots, started, finished
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, ExchangeError
+from agentkit.identity import ModelIdentity
 from agentkit.messages import AssistantMessage, Finish, Message, Part, ToolCall
 from agentkit.settings import Settings
 from agentkit.usage import Usage
@@ -15,17 +16,34 @@ __all__ = [
     "AttemptFailed",
     "Delta",
     "Memo",
+    "ModelSwitched",
     "OutputFormat",
     "PartFinished",
+    "ReplySeen",
     "Request",
     "Response",
     "ResponseFinished",
     "ResponseStarted",
+    "RunAccount",
     "TextDelta",
     "ThinkingDelta",
     "ToolCallDelta",
     "ToolDefinition",
+    "Waiting",
 ]
+
+
+class RunAccount(Protocol):
+    """Whose exchanges these are, and what they may still take; the ledger of a run is one."""
+
+    @property
+    def root(self) -> object:
+        """The same object for a run and its sub-agents, another for every other run."""
+        ...
+
+    def reserve_retry(self) -> bool:
+        """Book one request that is sent again; False, and nothing booked, when the run may not."""
+        ...
 
 
 class Memo:
@@ -34,9 +52,11 @@ class Memo:
     The run owns it and hands it over with every request; a codec finds its own things under its own key.
     """
 
-    __slots__ = ("kept",)
+    __slots__ = ("account", "kept")
 
-    def __init__(self) -> None:
+    def __init__(self, account: RunAccount | None = None) -> None:
+        self.account = account
+        """Where what the exchanges of the run share is booked; None where there is no run."""
         self.kept: dict[str, Any] = {}  # codec's key -> whatever that codec keeps
 
 
@@ -64,6 +84,16 @@ class OutputFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplySeen:
+    """One request on the wire and how it fared, for policies that keep to a provider's limits."""
+
+    headers: Mapping[str, str]
+    """Of the reply, names in lower case; empty when none came."""
+    error: ExchangeError | None = None
+    """Why it failed; None while it did not: the head of a good reply is told before its content is read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One question to a model. It cannot be built while a tool call is pending."""
 
@@ -77,6 +107,8 @@ class Request:
     is_streamed: bool = False
     """Ask the provider to stream."""
     memo: Memo | None = field(default=None, compare=False, repr=False)
+    observe: Callable[[ReplySeen], None] | None = field(default=None, compare=False, repr=False)
+    """Told of every request on the wire; for policies, which put it there for the model that they wrap."""
 
     def __post_init__(self) -> None:
         if all([message.is_settled for message in self.messages]):  # noqa: C419  # a list is twice as fast
@@ -102,6 +134,14 @@ class Response:
     """How many requests it took."""
     notes: tuple[str, ...] = ()
     """What could not be sent as it was asked, for people: thinking of another provider, settings that gave way."""
+    request_id: str = field(default="", compare=False)
+    """The provider's id of the exchange, to be named when asking it for help; empty where it gives none."""
+    answered_by: ModelIdentity | None = None
+    """Who answered, where a policy chose among several models; None: the model that was asked."""
+    failed_over: tuple[str, ...] = ()
+    """The models that were to answer before it and did not, each with the class of its error; never content."""
+    saved: Usage | None = None
+    """What this answer took when it was first given: it came from a cache, and nothing was consumed now."""
 
     @property
     def text(self) -> str:
@@ -189,7 +229,44 @@ class AttemptFailed:
     wait_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The request waits for its turn under a limit; nothing of it is sent yet."""
+
+    limit: str
+    """What it waits for, in words: "60 requests per minute"."""
+    seconds: float | None
+    """How long at the least; None when that depends on other requests."""
+    ahead: int = 0
+    """How many requests wait before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSwitched:
+    """Another model is asked, because one failed or is passed over after a failure: the answer begins anew.
+
+    Whatever was told of this answer is void: forget it, and show what comes from here on in its place.
+    """
+
+    failed: str
+    """Who will not answer: "provider:model"."""
+    error: str
+    """Why: the error's class and text."""
+    model: str
+    """Who is asked now."""
+    is_restart: bool = False
+    """Whether content had been told already."""
+
+
 Delta: TypeAlias = (
-    ResponseStarted | TextDelta | ThinkingDelta | ToolCallDelta | PartFinished | ResponseFinished | AttemptFailed
+    ResponseStarted
+    | TextDelta
+    | ThinkingDelta
+    | ToolCallDelta
+    | PartFinished
+    | ResponseFinished
+    | AttemptFailed
+    | ModelSwitched
+    | Waiting
 )
 """One streamed piece of an answer."""

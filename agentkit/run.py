@@ -41,7 +41,7 @@ from agentkit.runtime import Runtime, StepKey
 from agentkit.settings import Settings
 from agentkit.telemetry import AgentScope, Telemetry
 from agentkit.tools import Tool
-from agentkit.usage import Usage
+from agentkit.usage import Cost, Usage
 
 __all__ = ["READ_RESULT", "EventSink", "RunPlan", "carry", "drive"]
 
@@ -166,7 +166,7 @@ class _Driver:
         self.listener = listener
         self.emit: Callable[[Event], None] | None = listener.push if listener else None
         self.conversation_id = conversation_id
-        self.memo = Memo()
+        self.memo = Memo(ledger)
         self.response: Response | None = None
         self.offered: dict[str, Tool] = {}
         self.definitions: tuple[ToolDefinition, ...] = ()
@@ -243,9 +243,7 @@ class _Driver:
             began = perf_counter() if sink else 0.0
             self.response = response = await _respond(plan, request, sink)
             message = response.message
-            cost = plan.prices.cost_of(plan.identity.provider, message.model or request.model, message.usage)
-            if not cost.is_known and message.model and message.model != request.model:
-                cost = plan.prices.cost_of(plan.identity.provider, request.model, message.usage)
+            cost = _cost(plan, request, response)
             if response.notes:
                 span.note("adapted", response.notes)
                 self._tell_adapted(step, response.notes)
@@ -454,6 +452,18 @@ async def _respond(plan: RunPlan, request: Request, sink: Sink | None) -> Respon
     for hook in reversed(plan.middleware):
         call_next = _around(hook, call_next)
     return await call_next(request)
+
+
+def _cost(plan: RunPlan, request: Request, response: Response) -> Cost:
+    """By the prices of who answered; what came from a cache costs nothing."""
+    if response.saved is not None:
+        return Cost.zero
+    who, message = response.answered_by, response.message
+    provider, asked = (plan.identity.provider, request.model) if who is None else (who.provider, who.model)
+    cost = plan.prices.cost_of(provider, message.model or asked, message.usage)
+    if not cost.is_known and message.model and message.model != asked:
+        cost = plan.prices.cost_of(provider, asked, message.usage)
+    return cost
 
 
 def _around(hook: Middleware, call_next: ModelCallNext) -> ModelCallNext:

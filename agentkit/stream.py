@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from agentkit.errors import ConfigurationError
 from agentkit.events import Answer, Event, OutputRejected, StepStarted
-from agentkit.exchange import TextDelta, ToolCallDelta
+from agentkit.exchange import ModelSwitched, TextDelta, ToolCallDelta
 from agentkit.loop import RunState, state_to_json
 from agentkit.result import Result
 from agentkit.run import EventSink
@@ -144,7 +144,7 @@ class RunStream(Generic[Out]):
             self._calls.setdefault(event.index, (event.name, []))[1].append(event.arguments)
         elif isinstance(event, Answer):  # all of it, also when the provider was not asked to stream
             self._text = [event.response.text]
-        elif isinstance(event, (StepStarted, OutputRejected)):
+        elif isinstance(event, (StepStarted, OutputRejected, ModelSwitched)):
             self._text.clear()
             self._calls.clear()
         return event

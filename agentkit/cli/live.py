@@ -9,8 +9,18 @@ from typing import Any, cast
 import click
 
 from agentkit.cli.terminal import can_draw, cut, dim, printable, width_of
-from agentkit.events import Adapted, Event, Nested, OutputRejected, StepStarted, ToolFinished, ToolProgress, ToolStarted
-from agentkit.exchange import AttemptFailed, TextDelta, ThinkingDelta
+from agentkit.events import (
+    Adapted,
+    Answer,
+    Event,
+    Nested,
+    OutputRejected,
+    StepStarted,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+)
+from agentkit.exchange import AttemptFailed, ModelSwitched, TextDelta, ThinkingDelta, Waiting
 from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned
 from agentkit.usage import Cost, Usage
 
@@ -64,6 +74,13 @@ class LiveRun:
                     self._remark(f"  {self._back} {who}{event.tool}: {outcome_text(event.outcome)}")
             case AttemptFailed():
                 self._remark(f"  trying again in {event.wait_seconds:.1f} s: {event.error}")
+            case ModelSwitched():
+                self._switch(event, agent)
+            case Answer(_, response) if response.saved is not None:
+                self._remark(f"  {who}answered from the cache: saves {response.saved}")
+            case Waiting():
+                seconds = "" if event.seconds is None else f" for {event.seconds:.1f} s"
+                self._remark(f"  waiting{seconds}: {event.limit}" + (f", {event.ahead} ahead" if event.ahead else ""))
             case Adapted():
                 for change in event.changes:
                     self._remark(f"  {change}")
@@ -91,6 +108,16 @@ class LiveRun:
             self._is_below_remarks = False
         click.echo(printable(text), nl=False, color=self._color)
         self._is_mid_line = not text.endswith("\n")
+
+    def _switch(self, switched: ModelSwitched, agent: str) -> None:
+        who = f"{agent} " if agent else ""
+        if not agent:
+            if self.has_shown_text and not self._shows_calls:  # no remark will part the two answers
+                self.end_line()
+                click.echo(dim("(that is void; another model answers anew)"), color=self._color)
+            self.text = ""
+        void = "; what it had begun to say is void" if switched.is_restart else ""
+        self._remark(f"  {who}{switched.model} answers instead of {switched.failed}{void}: {switched.error}")
 
     def _think(self, text: str) -> None:
         if not self._shows_calls:

@@ -208,7 +208,7 @@ class AgentScope(SpanScope):
 class ModelScope(SpanScope):
     """One model call."""
 
-    __slots__ = ("_first_chunk_seconds", "_identity", "_request", "_response_model", "_usage")
+    __slots__ = ("_first_chunk_seconds", "_identity", "_model", "_request", "_response_model", "_usage")
 
     def __init__(
         self,
@@ -222,6 +222,7 @@ class ModelScope(SpanScope):
         super().__init__(outlets, name, attributes, SpanKind.CLIENT if remote else SpanKind.INTERNAL)
         self._identity = identity
         self._request = request
+        self._model = request.model if request is not None else ""
         self._response_model = ""
         self._usage = _NO_USAGE
         self._first_chunk_seconds: float | None = None
@@ -236,8 +237,14 @@ class ModelScope(SpanScope):
         self._usage = message.usage
         self._response_model = message.model
         self._first_chunk_seconds = time_to_first_chunk
+        if response.answered_by is not None:
+            self._identity, self._model = response.answered_by, response.answered_by.model
         if not self._is_kept:
             return
+        if response.answered_by is not None:
+            self._stand_in(response.answered_by, response.failed_over)
+        if response.saved is not None:
+            self._later[names.CACHE_HIT] = True
         later = self._later
         later[names.RESPONSE_FINISH_REASONS] = (message.finish,)
         if message.response_id:
@@ -271,10 +278,18 @@ class ModelScope(SpanScope):
             self._later[names.TOOL_DEFINITIONS] = content.tool_definitions(request.tools)
         return context
 
+    def _stand_in(self, identity: ModelIdentity, failed_over: tuple[str, ...]) -> None:
+        """Tell of the model that answered, in place of the one that was to answer."""
+        told = server_attributes(identity, identity.model)
+        self._later.update(told)
+        self._span.update_name(f"{told[names.OPERATION_NAME]} {identity.model}")
+        if failed_over:
+            self._later[names.FAILED_OVER] = failed_over
+
     def _measure(self, instruments: Instruments, seconds: float) -> None:
         if self._identity is None or self._request is None:
             return
-        attributes = server_attributes(self._identity, self._request.model)
+        attributes = server_attributes(self._identity, self._model)
         if self._response_model:
             attributes[names.RESPONSE_MODEL] = self._response_model
         if self._first_chunk_seconds is not None:
