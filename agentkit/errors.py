@@ -10,6 +10,7 @@
     │  ├─ MissingExtraError          an optional package is not installed
     │  ├─ UnsupportedError           this model or provider cannot do what was asked
     │  ├─ MediaError                 an image, audio or document that cannot be sent
+    │  ├─ NotRecordedError           a test replays a recording that does not have this request
     │  └─ StateError                 a stored state, session or journal that cannot be read
     │     └─ NewerVersionError       it was written by a newer agentkit
     ├─ ExchangeError                 one exchange with a provider failed
@@ -59,6 +60,7 @@ __all__ = [
     "ModelNotFoundError",
     "NewerVersionError",
     "NotFoundError",
+    "NotRecordedError",
     "OutputError",
     "OverloadedError",
     "PermissionDeniedError",
@@ -184,6 +186,17 @@ class UnsupportedError(ConfigurationError):
 
 class MediaError(ConfigurationError):
     """An image, audio or document that cannot be sent: too large, of an unknown type, or missing."""
+
+
+class NotRecordedError(ConfigurationError):
+    """A request that the recording being replayed does not have; the message shows what differs."""
+
+    def __init__(self, message: str, *, path: str, difference: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+        """The recording's file."""
+        self.difference = difference
+        """A unified diff from the nearest recorded request to the one that was sent; empty where there is none."""
 
 
 class StateError(ConfigurationError):
