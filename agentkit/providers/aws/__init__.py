@@ -1,0 +1,1 @@
+"""AWS: Bedrock and SageMaker, signed by ourselves: no SDK."""
