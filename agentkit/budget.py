@@ -30,13 +30,16 @@ class Budget:
     """Money; a model whose price is not known is refused when this is set."""
     seconds: float | None = None
     """Time from the start of the run (or of its resumption)."""
+    retries: int | None = 50
+    """Requests sent again after a failure, in all exchanges together, from the start of the run (or of its
+    resumption). With none left, a failure that would have been tried again is raised as it is."""
     counts_exactly: bool = False
     """Ask the provider how many tokens the prompt has before each step, where tokens or money are bounded and it can
     tell. One more request a step; without it the prompt is estimated."""
 
     def __post_init__(self) -> None:
         """Refuse what is no bound. Raises ConfigurationError."""
-        for name in ("steps", "tool_calls", "tokens", "usd", "seconds"):
+        for name in ("steps", "tool_calls", "tokens", "usd", "seconds", "retries"):
             bound = getattr(self, name)
             if bound is not None and (not isinstance(bound, (int, float)) or bound < 0):
                 raise ConfigurationError(f"Budget({name}={bound!r}) is no bound; give a number, or None for no bound")
@@ -50,7 +53,7 @@ class Budget:
 class Ledger:
     """What one run and its sub-agents have spent and reserved of a budget."""
 
-    __slots__ = ("answers", "budget", "output", "parent", "steps", "tokens", "tool_calls", "usd")
+    __slots__ = ("answers", "budget", "output", "parent", "retries", "steps", "tokens", "tool_calls", "usd")
 
     def __init__(self, budget: Budget, parent: Ledger | None = None) -> None:
         self.budget = budget
@@ -62,6 +65,7 @@ class Ledger:
         """Spent and reserved."""
         self.usd = 0.0
         """Spent and reserved."""
+        self.retries = 0
         self.answers = 0
         self.output = 0
 
@@ -79,6 +83,14 @@ class Ledger:
     def counts_exactly(self) -> bool:
         """Whether this ledger or one above it wants prompts counted instead of estimated."""
         return self.budget.counts_exactly or (self.parent is not None and self.parent.counts_exactly)
+
+    @property
+    def root(self) -> Ledger:
+        """The ledger of the run at the top."""
+        ledger = self
+        while ledger.parent is not None:
+            ledger = ledger.parent
+        return ledger
 
     def expected_output(self, maximum: int | None) -> int:
         """Output tokens to reserve: the maximum, else the mean answer so far, at least 1,000."""
@@ -129,6 +141,19 @@ class Ledger:
         while ledger is not None:
             ledger.tool_calls += count
             ledger = ledger.parent
+
+    def reserve_retry(self) -> bool:
+        """Book one request that is sent again; False, and nothing booked, when none is left."""
+        ledger: Ledger | None = self
+        while ledger is not None:
+            if ledger.budget.retries is not None and ledger.retries >= ledger.budget.retries:
+                return False
+            ledger = ledger.parent
+        ledger = self
+        while ledger is not None:
+            ledger.retries += 1
+            ledger = ledger.parent
+        return True
 
     def restore(self, *, steps: int, tool_calls: int, usage: Usage, cost: Cost) -> None:
         """Take up what a resumed run had spent before; agents above take it up too."""

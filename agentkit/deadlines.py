@@ -76,7 +76,9 @@ class Timer:
     def error(self) -> DeadlineError:
         """What to raise when the scope has ended by its deadline."""
         seconds: float = getattr(self.deadlines, self._name)
-        return DeadlineError(f"{_DEADLINE_PASSED[self._name].format(seconds)}; {advice(self._name)}")
+        error = DeadlineError(f"{_DEADLINE_PASSED[self._name].format(seconds)}; {advice(self._name)}")
+        error.deadline, error.seconds = self._name, seconds
+        return error
 
     def _stand(self, name: str, until: float) -> None:
         is_exchange = self._exchange_until < until

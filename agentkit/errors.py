@@ -220,6 +220,8 @@ class ExchangeError(AgentkitError):
 
     is_retryable: bool = False
     """Whether sending the same request again may help (before any content came)."""
+    waited_seconds: float = 0.0
+    """How long was waited in all, between attempts or for a turn under a limit."""
 
     def __init__(
         self,
@@ -263,6 +265,7 @@ class ExchangeError(AgentkitError):
             self.code or self.error_type,
             self.request_id and f"request {self.request_id}",
             f"{self.attempts} attempts" if self.attempts > 1 else "",
+            f"waited {self.waited_seconds:.3g} s in all" if self.waited_seconds > 0 else "",
         ]
         shown = ", ".join(fact for fact in facts if fact)
         return f"{self.message} ({shown})" if shown else self.message
@@ -322,6 +325,12 @@ class DeadlineError(ExchangeError, TimeoutError):
     """A deadline passed (connect, first event, idle, exchange or run), or the provider itself timed out."""
 
     is_retryable = True
+    deadline: str | None = None
+    """Which of `Deadlines` passed, such as "idle_seconds"; None when the provider itself timed out."""
+    seconds: float | None = None
+    """How long that deadline is."""
+    waiting: int | None = None
+    """How many requests waited for their turn, this one included, where it passed before anything was sent."""
 
 
 class ConnectionFailedError(ExchangeError):

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -30,6 +31,7 @@ from agentkit.exchange import (
     AttemptFailed,
     Delta,
     PartFinished,
+    ReplySeen,
     Request,
     Response,
     ResponseFinished,
@@ -38,8 +40,10 @@ from agentkit.exchange import (
 )
 from agentkit.messages import ToolCall
 from agentkit.models import ModelIdentity, Sink
-from agentkit.retry import LONGEST_WAIT_SECONDS, asked_wait, backoff, may_retry
+from agentkit.retry import LONGEST_WAIT_SECONDS, asked_wait, backoff, may_retry, next_step
+from agentkit.retry_quotas import QUOTAS, RetryQuotas
 from agentkit.settings import Deadlines, Settings
+from agentkit.telemetry.attempts import tell_attempts, tell_failed_attempt
 from agentkit.transport.layer import is_offline, layered
 from agentkit.transport.protocol import (
     ConnectDeadlineError,
@@ -110,6 +114,7 @@ class RemoteModel:
         settings: Settings | None = None,
         random: Callable[[], float] = random.random,
         wall_clock: Callable[[], float] = time.time,
+        quotas: RetryQuotas = QUOTAS,
     ) -> None:
         self.identity = identity
         self.codec = codec
@@ -121,6 +126,8 @@ class RemoteModel:
         """Gives numbers from 0 to 1, for waits."""
         self.wall_clock = wall_clock
         """Seconds since 1970, for dates that providers ask to wait for."""
+        self.quotas = quotas
+        """What may be sent again to each host."""
 
     def __repr__(self) -> str:
         return f"RemoteModel({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self.endpoint!r})"
@@ -169,6 +176,7 @@ class _Exchange:
         self._protocol_errors = 0
         self._is_renewed = False
         self._failures: list[str] = []
+        self._waited = 0.0
 
     async def perform(self) -> Response:
         """The answer of the first attempt that gets one."""
@@ -177,9 +185,7 @@ class _Exchange:
         outgoing = _http_request(model.endpoint, wire, request.settings.headers)
         renew = None
         while True:
-            attempt = _Attempt(
-                model, sink=self._sink, timer=self._timer, is_streamed=request.is_streamed, names=wire.names
-            )
+            attempt = _Attempt(model, request, sink=self._sink, timer=self._timer, names=wire.names)
             try:
                 response = await attempt.perform(outgoing, renew=renew)
             except ExchangeError as error:
@@ -187,16 +193,40 @@ class _Exchange:
                 renew = self._renewal(error, attempt)
                 wait = self._wait_after(error, attempt) if renew is None else 0.0
                 if wait is None:
-                    for failure in self._failures:
-                        error.add_note(failure)
+                    self._give_up(error, attempt)
                     raise
+                tell_failed_attempt(error, wait_seconds=wait)
                 failed = AttemptFailed(error.attempts, f"{type(error).__name__}: {error}", wait)
             else:
-                return _completed(response, self._sent + self._unsent + 1, wire.notes)
+                return self._answered(response, attempt, wire.notes)
             self._failures.append(f"attempt {failed.attempt}: {failed.error}; waited {wait:.3g} s")
             if self._sink is not None and self._sink.emit((failed,)):
                 await self._timer.paused(self._sink.drain)
-            await anyio.sleep(0 if is_offline() else wait)
+            if is_offline():
+                wait = 0.0
+            await anyio.sleep(wait)
+            self._waited += wait
+
+    def _answered(self, response: Response, attempt: _Attempt, notes: tuple[str, ...]) -> Response:
+        """The response with what only this floor knows of it."""
+        quotas = self._model.quotas
+        attempts = self._sent + self._unsent + 1
+        if quotas.spent:
+            quotas.answered(_host(self._model.endpoint), was_retried=attempts > 1)
+        if attempts > 1:
+            tell_attempts(attempts, waited_seconds=self._waited)
+        request_id = _request_id(attempt.headers) or ""
+        return Response(response.message, response.finish_raw, response.details, attempts, notes, request_id)
+
+    def _give_up(self, error: ExchangeError, attempt: _Attempt) -> None:
+        """Say in the last error what happened before it, and what may help."""
+        error.waited_seconds = self._waited
+        for failure in self._failures:
+            error.add_note(failure)
+        if error.attempts > 1:
+            tell_attempts(error.attempts, waited_seconds=self._waited)
+        if not self._may_send and not attempt.is_shown and (advised := next_step(error)):
+            _extend(error, advised)
 
     def _note(self, error: ExchangeError, attempt: _Attempt) -> None:
         """Count the failure, and say in the error what only this floor knows."""
@@ -209,16 +239,20 @@ class _Exchange:
         error.provider = self._model.identity.provider
         error.model = self._request.model
         if error.request_id is None:
-            error.request_id = next(
-                (attempt.headers[name] for name in _REQUEST_ID_HEADERS if name in attempt.headers), None
-            )
+            error.request_id = _request_id(attempt.headers)
         if isinstance(error, ConnectDeadlineError):
-            seconds = self._timer.deadlines.connect_seconds
-            _extend(error, f"the connect deadline is {seconds:g} s; {advice('connect_seconds')}")
+            error.deadline, error.seconds = "connect_seconds", self._timer.deadlines.connect_seconds
+            _extend(error, f"the connect deadline is {error.seconds:g} s; {advice('connect_seconds')}")
+        if self._request.observe is not None:
+            self._request.observe(ReplySeen(attempt.headers, error))
+
+    @property
+    def _may_send(self) -> bool:
+        """Whether the number of attempts allows one more."""
+        return self._sent < self._allowed and self._unsent < self._allowed
 
     def _may_go_on(self, attempt: _Attempt) -> bool:
-        is_allowed = self._sent < self._allowed and self._unsent < self._allowed
-        return is_allowed and not attempt.is_shown and not self._timer.is_over
+        return self._may_send and not attempt.is_shown and not self._timer.is_over
 
     def _renewal(self, error: ExchangeError, attempt: _Attempt) -> Callable[[], Awaitable[None]] | None:
         """How to get new credentials, when that may help and was not yet done."""
@@ -245,14 +279,30 @@ class _Exchange:
         if not self._timer.leaves(wait):
             _extend(error, f"a wait of {wait:.3g} s would pass the exchange's deadline; {advice('exchange_seconds')}")
             return None
-        return wait
+        return wait if self._may_retry_once_more(error) else None
+
+    def _may_retry_once_more(self, error: ExchangeError) -> bool:
+        """Whether the run and the host may be asked for one more retry, which is booked then."""
+        host = _host(self._model.endpoint)
+        if not is_offline() and not self._model.quotas.take(host):
+            _extend(
+                error,
+                f"not tried again, since so many requests to {host} have failed lately that more would not help it; "
+                "try later, or send it fewer at once: limited(model, concurrency=...)",
+            )
+            return False
+        memo = self._request.memo
+        if memo is None or memo.account is None or memo.account.reserve_retry():
+            return True
+        _extend(error, "not tried again, since the run has no retries left; allow more with Budget(retries=...)")
+        return False
 
 
 class _Attempt:
     """One request on the wire and what came of it."""
 
     def __init__(
-        self, model: RemoteModel, *, sink: Sink | None, timer: Timer, is_streamed: bool, names: Mapping[str, str]
+        self, model: RemoteModel, request: Request, *, sink: Sink | None, timer: Timer, names: Mapping[str, str]
     ) -> None:
         self.headers: Mapping[str, str] = _NO_HEADERS
         """Of the reply, once its head is in."""
@@ -261,7 +311,8 @@ class _Attempt:
         self._model = model
         self._sink = sink
         self._timer = timer
-        self._is_streamed = is_streamed
+        self._is_streamed = request.is_streamed
+        self._observe = request.observe
         self._names = names
         self._chunks: AsyncIterator[bytes] | None = None
         self._is_answered = False
@@ -293,6 +344,8 @@ class _Attempt:
         chunks = self._chunks = reply.chunks()
         if not 200 <= reply.status < 300:
             raise await self._error(reply.status, chunks)
+        if self._observe is not None:
+            self._observe(ReplySeen(reply.headers))
         if not self._is_streamed:
             return await self._whole(await _read(chunks))
         async for chunk in chunks:
@@ -465,5 +518,12 @@ def _with_names(response: Response, names: Mapping[str, str]) -> Response:
     return replace(response, message=replace(response.message, parts=parts))
 
 
-def _completed(response: Response, attempts: int, notes: tuple[str, ...]) -> Response:
-    return response if attempts == 1 and not notes else replace(response, attempts=attempts, notes=notes)
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    for name in _REQUEST_ID_HEADERS:
+        if name in headers:
+            return headers[name]
+    return None
+
+
+def _host(endpoint: Endpoint) -> str:
+    return urlsplit(endpoint.base_url).netloc.rpartition("@")[2]

@@ -13,9 +13,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from agentkit.errors import ExchangeError, ProtocolError, QuotaExceededError, RateLimitError
+from agentkit.errors import (
+    ExchangeError,
+    OverloadedError,
+    ProtocolError,
+    QuotaExceededError,
+    RateLimitError,
+    ServerError,
+)
 
-__all__ = ["LONGEST_WAIT_SECONDS", "asked_wait", "backoff", "may_retry", "seconds_until"]
+__all__ = ["LONGEST_WAIT_SECONDS", "asked_wait", "backoff", "may_retry", "next_step", "seconds_until"]
 
 LONGEST_WAIT_SECONDS = 120.0
 """A provider that asks for a longer wait is not waited for: the caller should decide."""
@@ -62,6 +69,23 @@ def asked_wait(error: ExchangeError, headers: Mapping[str, str], *, now: float) 
 def backoff(failures: int, *, chance: float) -> float:
     """The wait after this many failures when nobody asks for one; `chance` is a random number from 0 to 1."""
     return chance * min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2.0 ** min(max(failures - 1, 0), 10))
+
+
+def next_step(error: ExchangeError) -> str:
+    """What to advise when the last attempt has failed; empty where the error says it itself."""
+    match error:
+        case RateLimitError():
+            return (
+                "send fewer requests at once (limited(model, requests_per_minute=...)), "
+                "or allow more attempts with Settings(attempts=...)"
+            )
+        case OverloadedError() | ServerError():
+            return (
+                "try later, let another model step in (fallback(model, another)), "
+                "or allow more attempts with Settings(attempts=...)"
+            )
+        case _:
+            return ""
 
 
 def seconds_until(text: str, *, now: float) -> float | None:

@@ -43,6 +43,7 @@ from agentkit.exchange import (
 from agentkit.messages import AssistantMessage, Text, ToolCall
 from agentkit.models import Model, ModelIdentity
 from agentkit.remote import Endpoint, RemoteModel
+from agentkit.retry_quotas import RetryQuotas
 from agentkit.settings import Deadlines, Settings
 from agentkit.transport.protocol import ConnectDeadlineError, HttpRequest, NotSentError, StaleConnectionError
 
@@ -252,6 +253,7 @@ def remote(
     settings: Settings | None = None,
     codec: LinesCodec | None = None,
     head_seconds: float = 0.0,
+    quotas: RetryQuotas | None = None,
 ) -> tuple[RemoteModel, FakeTransport]:
     transport = FakeTransport(script, head_seconds)
     model = RemoteModel(
@@ -262,6 +264,7 @@ def remote(
         settings=settings,
         random=lambda: 1.0,
         wall_clock=lambda: 1_800_000_000.0,
+        quotas=quotas or RetryQuotas(),
     )
     return model, transport
 
@@ -576,7 +579,7 @@ class TestRetries:
     async def test_end_when_no_connection_is_found(self) -> None:
         model, transport = remote(*[NotSentError("refused") for _ in range(4)])
 
-        with pytest.raises(NotSentError, match=r"refused \(acme:m-1, 3 attempts\)"):
+        with pytest.raises(NotSentError, match=r"refused \(acme:m-1, 3 attempts, waited 1\.5 s in all\)"):
             await model.respond(ASK)
         assert len(transport.requests) == 3
 
