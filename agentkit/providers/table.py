@@ -14,7 +14,9 @@ from agentkit.models import Model
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.settings import Settings
 from agentkit.task_model import TaskModel
+from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import Transport
+from agentkit.transport.redact import Secret
 
 __all__ = [
     "Connect",
@@ -116,12 +118,12 @@ class TaskModule(Protocol):
 def key_of(provider: Provider, options: Options) -> str | None:
     """The key: as said, else from the environment. Raises MissingKeyError where one is needed.
 
-    An address of the user's own may need none, so none is demanded for it.
+    An address of the user's own may need none, so none is demanded for it, nor while a recording is replayed.
     """
     found = options.api_key or _from_environment(provider.key_variables)
-    if found is None and provider.needs_key and options.base_url is None:
+    if found is None and provider.needs_key and options.base_url is None and not is_offline():
         raise MissingKeyError(provider.name, provider.key_variables)
-    return found.strip() if found else None
+    return Secret(found.strip()) if found else None
 
 
 def base_url_of(provider: Provider, options: Options) -> str:
