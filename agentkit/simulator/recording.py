@@ -2,6 +2,7 @@
 
 The file is JSON: `{"exchanges": [{"request": {"method", "path", "json"}, "response": {"status", "headers",
 "text" | "body_b64"}}, ...]}`. Other fields are not read; neither is the request's body when it was not recorded.
+Files that `agentkit.testing.recording` writes are read too: their requests have "url" in place of "path".
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from pydantic_core import from_json
 
 from agentkit.errors import ConfigurationError, NotFoundError
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.reply import Reply, split_stream
+from agentkit.transport.recorded import Body
 
 __all__ = ["Recording"]
 
@@ -69,15 +72,18 @@ class Recording:
 
 def _fits(exchange: Mapping[str, Any], asked: HttpAsked) -> bool:
     request: Mapping[str, Any] = exchange.get("request") or {}
-    method, path = request.get("method") or asked.method, str(request.get("path") or asked.path)
+    path = str(request.get("path") or urlsplit(str(request.get("url") or asked.path)).path)
+    method = request.get("method") or asked.method
     return method == asked.method and (asked.path.endswith(path) or path.endswith(asked.path))
 
 
 def _reply(response: Mapping[str, Any]) -> Reply:
     if "body_b64" in response:
         body = base64.b64decode(response["body_b64"])
+    elif "text" in response:
+        body = str(response["text"] or "").encode()
     else:
-        body = str(response.get("text") or "").encode()
+        body = b"".join(Body.from_json(response).pieces)
     recorded: Mapping[str, str] = response.get("headers") or {}
     headers = tuple((name.lower(), str(value)) for name, value in recorded.items() if name.lower() not in _FRAMING)
     is_streamed = any(name == "content-type" and "event-stream" in value for name, value in headers)
