@@ -2,7 +2,7 @@
 BIN := .venv/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench faults load clean
 
 demo: .venv/core-ready
 	@$(BIN)/agentkit demo
@@ -19,6 +19,10 @@ check: .venv/dev-ready
 
 bench: .venv/dev-ready .venv/bench-ready
 	@$(BIN)/python tests/benchmarks/run.py
+
+# What becomes of every fault of a provider, as a table: the outcome, the requests on the wire, the time.
+faults: .venv/dev-ready
+	@$(BIN)/python tests/simulator/print_faults.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
-"""Prints what becomes of every fault in every format: the outcome, the requests on the wire, the time.
+"""Prints the table of faults: what came of each in every format, plain and streamed, on every event loop and transport.
 
-python tests/simulator/print_faults.py [trio]
+python tests/simulator/print_faults.py [asyncio|trio]
 """
 
 from __future__ import annotations
@@ -13,30 +13,49 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from simulator.talking import LONG
-from simulator.test_faults import CELLS, DEADLINES, SHORT, WHOLE_FAULTS, Expected, in_all_formats, table
+from simulator.fault_cells import Found, found_in, wrong_in
+from simulator.fault_table import FORMATS, TABLE, Row
+from simulator.talking import transports
+
+WIDTHS = (46, 8, *[32] * len(FORMATS))
 
 
-def shown(cell: Expected) -> str:
-    outcome, count = cell
-    return f"{outcome if isinstance(outcome, str) else outcome.__name__} {count}"
+def line(*words: str) -> str:
+    return " ".join(word.ljust(width) for word, width in zip(words, WIDTHS, strict=True)).rstrip()
 
 
-async def main() -> int:
-    names = [f"{format}{' streamed' if is_streamed else ''}" for format, is_streamed in CELLS]
-    print("fault".ljust(62), *(name.ljust(26) for name in names), "seconds for all")
+def show(row: Row, found: dict[tuple[str, bool], Found]) -> None:
+    wrong = wrong_in(row, found)
+    for is_streamed in (False, True):
+        cells = [str(found[format, is_streamed]) for format in FORMATS]
+        print(line("" if is_streamed else row.name, "streamed" if is_streamed else "plain", *cells))
+    for (format, is_streamed), complaint in wrong.items():
+        print(f"    WRONG: {format}{' streamed' if is_streamed else ''}: {complaint}")
+
+
+async def measure(backend: str, transport: str, *, is_shown: bool) -> int:
+    begun = time.monotonic()
     cells = wrong = 0
-    for faults, deadlines, attempts in ((WHOLE_FAULTS, LONG, 3), (DEADLINES, SHORT, 2)):
-        for fault, expected in faults:
-            begun = time.monotonic()
-            found = await table(fault, deadlines=deadlines, attempts=attempts)
-            cells += len(found)
-            wrong += sum(found[cell] != outcome for cell, outcome in in_all_formats(*expected).items())
-            taken = time.monotonic() - begun
-            print(repr(fault).ljust(62), *(shown(found[cell]).ljust(26) for cell in CELLS), f"{taken:.2f}")
-    print(f"{cells} cells, {wrong} not as expected")
+    for row in TABLE:
+        found = await found_in(row, transports(backend)[transport])
+        complaints = wrong_in(row, found)
+        cells += len(found)
+        wrong += len(complaints)
+        if is_shown or complaints:
+            show(row, found)
+    print(f"{backend}, {transport}: {cells} cells, {wrong} not as expected, {time.monotonic() - begun:.1f} s")
+    return wrong
+
+
+def main() -> int:
+    wrong, is_shown = 0, True
+    print(line("fault", "", *FORMATS))
+    for backend in sys.argv[1:] or ["asyncio", "trio"]:
+        for transport in transports(backend):
+            wrong += anyio.run(lambda: measure(backend, transport, is_shown=is_shown), backend=backend)  # noqa: B023
+            is_shown = False  # the table once; of the others what differs
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(anyio.run(main, backend=sys.argv[1] if len(sys.argv) > 1 else "asyncio"))
+    sys.exit(main())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 import anyio
 import httpcore  # noqa: F401 -- loaded now, so that no deadline of a test pays for it
@@ -23,8 +23,7 @@ from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Deadlines, Settings
 from agentkit.simulator.server import Simulator
 from agentkit.transport.httpx_transport import HttpxTransport
-
-T = TypeVar("T")
+from agentkit.transport.protocol import Transport
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ def remote(
     deadlines: Deadlines = LONG,
     attempts: int = 3,
     chance: Callable[[], float] = lambda: 0.0,
+    transport: Transport | None = None,
 ) -> RemoteModel:
     spoken = SPOKEN[format]
     endpoint = Endpoint(simulator.url + spoken.base, {"authorization": "Bearer sk-canary"})
@@ -78,7 +78,7 @@ def remote(
         spoken.codec,
         endpoint,
         ModelIdentity(format, spoken.model),
-        transport=HttpxTransport(),
+        transport=transport or HttpxTransport(),
         settings=Settings(deadlines=deadlines, attempts=attempts),
         random=chance,
     )
@@ -88,8 +88,9 @@ def question(format: str, *, is_streamed: bool, text: str = "What is the weather
     return Request(SPOKEN[format].model, (user_message(text),), tools=(WEATHER,), is_streamed=is_streamed)
 
 
-async def undisturbed(run: Callable[[], Awaitable[T]]) -> T:
-    """What `run` gives, run again while this machine stood still: deadlines that passed meanwhile prove nothing."""
+@asynccontextmanager
+async def longest_standstill() -> AsyncGenerator[Callable[[], float]]:
+    """Gives how long this machine stood still at the longest within the block, in seconds."""
     longest = 0.0
 
     async def watch() -> None:
@@ -97,17 +98,17 @@ async def undisturbed(run: Callable[[], Awaitable[T]]) -> T:
         while True:
             before = anyio.current_time()
             await anyio.sleep(0.01)
-            longest = max(longest, anyio.current_time() - before)
+            longest = max(longest, anyio.current_time() - before - 0.01)
 
-    for _ in range(5):
-        longest = 0.0
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(watch)
-            found = await run()
-            tasks.cancel_scope.cancel()
-        if longest < 0.1:
-            break
-    return found
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        yield lambda: longest
+        tasks.cancel_scope.cancel()
+
+
+def transports(backend: str) -> dict[str, Callable[[], Transport]]:
+    """What moves bytes on this event loop: name -> how to make one."""
+    return {"httpx": HttpxTransport}
 
 
 async def outcome(model: RemoteModel, request: Request) -> Response | ExchangeError:
