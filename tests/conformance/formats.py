@@ -45,8 +45,14 @@ class Format:
         return _MARK.sub(b"", body) if self.name == "messages" else body
 
     def conversation(self, body: bytes) -> list[Any]:
-        """The messages of a body, without cache marks."""
+        """The messages of a body, without cache marks and without the lists that only these make of a text."""
         said = json.loads(self.unmarked(body)).get(self.messages_key, [])
+        for message in said if self.name == "messages" else ():
+            match message["content"]:
+                case [{"type": "text", "text": words, **more}] if not more:
+                    message["content"] = words
+                case _:
+                    pass
         return said if isinstance(said, list) else [said]
 
     def __str__(self) -> str:

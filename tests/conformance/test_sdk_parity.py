@@ -665,9 +665,6 @@ RESPONSES_DIFFERENCES = {
     ),
 }
 CLAUDE_DIFFERENCES = {
-    r'\$\.body\.messages\[\d\]\.content: \[{"type": "text", "text": (".+")}\] / \1': (
-        "a text is a list of one block with us, to which a cache mark or results can be added"
-    ),
     r'\$\.body\.cache_control: {"type": "ephemeral"} / null': "we mark what is asked again, so that it is cached",
     r'\$\.body\.tools\[0\]\.cache_control: {"type": "ephemeral"} / null': "the same, for the tools",
     r'\$\.body\.system: \[{"type": "text", "text": "Be brief\.", "cache_control": .+}\] / "Be brief\."': (

@@ -21,6 +21,7 @@ from agentkit.counting import count_in
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.json_bytes import json_bytes
+from agentkit.json_value import json_value
 from agentkit.messages import AssistantMessage, Message, Opaque, Thinking
 from agentkit.providers.anthropic.errors import decode_error
 from agentkit.providers.anthropic.messages_head import Head, Piece, head_of
@@ -115,7 +116,7 @@ class MessagesCodec:
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises the error that the body reports, or ProtocolError."""
         try:
-            reply = from_json(body)
+            reply = json_value(body)
         except ValueError as error:
             raise self._nonsense(body, str(error)) from error
         if not isinstance(reply, dict):
@@ -145,7 +146,7 @@ class MessagesCodec:
 
     def _nonsense(self, body: bytes, problem: str) -> ProtocolError:
         shown = body[:200].decode("utf-8", "replace")
-        return ProtocolError(f"the reply is no message ({problem}): {shown!r}", provider=self._provider, body=shown)
+        return ProtocolError(f"the reply is no message ({problem})", provider=self._provider, body=shown)
 
     def _headers(self, knobs: Knobs, extra: Mapping[str, Any], *, needs_files: bool) -> tuple[tuple[str, str], ...]:
         version = extra.get("version") or (OLDER_VERSION if knobs.is_sampling else self._version)

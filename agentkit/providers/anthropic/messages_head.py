@@ -23,6 +23,8 @@ Piece: TypeAlias = "bytes | memoryview"
 
 _CONTENT = b'"content":'
 _PLAIN = frozenset({"type", "text"})
+_AT_ONCE = 100
+"""Messages written in one go: larger buffers go back to the system after each use, and cost page faults at the next."""
 _LOOK_BACK_BLOCKS = 20
 """How far before a cache mark the service looks for what it has cached."""
 
@@ -113,9 +115,12 @@ def _with_plain_texts(head: Head, messages: Sequence[Message]) -> tuple[Head, in
         role = kind
     if not written:
         return head, 0
-    piece = memoryview(json_bytes(written))[1:-2]  # without the list's brackets and the end of the last message
+    pieces = head.pieces
+    for at in range(0, len(written), _AT_ONCE):
+        # without the list's brackets and the end of the last message
+        pieces = _behind(pieces, memoryview(json_bytes(written[at : at + _AT_ONCE]))[1:-2])
     messages = (*head.messages, *messages[: len(written)])
-    return replace(head, messages=messages, pieces=_behind(head.pieces, piece), role=role), len(written)
+    return replace(head, messages=messages, pieces=pieces, role=role), len(written)
 
 
 def _grown(

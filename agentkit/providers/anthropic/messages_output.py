@@ -12,7 +12,7 @@ from agentkit.exchange import Response
 from agentkit.media import ProviderData
 from agentkit.messages import AssistantMessage, Finish, Opaque, Part, Text, Thinking, ToolCall
 from agentkit.providers.anthropic.errors import error_in_stream
-from agentkit.usage import Usage
+from agentkit.usage import Usage, count_of
 
 __all__ = [
     "FINISHES",
@@ -135,7 +135,7 @@ def arguments_of(value: object) -> str:
         case None | "":
             return "{}"
         case _:
-            return to_json(value).decode()
+            return to_json(value, inf_nan_mode="strings").decode()
 
 
 def objects(value: object) -> list[Mapping[str, Any]]:
@@ -159,5 +159,4 @@ def _data(block: Mapping[str, Any], left_out: frozenset[str], origin: str) -> Pr
 def _count(usage: object, name: str) -> int:
     if not isinstance(usage, dict):
         return 0
-    value = cast("dict[str, Any]", usage).get(name)
-    return value if isinstance(value, int) else 0
+    return count_of(cast("dict[str, Any]", usage).get(name))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from agentkit.codec import HttpReply, WireRequest
 from agentkit.errors import (
@@ -23,6 +23,7 @@ from agentkit.errors import (
     ServerError,
 )
 from agentkit.exchange import OutputFormat, Request, Response, ToolDefinition
+from agentkit.json_value import json_value
 from agentkit.messages import Message
 from agentkit.providers.anthropic.messages import (
     DEFAULT_MAX_TOKENS,
@@ -161,7 +162,7 @@ def _thoughts(settings: Settings, body: Json, config: Json) -> Iterable[Settings
 
 def _body(data: bytes) -> dict[str, Any]:
     try:
-        body = from_json(data)
+        body = json_value(data)
     except ValueError as error:
         raise refusal(f"The request body is not valid JSON: {error}") from error
     if not isinstance(body, dict):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from pydantic_core import from_json
-
 from agentkit.assemble import take_apart
 from agentkit.errors import ProtocolError
 from agentkit.exchange import (
@@ -18,6 +16,7 @@ from agentkit.exchange import (
     ThinkingDelta,
     ToolCallDelta,
 )
+from agentkit.json_value import json_value
 from agentkit.messages import Part, Text, Thinking, ToolCall
 from agentkit.providers.anthropic.errors import error_in_stream
 from agentkit.providers.anthropic.messages_output import (
@@ -34,6 +33,7 @@ from agentkit.transport.sse import SseSplitter
 __all__ = ["MessagesDecoder"]
 
 _LONGEST_PLAIN_REPLY = 32 * 2**20
+_MOST_STARTS = 10
 _KIND_OF_DELTA = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "tool_use"}
 
 Event = Mapping[str, Any]
@@ -51,11 +51,13 @@ class MessagesDecoder:
         "_next_slot",
         "_origin",
         "_plain",
+        "_plain_bytes",
         "_provider",
         "_retold",
         "_retracted",
         "_splitter",
         "_started",
+        "_starts",
         "_usage",
         "events",
     )
@@ -66,6 +68,7 @@ class MessagesDecoder:
         self._provider = provider
         self._splitter = SseSplitter()
         self._started: ResponseStarted | None = None
+        self._starts = 0
         self._message: dict[str, Any] = {}  # fields of the message beside its content
         self._usage: dict[str, Any] = {}
         self._blocks: dict[object, _Block] = {}  # the provider's index -> the block that its deltas belong to
@@ -74,7 +77,8 @@ class MessagesDecoder:
         self._retracted: set[int] = set()  # slots told by a beginning that was given up
         self._has_calls = False
         self._is_done = False
-        self._plain = b""  # what came before the first event: servers label plain JSON as an event stream
+        self._plain: list[bytes] = []  # what came before the first event: servers label plain JSON as an event stream
+        self._plain_bytes = 0
         self._handlers: dict[str, Callable[[Event], list[Delta]]] = {
             "message_start": self._on_message_start,
             "content_block_start": self._on_block_start,
@@ -90,8 +94,9 @@ class MessagesDecoder:
         deltas: list[Delta] = []
         for data in self._splitter.feed(chunk):
             self._decode(data, deltas)
-        if not self.events and len(self._plain) < _LONGEST_PLAIN_REPLY:
-            self._plain += chunk
+        if not self.events and self._plain_bytes < _LONGEST_PLAIN_REPLY:
+            self._plain.append(chunk)
+            self._plain_bytes += len(chunk)
         return deltas
 
     def finish(self) -> list[Delta]:
@@ -117,7 +122,7 @@ class MessagesDecoder:
         if data == b"[DONE]":  # of gateways that imitate the format
             return
         try:
-            event = from_json(data)
+            event = json_value(data)
             kind = event.get("type")
         except (ValueError, AttributeError) as error:
             raise self._nonsense(data) from error
@@ -142,12 +147,16 @@ class MessagesDecoder:
 
     def _nonsense(self, data: bytes) -> ProtocolError:
         shown = data[:200].decode("utf-8", "replace")
-        return ProtocolError(f"an event of the stream makes no sense: {shown!r}", provider=self._provider, body=shown)
+        return ProtocolError(
+            "an event of the stream makes no sense: it is no JSON of the expected shape",
+            provider=self._provider,
+            body=shown,
+        )
 
     def _decode_plain(self, deltas: list[Delta]) -> None:
         """A whole reply where a stream was asked for: an error, or the answer in one piece."""
         try:
-            body = from_json(self._plain)
+            body = json_value(b"".join(self._plain))
         except ValueError:
             return
         if isinstance(body, dict):
@@ -157,6 +166,9 @@ class MessagesDecoder:
 
     def _on_message_start(self, event: Event) -> list[Delta]:
         message = dict(event.get("message") or {})
+        self._starts += 1
+        if self._starts > _MOST_STARTS:
+            raise ProtocolError(f"the stream began {self._starts} times", provider=self._provider, model=self._model)
         started = ResponseStarted(message.get("id") or "", message.get("model") or "")
         # A second start takes back what came before it: gateways splice a new attempt into a stream (quirk 26).
         self._retold = {index: block.slot for index, block in self._blocks.items()}
@@ -218,7 +230,7 @@ class MessagesDecoder:
                 text = delta.get("text") or ""
                 return block.told(text, TextDelta(text, block.slot) if text else None)
             case "signature_delta":
-                block.more["signature"] = block.more.get("signature", "") + (delta.get("signature") or "")
+                block.signature.append(delta.get("signature") or "")
             case "citations_delta":
                 block.more.setdefault("citations", []).append(delta["citation"])
             case "compaction_delta":
@@ -273,13 +285,14 @@ class MessagesDecoder:
 class _Block:
     """One content block while it comes."""
 
-    __slots__ = ("is_again", "is_finished", "kind", "more", "slot", "start", "texts")
+    __slots__ = ("is_again", "is_finished", "kind", "more", "signature", "slot", "start", "texts")
 
     def __init__(self, slot: int, start: Mapping[str, Any], *, is_again: bool) -> None:
         self.slot = slot
         self.start = start
         self.kind = start.get("type")
         self.texts: list[str] = []
+        self.signature: list[str] = []
         self.more: dict[str, Any] = {}
         self.is_again = is_again
         self.is_finished = False
@@ -306,6 +319,8 @@ class _Block:
         """The block as a whole reply has it."""
         text = "".join(self.texts)
         block = {**self.start, **self.more}
+        if self.signature:
+            block["signature"] = "".join(self.signature)
         citations = self.start.get("citations")
         if citations and "citations" in self.more:
             block["citations"] = [*citations, *self.more["citations"]]
@@ -321,6 +336,6 @@ class _Block:
 def _input_of(text: str) -> Any:
     """The input that was streamed as JSON text; the text itself when the answer was cut within it."""
     try:
-        return from_json(text)
+        return json_value(text.encode(errors="replace"))
     except ValueError:
         return text

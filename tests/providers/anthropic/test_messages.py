@@ -93,7 +93,7 @@ def test_sends_a_question_with_instructions() -> None:
         "model": MODEL,
         "max_tokens": 16_384,
         "system": [{**text("Be brief."), "cache_control": MARK}],
-        "messages": [{"role": "user", "content": [text("hi")]}],
+        "messages": [{"role": "user", "content": "hi"}],
     }
 
 
@@ -158,7 +158,7 @@ def test_q2_cached_tokens_stand_outside_the_input() -> None:
 def test_q3_results_stand_first_in_the_very_next_user_message_in_call_order() -> None:
     answer = called(call("a", Returned({"t": 20})), Text("and"), call("b", Failed("no such city")))
     assert written(HI, answer, user_message("go on"), user_message("please")) == [
-        {"role": "user", "content": [text("hi")]},
+        {"role": "user", "content": "hi"},
         {
             "role": "assistant",
             "content": [
@@ -345,7 +345,7 @@ def test_leaves_out_what_other_providers_attached_and_says_so() -> None:
     foreign = ProviderData("openai:responses", {"type": "reasoning", "signature": "x"})
     dropped = (Thinking("hm", foreign), Opaque(foreign), Thinking("bare"))
     answer = AssistantMessage((*dropped, Text("yes", False, foreign)))
-    assert written(HI, answer, HI)[1] == {"role": "assistant", "content": [text("yes")]}
+    assert written(HI, answer, HI)[1] == {"role": "assistant", "content": "yes"}
     assert notes(HI, answer, HI) == tuple(sorted(left_out(part) for part in dropped))
 
 
@@ -382,9 +382,9 @@ def test_later_system_messages_stay_in_place() -> None:
     system = UserMessage((Text("Be brief.", provider_data=own({"role": "system"})),))
     foreign = UserMessage((Text("Be kind.", provider_data=ProviderData("openai:chat", {"role": "developer"})),))
     assert written(HI, system, foreign, HI) == [
-        {"role": "user", "content": [text("hi")]},
+        {"role": "user", "content": "hi"},
         {"role": "system", "content": [text("Be brief."), text("Be kind.")]},
-        {"role": "user", "content": [text("hi")]},
+        {"role": "user", "content": "hi"},
     ]
 
 
@@ -397,12 +397,12 @@ def test_older_models_read_other_formats_system_messages_as_the_users_words() ->
 
 def test_the_first_message_is_a_users() -> None:
     system = UserMessage((Text("Be brief.", provider_data=own({"role": "system"})),))
-    assert written(AssistantMessage((Text("Hello"),)), HI)[0] == {"role": "user", "content": [text("(no text)")]}
-    assert written(system)[0] == {"role": "user", "content": [text("Be brief.")]}
+    assert written(AssistantMessage((Text("Hello"),)), HI)[0] == {"role": "user", "content": "(no text)"}
+    assert written(system)[0] == {"role": "user", "content": "Be brief."}
 
 
 def test_leaves_out_empty_texts_and_says_something_where_nothing_was_said() -> None:
-    assert written(user_message(" \n")) == [{"role": "user", "content": [text("(no text)")]}]
+    assert written(user_message(" \n")) == [{"role": "user", "content": "(no text)"}]
     assert written(HI, AssistantMessage((Text(""), Text(" "))), user_message("again")) == [
         {"role": "user", "content": [text("hi"), text("again")]}
     ]
@@ -411,10 +411,10 @@ def test_leaves_out_empty_texts_and_says_something_where_nothing_was_said() -> N
 def test_words_put_into_the_models_mouth_do_not_end_with_white_space() -> None:
     memo = Memo()
     begun = AssistantMessage((Text("It is "),))
-    assert written(HI, begun)[1]["content"] == [text("It is")]
+    assert written(HI, begun)[1]["content"] == "It is"
     CODEC.encode(request(HI, begun), memo)
     later = CODEC.encode(request(HI, begun, HI), memo)
-    assert json.loads(later.body)["messages"][1]["content"] == [text("It is ")]
+    assert json.loads(later.body)["messages"][1]["content"] == "It is "
 
 
 def test_media_that_a_model_made_are_shown_by_the_user() -> None:
@@ -606,7 +606,7 @@ def parted(body: bytes) -> tuple[bytes, bytes, bytes]:
     """System and tools, the messages without their end, the rest."""
     head, _, messages = body.partition(b',"messages":[')
     fields, _, prefix = head.partition(b',"system":')
-    return prefix, messages.removesuffix(b"]}]}"), fields
+    return prefix, messages.removesuffix(b"}]}").removesuffix(b"]"), fields
 
 
 def test_the_bytes_of_the_prefix_stay_the_same_over_a_run_of_20_steps() -> None:
@@ -665,7 +665,7 @@ def test_a_changed_history_or_model_is_written_anew() -> None:
 
 def test_odd_texts_do_not_end_a_run() -> None:
     wire: WireRequest = CODEC.encode(request(user_message("half \ud83d of a pair")))
-    assert json.loads(wire.body)["messages"][0]["content"][0]["text"] == "half ? of a pair"
+    assert json.loads(wire.body)["messages"][0]["content"] == "half ? of a pair"
 
 
 @pytest.mark.parametrize(
@@ -700,7 +700,7 @@ def test_what_adds_nothing_changes_nothing() -> None:
 def test_items_of_other_providers_in_a_users_words_are_left_out() -> None:
     foreign = Opaque(ProviderData("openai:responses", {"type": "item_reference"}))
     said = UserMessage((foreign, Thinking("hm"), Text("hi")))
-    assert written(said) == [{"role": "user", "content": [text("hi")]}]
+    assert written(said) == [{"role": "user", "content": "hi"}]
     assert notes(said) == (left_out(foreign),)
 
 
