@@ -107,7 +107,7 @@ class Spare:
 
 
 class AtOnce:
-    """How many requests may be under way: halved when the provider pushes back, one more for each round that goes well."""
+    """How many requests may be under way: half as many when the provider pushes back, one more after a good round."""
 
     __slots__ = ("_cut_at", "allowed", "ceiling")
 

@@ -15,7 +15,7 @@ from agentkit.errors import ExchangeError, OverloadedError, RateLimitError
 from agentkit.policies.allowances import AtOnce, Booking, Spare, Window, spare_of
 from agentkit.retry import LONGEST_WAIT_SECONDS
 
-__all__ = ["Obstacle", "Queue", "Turn"]
+__all__ = ["Obstacle", "Turn", "WaitingLine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Turn:
         self.tokens_booked: Booking | None = None
 
 
-class Queue:
+class WaitingLine:
     """The line, and the limits that it waits for. Not safe for threads by itself."""
 
     def __init__(self, *, requests: Window | None, tokens: Window | None, at_once: AtOnce) -> None:
@@ -129,6 +129,8 @@ class Queue:
         self._learn(turn, headers, now=now, wall_clock=wall_clock)
         if isinstance(error, RateLimitError | OverloadedError):
             self._pushed_back(turn, error, now)
+        if error is not None:  # should it be sent again, then from here on
+            turn.number, turn.taken_before = self._granted, self._taken
         self.admit(now)
 
     def answered(self, turn: Turn, *, tokens: float, was_sent: bool, now: float) -> None:
