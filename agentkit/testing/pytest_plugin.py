@@ -19,7 +19,7 @@ import pytest
 
 from agentkit.testing.recording import mode_of_environment
 from agentkit.transport.layer import in_use
-from agentkit.transport.recording import Recorder
+from agentkit.transport.recording import Mode, Recorder
 
 __all__ = ["agentkit_recording"]
 
@@ -27,6 +27,7 @@ _MARKER = "agentkit_recording"
 _FOLDER = "recordings"
 
 _recorder_of = pytest.StashKey[Recorder]()
+_made_of = pytest.StashKey[set[Path]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,9 +53,12 @@ def agentkit_recording(request: pytest.FixtureRequest) -> Iterator[Recorder]:
     """Replays or records what the test sends to providers."""
     item: pytest.Item = request.node
     file, hide = _of_marker(item)
+    path = item.path.parent / _FOLDER / file
+    mode: Mode = item.config.getoption("--agentkit-record") or mode_of_environment()
+    made = item.config.stash.setdefault(_made_of, set())
     recorder = Recorder(
-        item.path.parent / _FOLDER / file,
-        mode=item.config.getoption("--agentkit-record") or mode_of_environment(),
+        path,
+        mode="missing" if mode == "all" and path in made else mode,  # tests that share a file add to it
         hide=hide,
         how_to_record=f'pytest --agentkit-record=all "{item.nodeid}"',
     )
@@ -62,6 +66,7 @@ def agentkit_recording(request: pytest.FixtureRequest) -> Iterator[Recorder]:
     with in_use(recorder):
         yield recorder
     recorder.write()
+    made.add(path)
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeAlias, cast
 from agentkit.errors import NewerVersionError, StateError
 from agentkit.transport.protocol import HttpRequest
 from agentkit.transport.redact import Redactor, is_secret_header, redacted_headers, redacted_url
+from agentkit.transport.redacted_texts import redacted_document, redacted_stream
 
 __all__ = ["Body", "Ending", "Exchange", "RecordedReply", "RecordedRequest", "read_exchanges", "write_exchanges"]
 
@@ -63,8 +64,15 @@ class Body:
             texts = [*(decoder.decode(piece) for piece in pieces), decoder.decode(b"", final=True)]
         except UnicodeDecodeError:
             return cls(data=redactor.data(b"".join(pieces)))
-        redacted = [text for text in redactor.pieces(texts) if text]
-        return cls(tuple(redacted) if is_stream else ("".join(redacted),), is_stream=is_stream)
+        whole = "".join(texts)
+        if is_stream:
+            redacted = redacted_stream(whole, redactor)
+            kept = texts if redacted == whole else re.findall(r".+?(?:\r?\n\r?\n|\Z)", redacted, re.DOTALL)
+            return cls(tuple(text for text in kept if text), is_stream=True)
+        document = _document(whole)
+        if document is None:
+            return cls((redactor.text(whole),))
+        return cls((_compact(document) if redacted_document(document, redactor) else whole,))
 
     @property
     def pieces(self) -> list[bytes]:
@@ -92,7 +100,7 @@ class Body:
             case {"chunks": [*chunks]}:
                 return cls(tuple(str(chunk) for chunk in cast("list[object]", chunks)), is_stream=True)
             case {"json": document}:
-                return cls((json.dumps(document, ensure_ascii=False, separators=(",", ":")),))
+                return cls((_compact(document),))
             case {"text": str(text)}:
                 return cls((text,))
             case _:
@@ -231,6 +239,10 @@ def _document(text: str) -> Any:
     except (ValueError, RecursionError):  # no JSON; a number or half a character that has no other spelling
         return None
     return document
+
+
+def _compact(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
