@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-__all__ = ["Cost", "Usage"]
+__all__ = ["Cost", "Usage", "count_of"]
+
+_MOST_TOKENS = 10**12
+
+
+def count_of(value: object) -> int:
+    """A number of tokens as a provider gave it, as text or as a number; 0 for what can be no such number."""
+    if isinstance(value, str):
+        value = int(value) if len(value) <= 15 and value.isdecimal() else 0
+    return int(value) if isinstance(value, int | float) and 0 < value < _MOST_TOKENS else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,6 @@ class SseSplitter:
         "_is_between_events",
         "_max_event_bytes",
         "_pending",
-        "_pending_bytes",
         "_pending_ends_line",
     )
 
@@ -42,8 +41,7 @@ class SseSplitter:
         self._head: bytes | None = b""  # the first bytes, until they are known to be a byte order mark or not
         self._follows_cr = False
         self._is_between_events = False  # nothing is held back, and the next byte begins an event
-        self._pending: list[bytes] = []  # pieces of an event whose blank line has not come
-        self._pending_bytes = 0
+        self._pending = bytearray()  # the beginning of an event whose blank line has not come
         self._pending_ends_line = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -80,8 +78,7 @@ class SseSplitter:
         if not is_completed:
             self._hold(chunk)
             return []
-        # Joined only now, so that a long event in many small chunks is copied once.
-        blocks = b"".join([*self._pending, chunk]).split(b"\n\n")
+        blocks = (bytes(self._pending) + chunk).split(b"\n\n") if self._pending else chunk.split(b"\n\n")
         self._drop_pending()
         rest = blocks.pop()
         if any(len(block) > self._max_event_bytes for block in blocks):
@@ -93,25 +90,24 @@ class SseSplitter:
         if not piece:
             return
         self._is_between_events = False
-        self._pending.append(piece)
-        self._pending_bytes += len(piece)
+        self._pending += piece  # which copies a long event in many small chunks only now and then
         self._pending_ends_line = piece.endswith(b"\n")
         # One byte is left for the end of its last line, which is no part of the event.
-        if self._pending_bytes > self._max_event_bytes + 1:
+        if len(self._pending) > self._max_event_bytes + 1:
             raise self._too_long()
 
     def _drop_pending(self) -> None:
         self._is_between_events = self._head is None and not self._follows_cr
-        self._pending = []
-        self._pending_bytes = 0
+        if self._pending:
+            self._pending = bytearray()
         self._pending_ends_line = False
 
     def _take_rest(self) -> bytes:
-        pieces = [*self._pending, self._head or b""]
+        rest = bytes(self._pending) + (self._head or b"")
         self._head = b""
         self._follows_cr = False
         self._drop_pending()
-        return b"".join(pieces)
+        return rest
 
     def _without_mark(self, chunk: bytes) -> bytes:
         if self._head is None:

@@ -147,11 +147,8 @@ class MessagesDecoder:
 
     def _nonsense(self, data: bytes) -> ProtocolError:
         shown = data[:200].decode("utf-8", "replace")
-        return ProtocolError(
-            "an event of the stream makes no sense: it is no JSON of the expected shape",
-            provider=self._provider,
-            body=shown,
-        )
+        problem = "an event of the stream makes no sense: it is no JSON of the expected shape"
+        return ProtocolError(problem, provider=self._provider, body=shown)
 
     def _decode_plain(self, deltas: list[Delta]) -> None:
         """A whole reply where a stream was asked for: an error, or the answer in one piece."""

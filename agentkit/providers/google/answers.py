@@ -25,7 +25,7 @@ from agentkit.messages import Finish, Opaque, Part, Text, Thinking, ToolCall
 from agentkit.providers.google.errors import error_in_reply
 from agentkit.providers.google.media import medium_of
 from agentkit.providers.google.partial_arguments import PartialArguments
-from agentkit.usage import Usage
+from agentkit.usage import Usage, count_of
 
 __all__ = [
     "CANDIDATE_DETAILS", "CONTINUATION", "FINISHES", "MALFORMED", "REPLY_DETAILS", "USAGE_DETAILS", "AnswerReader",
@@ -100,14 +100,14 @@ def part_of(part: Mapping[str, Any], origin: str) -> Part | None:
 
 def usage_of(usage: Mapping[str, Any]) -> Usage:
     """Usage in disjoint buckets: this format counts cached tokens inside the prompt, thoughts outside the answer."""
-    read = _count(usage, "cachedContentTokenCount")
-    prompt = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
+    read = count_of(usage.get("cachedContentTokenCount"))
+    prompt = count_of(usage.get("promptTokenCount")) + count_of(usage.get("toolUsePromptTokenCount"))
     return Usage(
         max(prompt - read, 0),
         read,
         0,
-        _count(usage, "candidatesTokenCount"),
-        _count(usage, "thoughtsTokenCount"),
+        count_of(usage.get("candidatesTokenCount")),
+        count_of(usage.get("thoughtsTokenCount")),
     )
 
 
@@ -257,7 +257,7 @@ class AnswerReader:
 
     def _piece(self, text: str, kind: type[TextDelta | ThinkingDelta], deltas: list[Delta]) -> None:
         if text.__class__ is not str:
-            raise TypeError(f"a piece of text has to be a text, not {text!r}")
+            raise TypeError("a piece of text has to be a text")
         if self._open is not kind:
             self._open = kind
             self._open_index = self._fresh()
@@ -320,7 +320,7 @@ def _arguments(args: object) -> str:
         case None | "":
             return "{}"
         case _:
-            return to_json(args).decode()
+            return to_json(args, inf_nan_mode="strings").decode()
 
 
 def _data(part: Mapping[str, Any], left_out: tuple[str, ...], origin: str) -> ProviderData | None:
@@ -328,10 +328,3 @@ def _data(part: Mapping[str, Any], left_out: tuple[str, ...], origin: str) -> Pr
         return None
     value = {key: value for key, value in part.items() if key not in left_out and value}
     return ProviderData(origin, value) if value else None
-
-
-def _count(usage: Mapping[str, Any], name: str) -> int:
-    value = usage.get(name)
-    if isinstance(value, str) and value.isdecimal():  # int64 values may come as strings
-        return int(value)
-    return value if isinstance(value, int) else 0

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import quote
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from agentkit.assemble import assemble
 from agentkit.codec import WireRequest
 from agentkit.counting import count_in
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Delta, Memo, OutputFormat, Request, Response, ToolDefinition
+from agentkit.json_value import json_value
 from agentkit.messages import AssistantMessage, Message, Opaque
 from agentkit.providers.google.answers import CONTINUATION, AnswerReader, objects
 from agentkit.providers.google.contents import ContentWriter
@@ -118,7 +119,7 @@ class GenerateContentCodec:
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises the error that the body reports, or ProtocolError."""
         try:
-            value = from_json(body)
+            value = json_value(body)
         except ValueError as error:
             if body.lstrip().startswith((b"data:", b":")):  # a stream, although none was asked for
                 decoder = self.decoder()
@@ -159,8 +160,7 @@ class GenerateContentCodec:
     def _nonsense(self, body: bytes, problem: str) -> ProtocolError:
         shown = body[:200].decode("utf-8", "replace")
         return ProtocolError(
-            f"the reply is no answer of generateContent ({problem}): {shown!r}; does base_url point to a server that "
-            "speaks it?",
+            f"the reply is no answer of generateContent ({problem}); does base_url point to a server that speaks it?",
             provider=self._provider,
             status=200,
             body=shown,

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from agentkit.codec import HttpReply, WireRequest
 from agentkit.errors import ExchangeError
 from agentkit.exchange import OutputFormat, Request, Response, ToolDefinition
+from agentkit.json_value import json_value
 from agentkit.messages import Message
 from agentkit.providers.google.answers import objects
 from agentkit.providers.google.histories import HistoryReader, refuse
@@ -58,7 +59,7 @@ class GenerateContentServer:
         """
         model, is_streamed = self._address(request.path)
         try:
-            body = from_json(request.body)
+            body = json_value(request.body)
         except ValueError as error:
             refuse(f"Invalid JSON payload received. {error}", provider=self._provider)
         if not isinstance(body, dict):

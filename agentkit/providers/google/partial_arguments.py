@@ -21,33 +21,49 @@ _LARGEST_GAP = 1_000
 class PartialArguments:
     """A call whose arguments are put together from pieces."""
 
-    __slots__ = ("_call", "_unfinished", "_value", "index")
+    __slots__ = ("_call", "_pieces", "_place", "_unfinished", "_value", "index")
 
     def __init__(self, index: int, call: ToolCall, value: Mapping[str, Any] | None) -> None:
         self.index = index
         """Of the call among the parts of the answer."""
         self._call = call
         self._value: dict[str, Any] = dict(value or {})
-        self._unfinished = ""  # the place of a text that goes on with the next piece
+        self._unfinished = ""  # the path of a text that goes on with the next piece
+        self._place: tuple[Any, str | int] = ({}, "")  # where that text stands: its holder, and its key in there
+        self._pieces: list[str] = []
 
     def add(self, piece: Mapping[str, Any]) -> None:
         """Put one piece in its place. Raises ValueError for a place that makes no sense."""
         path = piece["jsonPath"]
+        value = _value_of(piece)
+        goes_on = bool(piece.get("willContinue"))
+        if isinstance(value, str) and path == self._unfinished and self._pieces:
+            self._pieces.append(value)
+            if not goes_on:
+                self._end_text()
+            return
+        self._end_text()
         steps = _steps(path)
         holder: Any = self._value
         for step, following in pairwise(steps):
             holder = _child(holder, step, [] if isinstance(following, int) else {})
         last = steps[-1]
-        value = _value_of(piece)
-        before = _get(holder, last)  # says when there is no such place
-        if isinstance(value, str) and path == self._unfinished and isinstance(before, str):
-            value = before + value
+        _get(holder, last)  # says when there is no such place
         _put(holder, last, value)
-        self._unfinished = path if piece.get("willContinue") else ""
+        if goes_on and isinstance(value, str):
+            self._unfinished, self._place, self._pieces = path, (holder, last), [value]
 
     def call(self) -> ToolCall:
         """The call with all that came."""
-        return replace(self._call, arguments=to_json(self._value).decode())
+        self._end_text()
+        return replace(self._call, arguments=to_json(self._value, inf_nan_mode="strings").decode())
+
+    def _end_text(self) -> None:
+        """Put the text that came in pieces in its place."""
+        if len(self._pieces) > 1:
+            holder, last = self._place
+            holder[last] = "".join(self._pieces)
+        self._unfinished, self._pieces = "", []
 
 
 def _steps(path: str) -> list[str | int]:

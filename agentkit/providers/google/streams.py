@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from pydantic_core import from_json
-
 from agentkit.errors import ProtocolError
 from agentkit.exchange import Delta
+from agentkit.json_value import json_value
 from agentkit.providers.google.answers import AnswerReader
 from agentkit.transport.sse import MAX_EVENT_BYTES, SseSplitter
 
@@ -104,11 +103,10 @@ class GenerateContentDecoder:
                 return deltas
             self._is_whole = False
         if self._head is not None:
-            self._head += chunk
-            start = self._head.removeprefix(_BYTE_ORDER_MARK).lstrip(_BLANKS)
-            if not start or _BYTE_ORDER_MARK.startswith(start):
+            self._head = (self._head + chunk).removeprefix(_BYTE_ORDER_MARK).lstrip(_BLANKS)
+            if _BYTE_ORDER_MARK.startswith(self._head):
                 return []
-            if start[:1] in (b"{", b"["):
+            if self._head[:1] in (b"{", b"["):
                 self._plain = ObjectSplitter()
             chunk, self._head = self._head, None
         splitter = self._plain or self._splitter
@@ -134,14 +132,16 @@ class GenerateContentDecoder:
         if data == b"[DONE]":  # gateways add it
             return
         try:
-            value = from_json(data)
+            value = json_value(data)
             self.events += 1
             for reply in _replies(value):
                 self._reader.read(reply, deltas)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             shown = data[:200].decode("utf-8", "replace")
             raise ProtocolError(
-                f"an event of the stream makes no sense: {shown!r}", provider=self._reader.provider, body=shown
+                "an event of the stream makes no sense: it is no JSON of the expected shape",
+                provider=self._reader.provider,
+                body=shown,
             ) from error
 
 

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from agentkit.assemble import assemble
 from agentkit.codec import WireRequest
 from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError
 from agentkit.exchange import Delta, Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.json_bytes import json_bytes
+from agentkit.json_value import json_value
 from agentkit.messages import Message
 from agentkit.providers.openai.chat_answers import AnswerReader
 from agentkit.providers.openai.chat_messages import MessageWriter
@@ -104,7 +105,7 @@ class ChatCodec:
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises ProtocolError, or the error that the body reports."""
         try:
-            reply = from_json(body)
+            reply = json_value(body)
         except ValueError as error:
             # A stream, although none was asked for; or JSON lines that are not labelled so.
             if body.lstrip().startswith((b"data:", b":", b"event:")) or b"}\n{" in body:
@@ -289,7 +290,7 @@ class ChatDecoder:
                 self._is_done = True
                 continue
             try:
-                event = from_json(data)
+                event = json_value(data)
                 self._reader.read(event, deltas)
             except ValueError:
                 self._error = _nonsense("an event of the stream is not JSON", data, provider=self._reader.provider)
@@ -307,11 +308,11 @@ class ChatDecoder:
         if not text:
             raise ProtocolError("the stream was empty", provider=self._reader.provider, status=200)
         try:
-            reply = from_json(text)
+            reply = json_value(text)
         except ValueError:
             for line in text.splitlines():
                 try:
-                    event = from_json(line)
+                    event = json_value(line)
                 except ValueError as error:
                     problem = "the reply is neither a stream of events nor JSON"
                     raise _nonsense(problem, body, provider=self._reader.provider) from error

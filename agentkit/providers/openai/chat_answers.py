@@ -24,7 +24,7 @@ from agentkit.messages import Finish, Text, Thinking
 from agentkit.providers.openai.chat_calls import CallReader
 from agentkit.providers.openai.chat_tags import ThinkTags
 from agentkit.providers.openai.errors import error_in_stream
-from agentkit.usage import Usage
+from agentkit.usage import Usage, count_of
 
 __all__ = ["CHOICE_DETAILS", "MESSAGE_DETAILS", "REPLY_DETAILS", "AnswerReader", "usage_of"]
 
@@ -49,6 +49,9 @@ REPLY_DETAILS = ("service_tier", "provider", "citations", "search_results")
 """Keys of a reply that go into `Response.details`."""
 CHOICE_DETAILS = ("native_finish_reason",)
 MESSAGE_DETAILS = ("annotations", "executed_tools")
+
+_GROWING = ("text", "summary", "data")
+"""Keys of a thinking detail whose texts come in pieces."""
 
 
 class AnswerReader:
@@ -210,15 +213,17 @@ class AnswerReader:
         is_plain = self._thinking >= 0 and self._thoughts[self._thinking].is_plain  # its text stands in `reasoning` too
         self._think("" if is_plain else "".join(_text(detail.get("text")) for detail in details), deltas)
         kept: list[dict[str, Any]] = self._thoughts[self._thinking].data.setdefault("reasoning_details", [])
+        pieces = self._thoughts[self._thinking].pieces
         for detail in details:
             last = kept[-1] if kept else {}
             is_next = (last.get("index"), last.get("type")) == (detail.get("index"), detail.get("type"))
             if not is_next or detail.get("index") is None:
                 kept.append(dict(detail))
+                pieces.append({key: [value] for key in _GROWING if isinstance(value := detail.get(key), str)})
                 continue
             for key, value in detail.items():
-                if key in ("text", "summary", "data") and last.get(key) and value:
-                    last[key] += value
+                if key in _GROWING and isinstance(value, str):
+                    pieces[-1].setdefault(key, []).append(value)
                 elif value is not None:
                     last[key] = value
 
@@ -251,6 +256,7 @@ class AnswerReader:
             self._say_tagged(self._tags.finish(), deltas)
         for slot, thought in self._thoughts.items():
             if thought.data:
+                thought.join_details()
                 data = ProviderData(self._origin, thought.data)
                 deltas.append(PartFinished(Thinking("".join(thought.texts), data), slot))
         deltas += self._calls.finish(self._origin)
@@ -273,29 +279,35 @@ class AnswerReader:
 class _Thought:
     """What has to go back with one part of thinking."""
 
-    __slots__ = ("data", "is_plain", "texts")
+    __slots__ = ("data", "is_plain", "pieces", "texts")
 
     def __init__(self) -> None:
         self.is_plain = False
         self.texts: list[str] = []
         self.data: dict[str, Any] = {}
+        self.pieces: list[dict[str, list[str]]] = []  # of each of its details: the texts that came in pieces
+
+    def join_details(self) -> None:
+        """Put the texts of details together, which is done once: they may be long."""
+        for detail, texts in zip(self.data.get("reasoning_details", ()), self.pieces, strict=True):
+            detail.update({key: "".join(pieces) for key, pieces in texts.items()})
 
 
 def usage_of(raw: object) -> Usage:
     """Usage in disjoint buckets: cached and thinking tokens stand inside the totals, except thinking at xAI."""
     usage = _object(raw)
     prompt_details = _object(usage.get("prompt_tokens_details"))
-    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    prompt, completion = count_of(usage.get("prompt_tokens")), count_of(usage.get("completion_tokens"))
     asked = prompt
-    cached = _count(
+    cached = count_of(
         prompt_details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("num_cached_tokens")
     )  # OpenAI; DeepSeek; Mistral
-    written = _count(prompt_details.get("cache_write_tokens"))
+    written = count_of(prompt_details.get("cache_write_tokens"))
     if cached + written <= prompt:
         prompt -= cached + written  # else they cannot stand inside: Grok at Azure counts them apart (seen 2026)
     details = _object(usage.get("completion_tokens_details"))
-    reasoning = _count(details.get("reasoning_tokens") or usage.get("reasoning_tokens"))
-    is_outside = reasoning > 0 and _count(usage.get("total_tokens")) == asked + completion + reasoning
+    reasoning = count_of(details.get("reasoning_tokens") or usage.get("reasoning_tokens"))
+    is_outside = reasoning > 0 and count_of(usage.get("total_tokens")) == asked + completion + reasoning
     if not is_outside:
         reasoning = min(reasoning, completion)
     return Usage(
@@ -305,10 +317,6 @@ def usage_of(raw: object) -> Usage:
         output=completion if is_outside else completion - reasoning,
         reasoning=reasoning,
     )
-
-
-def _count(value: Any) -> int:
-    return int(value) if isinstance(value, int | float) and 0 < value < 1e15 else 0
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -54,7 +54,13 @@ class CallReader:
         id = "" if id == "null" else id
         name = _text(function.get("name"))
         piece: object = function.get("arguments", function.get("input"))
-        arguments = piece if isinstance(piece, str) else "" if piece is None else to_json(piece).decode()
+        arguments = (
+            piece
+            if isinstance(piece, str)
+            else ""
+            if piece is None
+            else to_json(piece, inf_nan_mode="strings").decode()
+        )
         call = None if is_whole else self._find(id, entry.get("index"), name)
         if call is None:
             call = _Call(id, entry.get("index"))

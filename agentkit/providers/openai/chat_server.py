@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from agentkit.codec import HttpReply, WireRequest
 from agentkit.errors import (
@@ -40,6 +40,7 @@ from agentkit.exchange import (
     ToolCallDelta,
     ToolDefinition,
 )
+from agentkit.json_value import json_value
 from agentkit.messages import Finish, Part, Text, Thinking, ToolCall
 from agentkit.providers.openai.chat_answers import CHOICE_DETAILS, MESSAGE_DETAILS, REPLY_DETAILS
 from agentkit.providers.openai.chat_history import leading_instructions, messages_from_chat, refuse
@@ -69,7 +70,7 @@ class ChatServer:
     def read(self, request: WireRequest) -> Request:
         """The Request that a client sent. Raises BadRequestError for what is no Chat Completions request."""
         try:
-            value = from_json(request.body)
+            value = json_value(request.body)
         except ValueError as error:
             refuse(f"the body is not JSON: {error}", provider=self.provider)
         if not isinstance(value, dict):

@@ -22,6 +22,7 @@ from agentkit.counting import count_in
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.json_bytes import json_bytes
+from agentkit.json_value import json_value
 from agentkit.messages import Message
 from agentkit.providers.openai.errors import decode_error
 from agentkit.providers.openai.responses_input import InputWriter, ReasoningKept
@@ -131,7 +132,7 @@ class ResponsesCodec:
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises the error that a failed response reports, or ProtocolError."""
         try:
-            reply = from_json(body)
+            reply = json_value(body)
         except ValueError as error:
             raise self._nonsense(body, str(error)) from error
         if not isinstance(reply, dict):
@@ -161,9 +162,7 @@ class ResponsesCodec:
 
     def _nonsense(self, body: bytes, problem: str) -> ProtocolError:
         shown = body[:200].decode("utf-8", "replace")
-        return ProtocolError(
-            f"the reply is no response object ({problem}): {shown!r}", provider=self._provider, body=shown
-        )
+        return ProtocolError(f"the reply is no response object ({problem})", provider=self._provider, body=shown)
 
     def _fields(self, request: Request, extra: Mapping[str, Any], tools: _Tools) -> dict[str, Any]:
         """Everything but the input and the tools."""

@@ -12,7 +12,7 @@ from agentkit.exchange import Response
 from agentkit.media import ProviderData
 from agentkit.messages import AssistantMessage, Finish, Opaque, Part, Text, Thinking, ToolCall
 from agentkit.providers.openai.errors import error_in_stream
-from agentkit.usage import Usage
+from agentkit.usage import Usage, count_of
 
 __all__ = ["arguments_of", "error_of", "objects", "parts_of", "response_of", "usage_of"]
 
@@ -98,7 +98,7 @@ def arguments_of(arguments: object) -> str:
     """Arguments as text; some servers send an object instead."""
     if isinstance(arguments, str):
         return arguments
-    return to_json(arguments).decode() if arguments else ""
+    return to_json(arguments, inf_nan_mode="strings").decode() if arguments else ""
 
 
 def _texts(item: Mapping[str, Any], origin: str) -> list[Part]:
@@ -156,5 +156,4 @@ def _text(value: object) -> str:
 def _count(usage: object, name: str) -> int:
     if not isinstance(usage, dict):
         return 0
-    value = cast("dict[str, Any]", usage).get(name)
-    return value if isinstance(value, int) else 0
+    return count_of(cast("dict[str, Any]", usage).get(name))

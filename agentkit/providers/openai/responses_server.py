@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast, get_args
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from agentkit.codec import HttpReply, WireRequest
 from agentkit.errors import BadRequestError, ExchangeError
 from agentkit.exchange import OutputFormat, Request, Response, ToolDefinition
+from agentkit.json_value import json_value
 from agentkit.messages import Message
 from agentkit.providers.openai.chat_server import ChatServer
 from agentkit.providers.openai.responses import ENCRYPTED
@@ -127,7 +128,7 @@ class ResponsesServer:
 
 def _body(data: bytes) -> dict[str, Any]:
     try:
-        body = from_json(data)
+        body = json_value(data)
     except ValueError as error:
         raise _refusal(f"We could not parse the JSON body of your request: {error}", None) from error
     if not isinstance(body, dict):

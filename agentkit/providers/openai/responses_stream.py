@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, cast
-
-from pydantic_core import from_json
 
 from agentkit.errors import ProtocolError
 from agentkit.exchange import (
@@ -17,6 +16,7 @@ from agentkit.exchange import (
     ThinkingDelta,
     ToolCallDelta,
 )
+from agentkit.json_value import json_value
 from agentkit.messages import Part
 from agentkit.providers.openai.errors import error_in_stream
 from agentkit.providers.openai.responses_output import arguments_of, objects, parts_of, response_of
@@ -43,6 +43,7 @@ class ResponsesDecoder:
         "_handlers",
         "_is_done",
         "_items",
+        "_last_place",
         "_origin",
         "_plain",
         "_plain_bytes",
@@ -60,10 +61,11 @@ class ResponsesDecoder:
         self._splitter = SseSplitter()
         self._started = ResponseStarted()
         self._announced: dict[int, str] = {}  # index of the first part -> id of the item announced there
+        self._last_place = 0  # the highest of these
         self._shifted: dict[str, int] = {}  # item id -> index of the first part, where it is not the told one
         self._items: dict[int, Mapping[str, Any]] = {}  # index of the first part -> item that is done
         self._finished: dict[int, Part] = {}  # index -> part as told
-        self._firsts: dict[str, list[int]] = {}  # item id -> index of the first part, for each item of that id
+        self._firsts: dict[str, deque[int]] = {}  # item id -> index of the first part, for each item of that id
         self._contents: dict[int, list[int]] = {}  # index of an item's first part -> indexes of its announced parts
         self._is_done = False
         self._plain: list[bytes] = []  # what came before the first event: servers label plain JSON as an event stream
@@ -115,7 +117,7 @@ class ResponsesDecoder:
         if data == b"[DONE]":
             return
         try:
-            event = from_json(data)
+            event = json_value(data)
             kind = event.get("type")
         except (ValueError, AttributeError) as error:
             raise self._nonsense(data) from error
@@ -138,12 +140,13 @@ class ResponsesDecoder:
 
     def _nonsense(self, data: bytes) -> ProtocolError:
         shown = data[:200].decode("utf-8", "replace")
-        return ProtocolError(f"an event of the stream makes no sense: {shown!r}", provider=self._provider, body=shown)
+        problem = "an event of the stream makes no sense: it is no JSON of the expected shape"
+        return ProtocolError(problem, provider=self._provider, body=shown)
 
     def _decode_plain(self, deltas: list[Delta]) -> None:
         """A whole reply where a stream was asked for: an error, or the answer in one piece."""
         try:
-            body = from_json(b"".join(self._plain))
+            body = json_value(b"".join(self._plain))
         except ValueError:
             return
         if isinstance(body, dict):
@@ -175,10 +178,12 @@ class ResponsesDecoder:
         known = self._announced.get(told)
         if not known or not id or known == id:
             self._announced[told] = id
+            self._last_place = max(self._last_place, told)
             return told
         if id not in self._shifted:
-            self._shifted[id] = max(self._announced) + _SLOTS_PER_ITEM
-            self._announced[self._shifted[id]] = id
+            self._last_place += _SLOTS_PER_ITEM
+            self._shifted[id] = self._last_place
+            self._announced[self._last_place] = id
         return self._shifted[id]
 
     def _place(self, event: Event) -> int:
@@ -206,7 +211,7 @@ class ResponsesDecoder:
         first = self._shifted.get(item.get("id") or "", _told_place(event))
         self._items[first] = item
         if id := item.get("id"):
-            self._firsts.setdefault(id, []).append(first)
+            self._firsts.setdefault(id, deque()).append(first)
         return self._finish_parts(item, first)
 
     def _finish_parts(self, item: Mapping[str, Any], first: int) -> list[Delta]:
@@ -221,6 +226,8 @@ class ResponsesDecoder:
         return told
 
     def _on_end(self, event: Event) -> list[Delta]:
+        if self._is_done:
+            return []
         response: dict[str, Any] = dict(event.get("response") or {})
         if not response.get("output") and self._items:
             # Some servers leave the output out of the last event: what was streamed stands.
@@ -230,7 +237,7 @@ class ResponsesDecoder:
         for position, item in enumerate(objects(response["output"])):
             # Positions in the last event close the gaps that dropped items left in the stream's own numbers.
             known = self._firsts.get(item.get("id") or "")
-            deltas += self._finish_parts(item, known.pop(0) if known else position * _SLOTS_PER_ITEM)
+            deltas += self._finish_parts(item, known.popleft() if known else position * _SLOTS_PER_ITEM)
         self._is_done = True
         message = whole.message
         deltas.append(ResponseFinished(message.finish, whole.finish_raw, message.usage, whole.details))
@@ -247,5 +254,5 @@ def _told_place(event: Event) -> int:
 def _piece_of(event: Event) -> str:
     piece = event["delta"]
     if piece.__class__ is not str:
-        raise TypeError(f"a delta has to be a text, not {piece!r}")
+        raise TypeError("a delta has to be a text")
     return piece
