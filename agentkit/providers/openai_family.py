@@ -14,7 +14,7 @@ from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.providers.openai.responses import ResponsesCodec
 from agentkit.providers.table import Options, Provider, base_url_of, key_of
 from agentkit.remote import Endpoint, RemoteModel
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 from agentkit.transport.redact import redacted_url
 
 __all__ = ["Place", "connect", "place_of"]
@@ -37,7 +37,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         codec,
         place.endpoint,
         place.identity(provider, model, api=provider.api, capabilities=capabilities),
-        transport=options.transport or HttpxTransport(),
+        transport=options.transport or default_transport(),
         settings=options.settings,
     )
 

@@ -9,7 +9,7 @@ from agentkit.providers.openai_family import place_of
 from agentkit.providers.table import Options, Provider, TaskKind
 from agentkit.remote_task import RemoteEmbeddingModel
 from agentkit.task_model import TaskModel
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 
 __all__ = ["connect_task"]
 
@@ -21,6 +21,6 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
         EmbeddingsCodec(provider.vendor),
         place.endpoint,
         place.identity(provider, model, api=kind),
-        transport=options.transport or HttpxTransport(),
+        transport=options.transport or default_transport(),
         settings=options.settings,
     )

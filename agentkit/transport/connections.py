@@ -16,13 +16,13 @@ import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import anyio
 from anyio.lowlevel import RunVar
 
 from agentkit.transport.sockets import SocketBackend
-from agentkit.transport.target import Target, environment_proxy
+from agentkit.transport.target import Origin, Target, environment_proxy
 
 KEEP_ALIVE_SECONDS = 120.0
 """How long an idle connection is kept; servers that close sooner are noticed before the connection is used."""
@@ -34,16 +34,8 @@ _SWEEP_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
 
 
-Origin: TypeAlias = tuple[str, str, int]
-"""Scheme, host and port."""
-
-
 class Connection(Protocol):
-    """What we use of `httpcore.AsyncConnectionInterface`."""
-
-    async def handle_async_request(self, request: Any) -> Any:
-        """Send a request and wait for the head of its reply."""
-        ...
+    """What is kept here: httpcore's, or one of our own."""
 
     async def aclose(self) -> None:
         """Close the socket."""
@@ -58,14 +50,37 @@ class Connection(Protocol):
         ...
 
 
-class Connections:
+AConnection = TypeVar("AConnection", bound=Connection)
+NewConnection = TypeVar("NewConnection", bound=Connection, covariant=True)
+
+
+class Source(Protocol[NewConnection]):
+    """Makes the connections of one origin. `httpcore.AsyncConnectionPool` is one."""
+
+    def create_connection(self, origin: Any) -> NewConnection:
+        """One that connects when it is used."""
+        ...
+
+
+class HttpcoreConnection(Connection, Protocol):
+    """What we use of `httpcore.AsyncConnectionInterface`."""
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send a request and wait for the head of its reply."""
+        ...
+
+
+class Connections(Generic[AConnection]):
     """All connections of one event loop. Only that loop's tasks may use it."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, source: Callable[[Target], Source[AConnection]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._source = source
         self._clock = clock
-        self._sources: dict[Origin, Any] = {}  # origin -> httpcore pool, used only to make connections
-        self._idle: dict[Origin, list[Connection]] = {}
-        self._taken: dict[Connection, Origin] = {}
+        self._sources: dict[Origin, Source[AConnection]] = {}
+        self._idle: dict[Origin, list[AConnection]] = {}
+        self._taken: dict[AConnection, Origin] = {}
         self._in_use: Counter[Origin] = Counter()  # taken ones and those about to be
         self._waiting: dict[Origin, OrderedDict[anyio.Event, None]] = {}  # for a place, in line
         self._most = _most_connections()
@@ -74,7 +89,7 @@ class Connections:
         self.closer: AsyncGenerator[None] | None = None
         """Suspended until the loop ends."""
 
-    async def take(self, target: Target, *, most: int | None = None) -> Connection:
+    async def take(self, target: Target, *, most: int | None = None) -> AConnection:
         """A connection for one exchange: a living idle one, else one that connects when it is used.
 
         Waits while `most` are in use by this origin; None: as many as is usual.
@@ -82,7 +97,7 @@ class Connections:
         origin = target.origin
         idle = self._idle.get(origin)
         if idle is None:
-            self._sources[origin] = _source(target)  # first: it raises for a proxy that cannot be used
+            self._sources[origin] = self._source(target)  # first: it raises for a proxy that cannot be used
             idle = self._idle[origin] = []
         if self._in_use[origin] >= (most or self._most):
             await self._wait(origin)
@@ -91,14 +106,14 @@ class Connections:
         try:
             connection = await self._living(idle)
             if connection is None:
-                connection = cast(Connection, self._sources[origin].create_connection(target.url.origin))
+                connection = self._sources[origin].create_connection(target.url.origin)
         except BaseException:
             self._leave(origin)
             raise
         self._taken[connection] = origin
         return connection
 
-    async def give_back(self, connection: Connection, target: Target) -> None:
+    async def give_back(self, connection: AConnection, target: Target) -> None:
         """The exchange is over: keep the connection if it can carry another."""
         if self._is_closed:
             await self.drop(connection)
@@ -108,7 +123,7 @@ class Connections:
         if self._clock() >= self._sweep_at:
             await self._sweep()
 
-    async def drop(self, connection: Connection) -> None:
+    async def drop(self, connection: AConnection) -> None:
         """Close a connection that can carry no other exchange."""
         self._free(connection)
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
@@ -124,7 +139,7 @@ class Connections:
         for connection in connections:
             await self.drop(connection)
 
-    async def _living(self, idle: list[Connection]) -> Connection | None:
+    async def _living(self, idle: list[AConnection]) -> AConnection | None:
         while idle:
             connection = idle.pop()
             if not connection.has_expired():
@@ -146,7 +161,7 @@ class Connections:
                 del line[turn]
             raise
 
-    def _free(self, connection: Connection) -> None:
+    def _free(self, connection: AConnection) -> None:
         origin = self._taken.pop(connection, None)
         if origin is not None:
             self._leave(origin)
@@ -163,7 +178,7 @@ class Connections:
     async def _sweep(self) -> None:
         """Close what has expired, of every origin: nobody may ever ask for its origin again."""
         self._sweep_at = self._clock() + _SWEEP_SECONDS
-        expired: list[Connection] = []
+        expired: list[AConnection] = []
         for idle in self._idle.values():
             living = [connection for connection in idle if not connection.has_expired()]
             expired.extend(set(idle).difference(living))
@@ -172,21 +187,25 @@ class Connections:
             await self.drop(connection)
 
 
-async def connections_of_loop() -> Connections:
-    """The connections of the running event loop, made on first use."""
-    connections = _of_loop.get(None)
-    if connections is None:
-        connections = Connections()
-        connections.closer = _close_when_loop_ends(connections)
-        await anext(connections.closer)
-        _of_loop.set(connections)
-    return connections
+class LoopConnections(Generic[AConnection]):
+    """Connections by event loop, each made on first use."""
+
+    def __init__(self, name: str, source: Callable[[Target], Source[AConnection]]) -> None:
+        self._source = source
+        self._of_loop: RunVar[Connections[AConnection] | None] = RunVar(name)
+
+    async def get(self) -> Connections[AConnection]:
+        """Those of the running event loop."""
+        connections = self._of_loop.get(None)
+        if connections is None:
+            connections = Connections(source=self._source)
+            connections.closer = _close_when_loop_ends(connections)
+            await anext(connections.closer)
+            self._of_loop.set(connections)
+        return connections
 
 
-_of_loop: RunVar[Connections | None] = RunVar("agentkit_connections")
-
-
-async def _close_when_loop_ends(connections: Connections) -> AsyncGenerator[None]:
+async def _close_when_loop_ends(connections: Connections[Any]) -> AsyncGenerator[None]:
     """Suspended until asyncio.run, anyio.run or trio ends the loop and finalises its generators."""
     try:
         yield
@@ -206,19 +225,21 @@ def _most_connections() -> int:
     return MOST_CONNECTIONS if allowed == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, allowed // 2))
 
 
-def _source(target: Target) -> Any:
+def httpcore_source(target: Target) -> Source[HttpcoreConnection]:
+    """Through the proxy of the environment; raises ConfigurationError for one that cannot be used."""
     import httpcore  # on first use: the import budget
 
-    return httpcore.AsyncConnectionPool(
-        ssl_context=_tls_context() if target.origin[0] == "https" else None,
+    pool = httpcore.AsyncConnectionPool(
+        ssl_context=tls_context() if target.origin[0] == "https" else None,
         proxy=environment_proxy(target),
         keepalive_expiry=KEEP_ALIVE_SECONDS,
         network_backend=cast(httpcore.AsyncNetworkBackend, SocketBackend()),  # its shape, without importing it early
     )
+    return cast("Source[HttpcoreConnection]", pool)  # its connections have a narrower method
 
 
 @functools.cache
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """One for the process: it takes up to 150 ms and a megabyte. Honours SSL_CERT_FILE and SSL_CERT_DIR."""
     import httpx  # on first use: the import budget
 

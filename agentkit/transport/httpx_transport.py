@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,16 +11,14 @@ from typing import Any, Protocol, cast
 import anyio
 
 from agentkit.errors import AgentkitError, ConfigurationError, ConnectionFailedError, DeadlineError, ProtocolError
-from agentkit.transport.connections import connections_of_loop
+from agentkit.transport.connections import LoopConnections, httpcore_source
+from agentkit.transport.heads import REDIRECTS, redirect_host, refuse_unfit_headers, wire_headers
 from agentkit.transport.protocol import ConnectDeadlineError, HttpRequest, NotSentError, RedirectError, Reply
 from agentkit.transport.target import Target, target_of
 
 _CLOSE_SECONDS = 5.0
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PLAIN_HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+_CONNECTIONS = LoopConnections("agentkit_httpcore_connections", httpcore_source)
 
 
 class Client(Protocol):
@@ -60,15 +56,15 @@ class HttpxTransport:
 
     async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
         """Send the request and wait for the head of the reply; see `Transport.send`."""
-        _refuse_unfit_headers(request)
+        refuse_unfit_headers(request)
         target = target_of(request.url)
         if self._client is not None:
             reply = await _send_by_client(self._client, request, target=target, connect_seconds=connect_seconds)
         else:
             reply = await _send_by_socket(request, target, connect_seconds=connect_seconds, most=self._max_connections)
-        if reply.status in _REDIRECTS:
+        if reply.status in REDIRECTS:
             await reply.aclose()
-            raise RedirectError(reply.status, _redirect_host(reply.headers, target))
+            raise RedirectError(reply.status, redirect_host(reply.headers, target))
         return reply
 
 
@@ -143,6 +139,33 @@ class StreamedReply:
                     pass
 
 
+def is_compressed(headers: Mapping[str, str]) -> bool:
+    """Whether the body has to be decoded."""
+    return headers.get("content-encoding", "identity") not in ("identity", "")
+
+
+def decoded_reply(
+    status: int,
+    headers: Mapping[str, str],
+    *,
+    parts: AsyncIterator[bytes],
+    close: Callable[[], Awaitable[None]],
+    failures: tuple[type[Exception], ...],
+    peer: str,
+) -> StreamedReply:
+    """A reply whose compressed bytes are `parts`."""
+    response = _response_over_parts()(200, headers={"content-encoding": headers["content-encoding"]}, content=parts)
+    response.parts = parts
+    return StreamedReply(
+        status,
+        headers,
+        sources=[response.aiter_bytes(), parts],
+        close=close,
+        failures=(*failures, *_httpx_failures("httpx")),
+        peer=peer,
+    )
+
+
 async def _send_by_socket(
     request: HttpRequest, target: Target, *, connect_seconds: float, most: int | None
 ) -> StreamedReply:
@@ -151,11 +174,11 @@ async def _send_by_socket(
     wire_request = httpcore.Request(
         request.method,
         target.url,
-        headers=_wire_headers(request, target),
+        headers=wire_headers(request, target),
         content=request.body,
         extensions={"timeout": {"connect": connect_seconds}},
     )
-    connections = await connections_of_loop()
+    connections = await _CONNECTIONS.get()
     connection = await connections.take(target, most=most)
     failures = _httpcore_failures()
     try:
@@ -175,12 +198,10 @@ async def _send_by_socket(
         await stream.aclose()
         await connections.give_back(connection, target)
 
-    sources: list[AsyncIterator[bytes]] = [stream.__aiter__()]
-    encoding = headers.get("content-encoding")
-    if encoding and encoding != "identity":
-        sources.insert(0, _decoded(sources[0], encoding))
-        failures = (*failures, *_httpx_failures("httpx"))
-    return StreamedReply(response.status, headers, sources=sources, close=close, failures=failures, peer=target.peer)
+    parts: AsyncIterator[bytes] = stream.__aiter__()
+    if is_compressed(headers):
+        return decoded_reply(response.status, headers, parts=parts, close=close, failures=failures, peer=target.peer)
+    return StreamedReply(response.status, headers, sources=[parts], close=close, failures=failures, peer=target.peer)
 
 
 async def _send_by_client(
@@ -207,49 +228,6 @@ async def _send_by_client(
         failures=failures,
         peer=target.peer,
     )
-
-
-def _wire_headers(request: HttpRequest, target: Target) -> list[tuple[bytes, bytes]]:
-    given = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in request.headers]
-    names = {name for name, _ in given}
-    defaults = [(b"host", target.host_header), *_default_headers(), (b"content-length", b"%d" % len(request.body))]
-    if target.authorization is not None:
-        defaults.append((b"authorization", target.authorization))
-    return [header for header in defaults if header[0] not in names] + given
-
-
-@functools.cache
-def _default_headers() -> tuple[tuple[bytes, bytes], ...]:
-    decoders = {"br": ("brotli", "brotlicffi"), "zstd": ("zstandard",)}  # httpx decodes these if it finds them
-    found = [name for name, packages in decoders.items() if any(map(importlib.util.find_spec, packages))]
-    encodings = ", ".join(["gzip", "deflate", *found])
-    return ((b"accept", b"*/*"), (b"accept-encoding", encodings.encode()), (b"user-agent", b"agentkit"))
-
-
-def _refuse_unfit_headers(request: HttpRequest) -> None:
-    """Before the clients do it: their errors show the value, and the value may be a key."""
-    for name, value in request.headers:
-        if not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError(f"{name!r} is no name for a header: HTTP allows letters, digits and hyphens")
-        if not _PLAIN_HEADER_VALUE.fullmatch(value):
-            raise ConfigurationError(
-                f"the value of the header {name!r} has a character that HTTP does not allow there "
-                "(often a line break or space at the end of a key, or a letter that is not ASCII)"
-            )
-
-
-def _redirect_host(headers: Mapping[str, str], target: Target) -> str:
-    location = headers.get("location", "")
-    if location.startswith("/") and not location.startswith("//"):
-        return target.origin[1]
-    host = re.match(r"(?:https?:)?//(?:[^/?#]*@)?([^/?#]*)", location, re.IGNORECASE)
-    return host[1] if host else ""
-
-
-def _decoded(parts: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
-    response = _response_over_parts()(200, headers={"content-encoding": encoding}, content=parts)
-    response.parts = parts
-    return response.aiter_bytes()
 
 
 @functools.cache

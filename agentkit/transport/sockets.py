@@ -23,7 +23,7 @@ from agentkit.transport.protocol import ConnectDeadlineError, NotSentError, Stal
 _READ_BYTES = 65_536
 
 # A model may think for minutes before its first byte; routers forget a silent connection in four to six.
-_SOCKET_OPTIONS = [
+SOCKET_OPTIONS = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     *(
@@ -33,7 +33,7 @@ _SOCKET_OPTIONS = [
     ),
 ]
 
-_ONE_WRITE_BYTES = 65_536
+ONE_WRITE_BYTES = 65_536
 
 
 class SocketBackend:
@@ -54,13 +54,13 @@ class SocketBackend:
             with anyio.fail_after(timeout):
                 stream = await anyio.connect_tcp(host, port, local_host=local_address)
         except TimeoutError as error:
-            raise _connect_deadline(peer, error) from error
+            raise connect_deadline(peer) from error
         except OSError as error:
             raise NotSentError(
-                f"no connection to {peer}: {_reason(error)}; is the server running, and is the address right?"
+                f"no connection to {peer}: {reason_of(error)}; is the server running, and is the address right?"
             ) from error
         raw_socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
-        for option in [*_SOCKET_OPTIONS, *(socket_options or ())]:
+        for option in [*SOCKET_OPTIONS, *(socket_options or ())]:
             raw_socket.setsockopt(*option)
         return NetworkStream(stream, peer=peer, connect_by=connect_by)
 
@@ -117,9 +117,9 @@ class NetworkStream:
             with anyio.CancelScope(shield=True):
                 await self._stream.aclose()
             if isinstance(error, TimeoutError):
-                raise _connect_deadline(self._peer, error) from error
+                raise connect_deadline(self._peer) from error
             if isinstance(error, (OSError, anyio.BrokenResourceError, anyio.EndOfStream)):  # SSLError is an OSError
-                raise NotSentError(f"no TLS connection to {self._peer}: {_reason(error)}") from error
+                raise NotSentError(f"no TLS connection to {self._peer}: {reason_of(error)}") from error
             raise
         return NetworkStream(stream, peer=self._peer, connect_by=None)
 
@@ -132,13 +132,13 @@ class NetworkStream:
         if info == "ssl_object":
             return self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - no Django here
         if info == "is_readable":
-            return _is_readable(self._stream.extra(SocketAttribute.raw_socket))  # noqa: S610 - no Django here
+            return is_readable(self._stream.extra(SocketAttribute.raw_socket))  # noqa: S610 - no Django here
         return None
 
     async def _send(self) -> None:
         pieces, self._unsent = self._unsent, []
         # A short request goes out as one write; copying a long body to spare the second write would cost more.
-        if len(pieces) > 1 and sum(map(len, pieces)) <= _ONE_WRITE_BYTES:
+        if len(pieces) > 1 and sum(map(len, pieces)) <= ONE_WRITE_BYTES:
             pieces = [b"".join(pieces)]
         try:
             for piece in pieces:
@@ -150,10 +150,10 @@ class NetworkStream:
     def _unanswered(self, cause: Exception) -> ConnectionFailedError:
         if self._is_reused:
             return StaleConnectionError(f"{self._peer} had closed the connection that was kept alive")
-        return ConnectionFailedError(f"{self._peer} closed the connection without a reply: {_reason(cause)}")
+        return ConnectionFailedError(f"{self._peer} closed the connection without a reply: {reason_of(cause)}")
 
 
-def _is_readable(raw_socket: Any) -> bool:
+def is_readable(raw_socket: Any) -> bool:
     """Whether an idle connection has something to read, which can only be its end. Never blocks."""
     descriptor = raw_socket.fileno()
     if descriptor < 0:
@@ -165,15 +165,16 @@ def _is_readable(raw_socket: Any) -> bool:
     return bool(poll.poll(0))
 
 
-def _connect_deadline(peer: str, cause: TimeoutError) -> ConnectDeadlineError:
+def connect_deadline(peer: str) -> ConnectDeadlineError:
+    """No connection within the time allowed for it."""
     return ConnectDeadlineError(f"no connection to {peer} within the time allowed; is the address right?")
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """The most telling text of an error: what caused it, and of several the first."""
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):
         cause = cast("BaseExceptionGroup[BaseException]", cause).exceptions[0]  # isinstance cannot see the argument
     if cause is not None:
-        return _reason(cause)
+        return reason_of(cause)
     return str(error) or type(error).__name__

@@ -6,13 +6,16 @@ import base64
 import functools
 import importlib.util
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from agentkit.errors import ConfigurationError
 from agentkit.transport.redact import redacted_url
 
 _LAST_PORT = 65_535
+
+Origin: TypeAlias = tuple[str, str, int]
+"""Scheme, host and port."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -21,7 +24,7 @@ class Target:
 
     url: Any
     """An `httpcore.URL`."""
-    origin: tuple[str, str, int]
+    origin: Origin
     """Scheme, host and port: connections are shared within it."""
     host_header: bytes
     authorization: bytes | None

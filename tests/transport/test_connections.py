@@ -21,7 +21,7 @@ from anyio.from_thread import start_blocking_portal
 from anyio.streams.tls import TLSListener, TLSStream
 
 from agentkit.errors import ConfigurationError
-from agentkit.transport.connections import Connections
+from agentkit.transport.connections import Connections, httpcore_source
 from agentkit.transport.httpx_transport import HttpxTransport
 from agentkit.transport.protocol import HttpRequest, NotSentError
 from agentkit.transport.target import target_of
@@ -105,7 +105,7 @@ class StubConnection:
 
 @pytest.mark.anyio
 async def test_gives_the_connection_that_was_used_last() -> None:
-    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    connections, target = Connections(source=httpcore_source), target_of("http://127.0.0.1:1/")
     await connections.take(target)
     older, newer = StubConnection(), StubConnection()
     await connections.give_back(older, target)
@@ -115,7 +115,7 @@ async def test_gives_the_connection_that_was_used_last() -> None:
 
 @pytest.mark.anyio
 async def test_closes_an_expired_connection_instead_of_giving_it() -> None:
-    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    connections, target = Connections(source=httpcore_source), target_of("http://127.0.0.1:1/")
     await connections.take(target)
     expired = StubConnection(expired=True)
     await connections.give_back(expired, target)
@@ -126,7 +126,7 @@ async def test_closes_an_expired_connection_instead_of_giving_it() -> None:
 @pytest.mark.anyio
 async def test_closes_expired_connections_of_origins_that_nobody_asks_for_again() -> None:
     now = 0.0
-    connections = Connections(clock=lambda: now)
+    connections = Connections(source=httpcore_source, clock=lambda: now)
     deserted, busy = target_of("http://127.0.0.1:1/"), target_of("http://127.0.0.1:2/")
     for target in (deserted, busy):
         await connections.take(target)
@@ -142,7 +142,7 @@ async def test_closes_expired_connections_of_origins_that_nobody_asks_for_again(
 
 @pytest.mark.anyio
 async def test_keeps_no_connection_once_closed() -> None:
-    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    connections, target = Connections(source=httpcore_source), target_of("http://127.0.0.1:1/")
     await connections.take(target)
     late = StubConnection()
     await connections.aclose()
@@ -152,7 +152,7 @@ async def test_keeps_no_connection_once_closed() -> None:
 
 @pytest.mark.anyio
 async def test_who_finds_no_place_waits_in_line_and_one_who_leaves_the_line_holds_up_nobody() -> None:
-    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    connections, target = Connections(source=httpcore_source), target_of("http://127.0.0.1:1/")
     first = await connections.take(target, most=1)
     came: list[str] = []
 
@@ -178,7 +178,7 @@ async def test_who_finds_no_place_waits_in_line_and_one_who_leaves_the_line_hold
 
 @pytest.mark.anyio
 async def test_a_place_given_to_one_who_is_cancelled_goes_to_the_next() -> None:
-    connections, target = Connections(), target_of("http://127.0.0.1:1/")
+    connections, target = Connections(source=httpcore_source), target_of("http://127.0.0.1:1/")
     first = await connections.take(target, most=1)
     scope = anyio.CancelScope()
 

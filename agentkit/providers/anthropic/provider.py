@@ -10,7 +10,7 @@ from agentkit.providers.anthropic.messages import MessagesCodec
 from agentkit.providers.anthropic.messages_knobs import can_be_forced, can_hold_schema, can_think
 from agentkit.providers.table import Options, Provider, base_url_of, key_of
 from agentkit.remote import Endpoint, RemoteModel
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 from agentkit.transport.redact import redacted_url
 
 __all__ = ["connect"]
@@ -41,7 +41,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         MessagesCodec(provider.vendor),
         Endpoint(base_url, headers),
         identity,
-        transport=options.transport or HttpxTransport(),
+        transport=options.transport or default_transport(),
         settings=options.settings,
     )
 

@@ -11,7 +11,7 @@ from agentkit.providers.google.families import generation
 from agentkit.providers.google.generate_content import GenerateContentCodec
 from agentkit.providers.table import Options, Provider, base_url_of, key_of
 from agentkit.remote import Endpoint, RemoteModel
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 from agentkit.transport.redact import redacted_url
 
 __all__ = ["connect"]
@@ -41,7 +41,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         GenerateContentCodec(provider.vendor),
         Endpoint(base_url, headers),
         identity,
-        transport=options.transport or HttpxTransport(),
+        transport=options.transport or default_transport(),
         settings=options.settings,
     )
 

@@ -21,7 +21,7 @@ from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.providers.table import Options, Provider
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Deadlines, Settings
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 from agentkit.transport.protocol import Transport
 
 __all__ = ["LlamaCppModel", "connect"]
@@ -66,7 +66,7 @@ class LlamaCppModel:
         self.options = options
         check_file(self.path)
         self.settings = (settings or Settings()).over(_BELOW)
-        self.transport = transport or HttpxTransport()
+        self.transport = transport or default_transport()
         self.codec = ChatCodec(_PROVIDER, rules=_RULES)
 
     def __repr__(self) -> str:

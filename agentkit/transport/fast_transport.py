@@ -1,0 +1,174 @@
+"""The transport of the extra `fast`: HTTP/1.1 on asyncio itself, parsed in C by httptools.
+
+Under trio, through a proxy and for HEAD it is the transport on httpx, so that whoever has it need not choose.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import AsyncIterator
+
+import sniffio
+
+from agentkit.errors import ConfigurationError
+from agentkit.transport.connections import Connections, LoopConnections
+from agentkit.transport.fast_connection import FastConnection, fast_source
+from agentkit.transport.heads import REDIRECTS, redirect_host, refuse_unfit_headers, wire_headers
+from agentkit.transport.httpx_transport import HttpxTransport, decoded_reply, is_compressed
+from agentkit.transport.protocol import HttpRequest, RedirectError, Reply
+from agentkit.transport.target import Origin, Target, environment_proxy, target_of
+
+_PIECE_BYTES = 16_384
+"""Compressed bytes are decoded in pieces of this size: a thousandfold of it still fits into memory."""
+
+_CONNECTIONS = LoopConnections("agentkit_fast_connections", fast_source)
+
+
+class FastTransport:
+    """Sends requests over connections of its own on asyncio; what it cannot do, httpx does.
+
+    The same errors, deadlines, certificates (SSL_CERT_FILE) and bounds as `HttpxTransport`, at about half of its cost.
+    """
+
+    def __init__(self, *, max_connections: int | None = None) -> None:
+        """Raises ConfigurationError without the package httptools. `max_connections`: see `HttpxTransport`."""
+        if not is_installed():
+            raise ConfigurationError(
+                "the fast transport needs the package 'httptools'; install it with: pip install 'pyagentkit[fast]'"
+            )
+        self._max_connections = max_connections
+        self._other = HttpxTransport(max_connections=max_connections)
+        self._is_direct: dict[Origin, bool] = {}
+        self._last: tuple[HttpRequest, bytes] | None = None  # a request without its body, and its head as bytes
+
+    async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
+        """Send the request and wait for the head of the reply; see `Transport.send`."""
+        target = target_of(request.url)
+        if not self._is_ours(request, target):
+            return await self._other.send(request, connect_seconds=connect_seconds)
+        head = b"%bcontent-length: %d\r\n\r\n" % (self._head(request, target), len(request.body))
+        connections = await _CONNECTIONS.get()
+        connection = await connections.take(target, most=self._max_connections)
+        try:
+            await connection.ask(head, request.body, connect_seconds=connect_seconds)
+        except BaseException:
+            await connections.drop(connection)
+            raise
+        reply = FastReply(connection, connections, target)
+        if reply.status in REDIRECTS:
+            await reply.aclose()
+            raise RedirectError(reply.status, redirect_host(reply.headers, target))
+        if is_compressed(reply.headers):
+            return decoded_reply(
+                reply.status,
+                reply.headers,
+                parts=_Pieces(reply),
+                close=reply.discard,
+                failures=(),
+                peer=target.peer,
+            )
+        return reply
+
+    def _is_ours(self, request: HttpRequest, target: Target) -> bool:
+        if sniffio.current_async_library() != "asyncio" or request.method == "HEAD":
+            return False
+        is_direct = self._is_direct.get(target.origin)
+        if is_direct is None:
+            is_direct = self._is_direct[target.origin] = environment_proxy(target) is None
+        return is_direct
+
+    def _head(self, request: HttpRequest, target: Target) -> bytes:
+        """The head but for the length of the body. An agent's requests have mostly the same one."""
+        last = self._last
+        if last is not None:
+            known = last[0]
+            if known.headers == request.headers and known.url == request.url and known.method == request.method:
+                return last[1]
+        refuse_unfit_headers(request)
+        bare = HttpRequest(request.method, request.url, request.headers, b"")
+        lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target.url.target)]
+        lines += [
+            b"%b: %b" % (name, value)
+            for name, value in wire_headers(bare, target)
+            if name not in (b"content-length", b"transfer-encoding")  # said by us, of the body as it is
+        ]
+        head = b"\r\n".join([*lines, b""])
+        self._last = (bare, head)
+        return head
+
+
+class FastReply:
+    """A reply over a connection of the extra `fast`; also the iterator of its own chunks."""
+
+    __slots__ = ("_connection", "_connections", "_is_closed", "_target", "headers", "status")
+
+    def __init__(self, connection: FastConnection, connections: Connections[FastConnection], target: Target) -> None:
+        self.status = connection.status
+        self.headers = connection.headers
+        self._connection = connection
+        self._connections = connections
+        self._target = target
+        self._is_closed = False
+
+    async def read(self) -> bytes:
+        """The whole body; closes the reply."""
+        return b"".join([part async for part in self])
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes as they arrive."""
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._is_closed:
+            raise StopAsyncIteration
+        try:
+            data = await self._connection.more()
+        except BaseException:  # lost, nonsense or a cancel: all close the reply
+            await self.aclose()
+            raise
+        if data:
+            return data
+        await self.aclose()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Leave the reply, read or not."""
+        if self._is_closed:
+            return
+        if not self._connection.is_idle():
+            await self.discard()
+            return
+        self._is_closed = True
+        await self._connections.give_back(self._connection, self._target)
+
+    async def discard(self) -> None:
+        """Leave the reply and close its connection, unless the end was read."""
+        if not self._is_closed:
+            self._is_closed = True
+            await self._connections.drop(self._connection)
+
+
+class _Pieces:
+    """The chunks of a reply, cut so that none is long."""
+
+    def __init__(self, reply: FastReply) -> None:
+        self._reply = reply
+        self._rest = b""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        rest = self._rest or await self._reply.__anext__()
+        self._rest = rest[_PIECE_BYTES:]
+        return rest[:_PIECE_BYTES]
+
+
+@functools.cache
+def is_installed() -> bool:
+    """Whether the package of the extra `fast` is there."""
+    return importlib.util.find_spec("httptools") is not None
