@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import anyio
 import anyio.lowlevel
 
 from agentkit.errors import ConnectionFailedError, ExchangeError, NotRecordedError
@@ -33,6 +34,8 @@ __all__ = ["Mode", "Recorder"]
 Mode: TypeAlias = Literal["replay", "missing", "all"]
 """replay: nothing is sent; missing: what is not in the file is sent and added; all: everything is sent anew."""
 
+_LEAVING_SECONDS = 1.0
+"""Who left a reply when it was recorded is given this long to leave it again."""
 _COMPARED = 20  # a run's requests grow alike: the likest of these few is near enough
 _SHOWN_LINES = 200
 _SHOWN_CHARACTERS = 500
@@ -213,6 +216,7 @@ class _PlayedReply:
             case "lost":
                 raise ConnectionFailedError(f"the connection was lost here when {self._path} was recorded")
             case "left":
+                await anyio.sleep(_LEAVING_SECONDS)
                 raise ConnectionFailedError(
                     f"{self._path} has this reply up to here: its reader left when it was recorded; record it anew"
                 )
