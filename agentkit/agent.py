@@ -11,6 +11,7 @@ import inspect
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, cast, overload
@@ -18,7 +19,7 @@ from typing import Any, Generic, Self, TypeAlias, cast, overload
 import anyio
 from typing_extensions import TypeVar
 
-from agentkit.approvals import Decisions, decide, decisions_from_json
+from agentkit.approvals import Decisions, decisions_from_json, pending_calls
 from agentkit.budget import Budget, Ledger
 from agentkit.errors import (
     AgentkitError,
@@ -29,17 +30,18 @@ from agentkit.errors import (
 )
 from agentkit.events import Event, Nested
 from agentkit.execute import AgentSeam, PausedRun
-from agentkit.loop import RunState, advance, state_from_json
+from agentkit.loop import RunState, fold, state_from_json
 from agentkit.messages import AssistantMessage, Message, Prompt, UserMessage, user_message
 from agentkit.models import Middleware, Model, ModelIdentity, identity_of
 from agentkit.output import Output, OutputPlan, plan_output
 from agentkit.portal import call_in_portal
 from agentkit.prices import PriceBook
 from agentkit.providers import read_history, resolve
-from agentkit.records import Prompted, Record, Resumed, RunBegan
+from agentkit.records import Kept, Prompted, RunBegan
 from agentkit.result import Result
+from agentkit.resuming import go_on, kept_of, take, take_decisions, taken_up
 from agentkit.run import READ_RESULT, EventSink, RunPlan, carry, drive
-from agentkit.runtime import InMemoryRuntime, Runtime, Session, StepKey
+from agentkit.runtime import InMemoryRuntime, RunStore, Runtime, Session
 from agentkit.schema.function import compile_function
 from agentkit.settings import Settings
 from agentkit.stream import RunStream
@@ -183,8 +185,9 @@ class Agent(Generic[Deps, Out]):
         messages: History | None = None,
         session: Session | None = None,
         budget: Budget | None = None,
-        state: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | str | None = None,
         approvals: Decisions | None = None,
+        store: RunStore | None = None,
     ) -> Result[Out]:
         """Run until there is an answer, or until a call waits for a person (`result.pending`).
 
@@ -193,13 +196,15 @@ class Agent(Generic[Deps, Out]):
         messages: the conversation before, such as `result.messages` of an earlier run, or one in OpenAI's form.
         session: keeps the conversation; its messages come before the prompt, and what the run adds is appended.
         budget: in place of the agent's own.
-        state: go on with an earlier run (`result.state`, `run.state`, `error.state`).
+        state: go on with an earlier run (`result.state`, `run.state`, `error.state`), or the id of one in the store.
         approvals: decisions on its pending calls: {call: Approve() | Approve(arguments=...) | Deny("why")}.
+        store: keeps the run as it happens, so that it can go on after a crash: `SqliteRunStore("runs.db")`.
 
         Raises ExchangeError, BudgetExceededError, OutputError, ConfigurationError; errors carry the state so far.
         """
-        begun = await self._begin(prompt, deps, messages, session, budget, state, approvals)
-        return await begun.go(None)
+        return await self._carry_out(
+            _Given(prompt, deps, messages, session, budget, state, approvals, store), None, _nobody
+        )
 
     def run_sync(
         self,
@@ -209,8 +214,9 @@ class Agent(Generic[Deps, Out]):
         messages: History | None = None,
         session: Session | None = None,
         budget: Budget | None = None,
-        state: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | str | None = None,
         approvals: Decisions | None = None,
+        store: RunStore | None = None,
     ) -> Result[Out]:
         """`run` for code that is not async; works from any thread, repeatedly, and inside a running event loop."""
 
@@ -223,6 +229,7 @@ class Agent(Generic[Deps, Out]):
                 budget=budget,
                 state=state,
                 approvals=approvals,
+                store=store,
             )
 
         return cast("Result[Out]", call_in_portal(run))
@@ -235,15 +242,16 @@ class Agent(Generic[Deps, Out]):
         messages: History | None = None,
         session: Session | None = None,
         budget: Budget | None = None,
-        state: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | str | None = None,
         approvals: Decisions | None = None,
+        store: RunStore | None = None,
     ) -> RunStream[Out]:
         """Run and watch: `async with agent.stream(...) as run: async for event in run`; then `run.result`."""
         begun: list[_Begun[Out]] = []
 
         async def start(listener: EventSink) -> Result[Out]:
-            begun.append(await self._begin(prompt, deps, messages, session, budget, state, approvals))
-            return await begun[0].go(listener)
+            given = _Given(prompt, deps, messages, session, budget, state, approvals, store)
+            return await self._carry_out(given, listener, begun.append)
 
         def read_partial(text: str, calls: Iterable[tuple[str, str]]) -> Any:
             return self._output_plan(identity_of(self.model)).read_partial(text, calls)
@@ -252,16 +260,22 @@ class Agent(Generic[Deps, Out]):
 
     async def resume(
         self,
-        state: Mapping[str, Any],
+        state: Mapping[str, Any] | str,
         *,
         approvals: Decisions | None = None,
         prompt: Prompt | None = None,
         deps: Deps = _NOTHING,
         session: Session | None = None,
         budget: Budget | None = None,
+        store: RunStore | None = None,
     ) -> Result[Out]:
-        """Go on with an earlier run: after an approval, a cancel, an error, in another process. As `run(state=...)`."""
-        return await self.run(prompt, deps=deps, session=session, budget=budget, state=state, approvals=approvals)
+        """Go on with an earlier run, given by its state, or by its id in a store. As `run(state=...)`.
+
+        After an approval, a cancel, an error; with a store also after a crash; here or in another process.
+        """
+        return await self.run(
+            prompt, deps=deps, session=session, budget=budget, state=state, approvals=approvals, store=store
+        )
 
     def as_tool(
         self,
@@ -278,7 +292,7 @@ class Agent(Generic[Deps, Out]):
 
         shown = name or self.name
         schema = compile_function(ask, name=shown, context_type=Context, strict=None)
-        return Tool(
+        made = Tool(
             ask,
             schema,
             name=shown,
@@ -287,6 +301,8 @@ class Agent(Generic[Deps, Out]):
             approve=approve,
             timeout_seconds=None,
         )
+        made.is_agent = True
+        return made
 
     async def __aenter__(self) -> Self:
         """Keep the toolsets open until the block is left, instead of for each run."""
@@ -304,43 +320,63 @@ class Agent(Generic[Deps, Out]):
         model = self._named_model if isinstance(self._named_model, str) else identity_of(self._named_model).model
         return f"Agent({model!r}, name={self.name!r}, tools=[{', '.join(self._fixed)}])"
 
+    async def _carry_out(
+        self, given: _Given, listener: EventSink | None, tell: Callable[[_Begun[Out]], None]
+    ) -> Result[Out]:
+        """Begin a run or go on with one, and drive it to its end; with a store while that holds it for this process."""
+        store, state = given.store, given.state
+        if state is not None and given.messages is not None:
+            raise ConfigurationError("pass either messages= or state=; a state holds its messages")
+        if store is None:
+            if isinstance(state, str):
+                raise ConfigurationError(f"state={state!r} is the id of a run in a store: pass store= too")
+            begun = await self._begin(given, self.runtime, state_from_json(state) if state is not None else None)
+            tell(begun)
+            return await begun.go(listener)
+        if not isinstance(self.runtime, InMemoryRuntime):
+            raise ConfigurationError(f"{self!r} has a runtime of its own, which keeps its runs; pass no store=")
+        if not hasattr(store, "drive"):
+            raise ConfigurationError(f"{store!r} is no store of runs; write SqliteRunStore({store!r})")
+        known = state_from_json(state) if state is not None and not isinstance(state, str) else None
+        run_id = state if isinstance(state, str) else known.run_id if known is not None else uuid.uuid4().hex
+        async with store.drive(run_id) as runtime:
+            if isinstance(state, str) or known is not None:
+                known = await taken_up(store, runtime, run_id, known)
+            begun = await self._begin(given, runtime, known, run_id)
+            tell(begun)
+            return await begun.go(listener)
+
     async def _begin(
-        self,
-        prompt: Prompt | None,
-        deps: Any,
-        messages: History | None,
-        session: Session | None,
-        budget: Budget | None,
-        document: Mapping[str, Any] | None,
-        approvals: Decisions | None,
+        self, given: _Given, runtime: Runtime, state: RunState | None, run_id: str | None = None
     ) -> _Begun[Out]:
-        """The state and the ledger of a run that begins or goes on."""
-        ledger = Ledger(_of_kind(budget or self.budget, Budget))
+        """The state and the ledger of a run that begins, or of the one with this state, which goes on."""
+        session, prompt = given.session, given.prompt
+        ledger = Ledger(_of_kind(given.budget or self.budget, Budget))
         if session is not None and not hasattr(session, "load"):
             raise ConfigurationError(f"{session!r} is no session; write SqliteSession({session!r}) or MemorySession()")
-        if document is not None:
-            if messages is not None:
-                raise ConfigurationError("pass either messages= or state=; a state holds its messages")
-            state = _resumed(document, ledger, is_prompted=prompt is not None)
-            earlier = len(state.messages)
-            if approvals:
-                decide(state, approvals, tools=self._fixed)
+        if state is not None:
+            await go_on(runtime, state, ledger, is_prompted=prompt is not None)
+            earlier = await kept_of(state, session)
+            if given.approvals:
+                await take_decisions(runtime, state, given.approvals, self._fixed)
             if prompt is not None:
-                advance(state, Prompted(user_message(prompt)))
-            return _Begun(self, state, ledger, deps, session, earlier)
-        if approvals:
+                await take(runtime, state, Prompted(user_message(prompt)))
+            return _Begun(self, state, ledger, given.deps, session, earlier, runtime)
+        if given.approvals:
             raise ConfigurationError("approvals= decide on pending calls of an earlier run: pass its state= too")
-        given = _messages(messages or ())
-        if prompt is None and (not given or _is_answer(given[-1])):
+        messages = _messages(given.messages or ())
+        if prompt is None and (not messages or _is_answer(messages[-1])):
             raise ConfigurationError("a run needs a prompt, or messages= that end with one")
-        history = [*(await session.load() if session else ()), *given]
+        history = [*(await session.load() if session else ()), *messages]
         if prompt is not None:
             history.append(user_message(prompt))
         earlier = len(history) - isinstance(history[-1], UserMessage)
         state = RunState()
-        began = RunBegan(uuid.uuid4().hex, tuple(history), self.name, earlier)
-        await _take(self.runtime, state, began)
-        return _Begun(self, state, ledger, deps, session, earlier)
+        began = RunBegan(
+            run_id or uuid.uuid4().hex, tuple(history), self.name, earlier, session.id if session else None
+        )
+        await take(runtime, state, began)
+        return _Begun(self, state, ledger, given.deps, session, earlier, runtime)
 
     async def _run_below(self, prompt: str, context: Context[Any]) -> Out:
         """Run as a tool of another agent."""
@@ -350,13 +386,18 @@ class Agent(Generic[Deps, Out]):
                 "an agent as a tool runs inside a run of another agent; call agent.run(...) directly"
             )
         ledger = Ledger(self.budget, seam.ledger)
-        if seam.state is None:
-            state = RunState()
-            await _take(seam.runtime, state, RunBegan(seam.run_id, (user_message(prompt),), self.name))
+        state = RunState() if seam.state is None else state_from_json(seam.state)
+        journal = await seam.runtime.take_up(seam.run_id, state.journal)
+        if not journal:
+            await take(seam.runtime, state, RunBegan(seam.run_id, (user_message(prompt),), self.name))
         else:
-            state = _resumed(seam.state, ledger, is_prompted=False)
-            if seam.decisions:
-                decide(state, decisions_from_json(seam.decisions))
+            if journal is not state.journal:
+                state = fold(journal)
+            await go_on(seam.runtime, state, ledger, is_prompted=False)
+            if seam.decisions:  # before a crash some may have been taken up
+                waiting = {call.id for call in pending_calls(state)}
+                said = decisions_from_json(seam.decisions)
+                await take_decisions(seam.runtime, state, {id: said[id] for id in said if id in waiting})
         listener = _Below(seam.emit, context.step, context.call_id, self.name) if seam.emit else None
         try:
             result = await self._drive(state, ledger, context.deps, listener, None, seam.runtime)
@@ -433,13 +474,34 @@ class Agent(Generic[Deps, Out]):
         return plan
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a caller says of one run."""
+
+    prompt: Prompt | None
+    deps: Any
+    messages: History | None
+    session: Session | None
+    budget: Budget | None
+    state: Mapping[str, Any] | str | None
+    approvals: Decisions | None
+    store: RunStore | None
+
+
 class _Begun(Generic[Out]):
     """A run that has its state and waits to be driven."""
 
-    __slots__ = ("agent", "deps", "earlier", "ledger", "session", "state")
+    __slots__ = ("agent", "deps", "earlier", "ledger", "runtime", "session", "state")
 
     def __init__(
-        self, agent: Agent[Any, Out], state: RunState, ledger: Ledger, deps: Any, session: Session | None, earlier: int
+        self,
+        agent: Agent[Any, Out],
+        state: RunState,
+        ledger: Ledger,
+        deps: Any,
+        session: Session | None,
+        earlier: int,
+        runtime: Runtime,
     ) -> None:
         self.agent = agent
         self.state = state
@@ -447,18 +509,31 @@ class _Begun(Generic[Out]):
         self.deps = deps
         self.session = session
         self.earlier = earlier
+        """How many of the messages the session has."""
+        self.runtime = runtime
 
     async def go(self, listener: EventSink | None) -> Result[Out]:
-        agent, session = self.agent, self.session
-        try:
-            return await agent._drive(  # pyright: ignore[reportPrivateUsage]  # the two are one thing
-                self.state, self.ledger, self.deps, listener, session.id if session else None, agent.runtime
-            )
-        finally:
-            if session is not None:
-                with anyio.CancelScope(shield=True), carry(self.state):
-                    # An answer whose calls still wait is kept when they are decided, with what became of them.
-                    await session.append(self.state.messages[self.earlier :])
+        session = self.session
+        if session is None:
+            return await self._drive(listener, None)
+        with carry(self.state):
+            try:
+                return await self._drive(listener, session.id)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self._keep(session)
+
+    async def _drive(self, listener: EventSink | None, conversation_id: str | None) -> Result[Out]:
+        return await self.agent._drive(  # pyright: ignore[reportPrivateUsage]  # the two are one thing
+            self.state, self.ledger, self.deps, listener, conversation_id, self.runtime
+        )
+
+    async def _keep(self, session: Session) -> None:
+        """Add to the session what it does not have. An answer with open calls is added when they have ended."""
+        messages = self.state.messages
+        await session.append(messages[self.earlier :])
+        if self.state.session == session.id and len(messages) != self.state.kept:
+            await take(self.runtime, self.state, Kept(len(messages)))
 
 
 class _Below:
@@ -494,26 +569,8 @@ def _messages(history: History) -> Sequence[Message]:
     return read_history(history)
 
 
-async def _take(runtime: Runtime, state: RunState, record: RunBegan) -> None:
-    async def same() -> Record:
-        return record
-
-    advance(state, await runtime.step(StepKey(record.run_id, 0, record.kind), same))
-
-
-def _resumed(document: Mapping[str, Any], ledger: Ledger, *, is_prompted: bool) -> RunState:
-    """The state in a document, about to go on; what it had spent is booked."""
-    state = state_from_json(document)
-    if not is_prompted:  # else half an answer stays: the prompt may speak of it
-        advance(state, Resumed())
-    begun = state.tool_calls + sum(call.paused is not None for call in state.open_calls())
-    ledger.restore(
-        steps=state.step + state.steps_below,
-        tool_calls=begun + state.tool_calls_below,
-        usage=state.usage,
-        cost=state.cost,
-    )
-    return state
+def _nobody(_: object) -> None:
+    return
 
 
 def _is_answer(message: Message) -> bool:

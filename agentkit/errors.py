@@ -12,7 +12,8 @@
     │  ├─ MediaError                 an image, audio or document that cannot be sent
     │  ├─ NotRecordedError           a test replays a recording that does not have this request
     │  └─ StateError                 a stored state, session or journal that cannot be read
-    │     └─ NewerVersionError       it was written by a newer agentkit
+    │     ├─ NewerVersionError       it was written by a newer agentkit
+    │     └─ RunBusyError            another process drives the run
     ├─ ExchangeError                 one exchange with a provider failed
     │  ├─ AuthenticationError        the key is wrong
     │  ├─ PermissionDeniedError      the key may not do this
@@ -67,6 +68,7 @@ __all__ = [
     "ProtocolError",
     "QuotaExceededError",
     "RateLimitError",
+    "RunBusyError",
     "RunError",
     "SchemaError",
     "ServerError",
@@ -213,6 +215,17 @@ class NewerVersionError(StateError):
         )
         self.found = found
         self.known = known
+
+
+class RunBusyError(StateError):
+    """A run that is to go on is driven elsewhere: by a living process, or twice in this one."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"run {run_id} is being driven by a living process; wait until it ends, or end that process: then it can go "
+            "on here"
+        )
+        self.run_id = run_id
 
 
 class ExchangeError(AgentkitError):

@@ -30,7 +30,7 @@ from agentkit.messages import (
     Returned,
 )
 from agentkit.models import Ask, CallOffer, Deny, Middleware
-from agentkit.records import CallEnded, CallPaused, Record
+from agentkit.records import CallBegan, CallEnded, CallPaused, Record
 from agentkit.repair import repair_json
 from agentkit.returned import as_json, capped, cut, readable, without_media
 from agentkit.runtime import Runtime, StepKey
@@ -40,6 +40,8 @@ from agentkit.telemetry import Telemetry, ToolScope
 from agentkit.threads import run_in_thread
 from agentkit.tools import Context, Found, Tool
 from agentkit.usage import Cost, Usage
+
+IN_DOUBT = "it had begun when the run was cut off, and nobody knows whether it took effect; approve to make it again"
 
 __all__ = ["AgentSeam", "PausedRun", "Scene", "run_calls"]
 
@@ -186,7 +188,8 @@ class _Call:
 
     @property
     def key(self) -> StepKey:
-        return StepKey(self.scene.run_id, self.open.step, str(self.open.position))
+        turn = f" turn {self.open.turn + 1}" if self.open.turn else ""
+        return StepKey(self.scene.run_id, self.open.step, f"{self.open.position}{turn}")
 
     async def perform(self) -> Record:
         """Make the call; the record of what became of it."""
@@ -211,7 +214,8 @@ class _Call:
     async def interrupted(self) -> Record:
         """What is known of a call that a cancel stopped."""
         went_on = self.open.paused is not None and self.open.paused.state is not None
-        outcome = Lost() if self.has_acted or went_on else Cancelled(started=self.has_started)
+        is_lost = self.has_acted or went_on or self.open.is_begun
+        outcome = Lost() if is_lost else Cancelled(started=self.has_started)
         return CallEnded(
             self.open.step,
             self.open.position,
@@ -235,6 +239,8 @@ class _Call:
     async def _outcome(self, span: ToolScope) -> Outcome | CallPaused:
         """Every reason not to run first, then the run."""
         tool, made = self.tool, self.open.call
+        if self.open.is_begun and not (tool is not None and tool.may_run_again):
+            return self._in_doubt(span)
         refusal = self._refusal()
         if tool is None or refusal is not None:
             span.failed("unknown_tool" if tool is None else "tool_withdrawn", refusal.message if refusal else "")
@@ -250,6 +256,16 @@ class _Call:
         if not self.scene.middleware:
             return await self._run(tool, bound, span)
         return await self._run_hooks(tool, bound, span)
+
+    def _in_doubt(self, span: ToolScope) -> Outcome | CallPaused:
+        """A process that died had begun this call: whoever had to agree to it decides again, else the model is told."""
+        span.failed("in_doubt", "it had begun when the run was cut off")
+        tool = self.tool
+        try:
+            asks = tool is not None and tool.needs_approval(self._parse(tool, self.open.call.arguments))
+        except ArgumentsError:
+            asks = False
+        return self._paused(IN_DOUBT) if asks else Lost()
 
     def _refusal(self) -> Failed | None:
         name = self.open.call.name
@@ -366,6 +382,8 @@ class _Call:
     async def _run(self, tool: Tool, bound: BoundArguments, span: ToolScope) -> Outcome | CallPaused:
         """Run the tool itself, bounded in time; whatever it raises becomes an outcome."""
         scene, open_call = self.scene, self.open
+        if not tool.may_run_again:
+            await self._announce()
         if scene.emit:
             made = open_call.call
             scene.emit(ToolStarted(open_call.step, open_call.position, tool.name, made.id, made.arguments))
@@ -396,6 +414,16 @@ class _Call:
         span.failed("timeout", f"no result within {tool.timeout_seconds:g} seconds")
         return Failed(f"The tool {tool.name} gave no result within {tool.timeout_seconds:g} seconds and was stopped.")
 
+    async def _announce(self) -> None:
+        """Have it known, before anything is done, that this call begins."""
+        record = CallBegan(self.open.step, self.open.position)
+
+        async def same() -> Record:
+            return record
+
+        key = self.key
+        self.scene.record(await self.scene.runtime.step(StepKey(key.run_id, key.step, f"{key.name} began"), same))
+
     def _context(self, tool: Tool) -> Context[Any]:
         scene, open_call = self.scene, self.open
         emit, home, token = scene.emit, get_ident(), current_token()
@@ -409,10 +437,11 @@ class _Call:
             else:  # a sync tool, in its worker thread: listeners live in the event loop
                 anyio.from_thread.run_sync(emit, event, token=token)
 
+        path = f"{scene.run_id}/{open_call.step}.{open_call.position}"
         seam = AgentSeam(
             scene.runtime,
             scene.ledger,
-            f"{scene.run_id}/{open_call.step}.{open_call.position}",
+            path,
             emit,
             self.spent,
             open_call.paused.state if open_call.paused else None,
@@ -428,6 +457,7 @@ class _Call:
             scene.history,
             scene.usage,
             progress,
+            path,
             seam,
         )
 

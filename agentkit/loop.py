@@ -9,10 +9,11 @@ stored, resumed, replayed and forked at any record. The machine does no I/O and 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never, cast
 
 from agentkit.errors import ConfigurationError, NewerVersionError, StateError
 from agentkit.json_bytes import json_bytes
@@ -29,11 +30,13 @@ from agentkit.messages import (
 )
 from agentkit.records import (
     Answered,
+    CallBegan,
     CallDecided,
     CallEnded,
     CallPaused,
     Ended,
     Interrupted,
+    Kept,
     Prompted,
     Record,
     Rejected,
@@ -54,11 +57,13 @@ __all__ = [
     "fold",
     "fork",
     "next_need",
+    "record_from_json",
+    "record_to_json",
     "state_from_json",
     "state_to_json",
 ]
 
-VERSION = 1
+VERSION = 2
 """Version of the JSON form of a state."""
 
 
@@ -74,6 +79,10 @@ class OpenCall:
     paused: CallPaused | None = None
     decisions: Mapping[str, Any] | None = None
     """What a person decided on calls of the sub-agent inside it."""
+    turn: int = 0
+    """How often it was paused before."""
+    is_begun: bool = False
+    """The tool was called, by a process that did not tell how that ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,7 @@ class RunState:
     __slots__ = (
         "agent",
         "answer",
+        "begun",
         "complaints",
         "cost",
         "decided",
@@ -127,6 +137,7 @@ class RunState:
         "failures",
         "is_ended",
         "journal",
+        "kept",
         "messages",
         "outcomes",
         "output_position",
@@ -134,10 +145,12 @@ class RunState:
         "remainders",
         "revealed",
         "run_id",
+        "session",
         "step",
         "steps_below",
         "tool_calls",
         "tool_calls_below",
+        "turns",
         "usage",
     )
 
@@ -149,9 +162,15 @@ class RunState:
         """Everything said, without the answer whose calls are still open."""
         self.earlier = 0
         """How many of the messages are from before this run."""
+        self.session: str | None = None
+        """The session that the run's messages go into."""
+        self.kept = 0
+        """How many of the messages it has."""
         self.answer: AssistantMessage | None = None
         """The answer whose calls are still open."""
         self.outcomes: dict[int, Outcome] = {}  # position -> outcome of the open answer's calls, in ending order
+        self.begun: set[int] = set()  # positions of calls whose tools were called, and which must not be made twice
+        self.turns: dict[int, int] = {}  # position -> how often the call was paused
         self.paused: dict[int, CallPaused] = {}  # position -> why it waits
         self.decided: dict[int, CallDecided] = {}  # position -> what a person said
         self.edited: dict[int, str] = {}  # position -> arguments that a person put in place of the model's
@@ -203,11 +222,17 @@ class RunState:
             decision = self.decided.get(position)
             if position in self.edited:
                 call = ToolCall(call.id, call.name, self.edited[position], call.outcome, call.provider_data)
-            if decision is None:
-                found.append(OpenCall(self.step, position, call, paused=self.paused.get(position)))
-                continue
             found.append(
-                OpenCall(self.step, position, call, decision.is_approved, self.paused.get(position), decision.inner)
+                OpenCall(
+                    self.step,
+                    position,
+                    call,
+                    decision is not None and decision.is_approved,
+                    self.paused.get(position),
+                    decision.inner if decision is not None else None,
+                    self.turns.get(position, 0),
+                    position in self.begun,
+                )
             )
         return found
 
@@ -241,8 +266,13 @@ def advance(state: RunState, record: Record) -> None:
             _answered(state, record)
         case CallEnded():
             _call_ended(state, record)
+        case CallBegan():
+            _check_open(state, record.step, record.position)
+            state.begun.add(record.position)
         case CallPaused():
             _check_open(state, record.step, record.position)
+            state.begun.discard(record.position)
+            state.turns[record.position] = state.turns.get(record.position, 0) + 1
             state.paused[record.position] = record
             state.decided.pop(record.position, None)
         case CallDecided():
@@ -252,6 +282,7 @@ def advance(state: RunState, record: Record) -> None:
                 raise StateError("a run cannot begin twice; was the journal edited?")
             state.run_id, state.agent, state.earlier = record.run_id, record.agent, record.earlier
             state.messages = record.messages
+            state.session, state.kept = record.session, record.earlier
         case Prompted():
             if state.answer is not None:
                 raise StateError(
@@ -272,6 +303,8 @@ def advance(state: RunState, record: Record) -> None:
         case Interrupted():
             if record.message is not None:
                 state.messages = (*state.messages, record.message)
+        case Kept():
+            state.kept = record.messages
         case Ended():
             state.is_ended = True
             state.complaints = []
@@ -292,6 +325,7 @@ def _answered(state: RunState, record: Answered) -> None:
         return
     state.answer = record.message
     state.outcomes, state.paused, state.decided, state.edited = {}, {}, {}, {}
+    state.begun, state.turns = set(), {}
 
 
 def _call_ended(state: RunState, record: CallEnded) -> None:
@@ -361,6 +395,28 @@ def fold(journal: Iterable[Record]) -> RunState:
     return state
 
 
+def record_to_json(record: Record) -> bytes:
+    """One record as a JSON object; `VERSION` is its version too."""
+    from pydantic_core import PydanticSerializationError
+
+    try:
+        return _record_adapter().dump_json(record)
+    except PydanticSerializationError:  # half of a surrogate pair
+        return json_bytes(_record_adapter().dump_python(record, mode="json"))
+
+
+def record_from_json(document: str | bytes) -> Record:
+    """A record from its JSON object. Raises StateError."""
+    from pydantic import ValidationError
+
+    try:
+        return _record_adapter().validate_json(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise StateError(f"at {where}: {first['msg']}; was it edited?") from error
+
+
 def state_to_json(state: RunState) -> dict[str, Any]:
     """A state as a JSON document with a version."""
     return {"version": VERSION, "journal": _adapter().dump_python(state.journal, mode="json")}
@@ -392,16 +448,43 @@ def state_from_json(document: Mapping[str, Any]) -> RunState:
 
 
 def fork(document: Mapping[str, Any], *, step: int) -> dict[str, Any]:
-    """The state when the model was about to be asked for the `step`-th time: resume it to take another way."""
+    """The state when the model was about to be asked for the `step`-th time: resume it to take another way.
+
+    It is another run, with an id of its own, and belongs to no session.
+    """
     state = state_from_json(document)
     if not 1 <= step <= state.step + 1:
         raise ConfigurationError(f"there is no step {step} to fork from; this run has steps 1 to {state.step + 1}")
     kept: list[Record] = []
+    new = uuid.uuid4().hex
     for record in state.journal:
         if isinstance(record, Answered) and record.step == step:
             break
         kept.append(record)
-    return state_to_json(fold(kept))
+    return state_to_json(fold(_renamed(record, state.run_id, new) for record in kept))
+
+
+def _renamed(record: Record, old: str, new: str) -> Record:
+    """The record as one of another run; those of sub-agents inside it too."""
+    match record:
+        case RunBegan():
+            return replace(record, run_id=new + record.run_id.removeprefix(old), session=None)
+        case CallPaused(state=dict(state)):
+            return replace(record, state=_renamed_below(state, old, new))
+        case _:
+            return record
+
+
+def _renamed_below(document: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    journal: list[dict[str, Any]] = []
+    for record in cast("list[dict[str, Any]]", document["journal"]):
+        changed = dict(record)
+        if "run_id" in changed:
+            changed["run_id"] = new + changed["run_id"].removeprefix(old)
+        if isinstance(changed.get("state"), dict):
+            changed["state"] = _renamed_below(changed["state"], old, new)
+        journal.append(changed)
+    return {**document, "journal": journal}
 
 
 @cache
@@ -409,3 +492,10 @@ def _adapter() -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(list[Record])
+
+
+@cache
+def _record_adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Record)

@@ -10,11 +10,13 @@ from agentkit.usage import Cost, Usage
 
 __all__ = [
     "Answered",
+    "CallBegan",
     "CallDecided",
     "CallEnded",
     "CallPaused",
     "Ended",
     "Interrupted",
+    "Kept",
     "Prompted",
     "Record",
     "Rejected",
@@ -32,6 +34,8 @@ class RunBegan:
     agent: str = ""
     earlier: int = 0
     """How many of the messages are from before this run."""
+    session: str | None = None
+    """The session that the run's messages go into."""
     kind: Literal["run_began"] = field(default="run_began", repr=False, kw_only=True)
 
 
@@ -59,6 +63,15 @@ class Answered:
     cost: Cost = Cost.unknown
     attempts: int = 1
     kind: Literal["answered"] = field(default="answered", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CallBegan:
+    """A tool is about to be called that must not be called twice: without the call's end nobody knows what it did."""
+
+    step: int
+    position: int
+    kind: Literal["call_began"] = field(default="call_began", repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +149,14 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The run's session has so many of its messages."""
+
+    messages: int
+    kind: Literal["kept"] = field(default="kept", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The run has its output."""
 
@@ -144,6 +165,17 @@ class Ended:
 
 
 Record: TypeAlias = (
-    RunBegan | Prompted | Resumed | Answered | CallEnded | CallPaused | CallDecided | Rejected | Interrupted | Ended
+    RunBegan
+    | Prompted
+    | Resumed
+    | Answered
+    | CallBegan
+    | CallEnded
+    | CallPaused
+    | CallDecided
+    | Rejected
+    | Interrupted
+    | Kept
+    | Ended
 )
 """One thing that happened in a run."""

@@ -1,20 +1,22 @@
 """The seam every side effect of a run goes through, and the protocols of what keeps runs and conversations.
 
 A driver asks `await runtime.step(key, fn)`: `fn` performs one effect (a model call, a tool call) and returns the
-journal record of what happened. In memory that is a plain await. A durable runtime writes the record before it returns,
-and hands back the written record instead of calling `fn` when the key was done before.
+journal record of what happened. In memory that is a plain await. A durable runtime writes the record before it returns;
+it may also hand back a record written earlier instead of calling `fn`. What must not be done twice is announced by a
+record of its own, `CallBegan`, before it is done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from agentkit.messages import Message
 from agentkit.records import Record
 
-__all__ = ["InMemoryRuntime", "Runtime", "Session", "StepKey"]
+__all__ = ["InMemoryRuntime", "RunStore", "Runtime", "Session", "StepKey"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class StepKey:
     """Of a sub-agent: the id of the run that called it, with the call's step and position."""
     step: int
     name: str
-    """What it is: "model", or the position of a call as text, or the kind of another record."""
+    """What it is: "model", or the position of a call as text (with its turn, once it was paused), or the kind of another
+    record with what tells it from others of its kind. No two effects of a run have one key."""
 
 
 class Runtime(Protocol):
@@ -33,6 +36,13 @@ class Runtime(Protocol):
 
     async def step(self, key: StepKey, fn: Callable[[], Awaitable[Record]]) -> Record:
         """The record of this effect: of `fn()`, or of an earlier run of it."""
+        ...
+
+    async def take_up(self, run_id: str, journal: Sequence[Record]) -> Sequence[Record]:
+        """The journal of a run, or of a sub-agent's run, that is about to go on; empty when it has not begun.
+
+        `journal` is what the caller knows of it. What is kept may be more, after a crash: then that is the answer.
+        """
         ...
 
 
@@ -44,6 +54,23 @@ class InMemoryRuntime:
     async def step(self, key: StepKey, fn: Callable[[], Awaitable[Record]]) -> Record:
         """The record of `fn()`."""
         return await fn()
+
+    async def take_up(self, run_id: str, journal: Sequence[Record]) -> Sequence[Record]:
+        """What the caller knows."""
+        return journal
+
+
+class RunStore(Protocol):
+    """Keeps the journals of runs as they happen. `agentkit.runs.SqliteRunStore` is one."""
+
+    def drive(self, run_id: str) -> AbstractAsyncContextManager[Runtime]:
+        """Hold a run for this process, new or known, while it is driven through the Runtime given.
+
+        Leaving the block tells how the driving ended: without an error it came to its end, or waits for a person. Raises
+        RunBusyError when a living process holds the run, StateError when the store cannot be used. A process that dies
+        holds nothing any more.
+        """
+        ...
 
 
 class Session(Protocol):

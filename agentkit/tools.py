@@ -63,6 +63,8 @@ class Context(Generic[Deps]):
     """What the run has consumed so far."""
     progress: Callable[[str], None] = field(default=lambda _: None, repr=False)
     """Tell whoever listens how far the tool is; one short sentence."""
+    idempotency_key: str = ""
+    """Names this call, the same when it is made again after a crash: for services that refuse to do a thing twice."""
     seam: Any = field(default=None, repr=False, compare=False)
     """For agents that are tools; not for use by others."""
 
@@ -102,6 +104,7 @@ class Tool:
         name: str,
         description: str | None = None,
         effect: Effect | None = None,
+        idempotent: bool = False,
         approve: Approval = False,
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
         retries: int = DEFAULT_RETRIES,
@@ -129,6 +132,8 @@ class Tool:
         self.schema = schema
         self.name = name
         self.effect: Effect | None = effect
+        self.idempotent = idempotent
+        """Made twice with the same arguments it does what it does once, so after a crash it is made again."""
         self.approve = approve
         self.timeout_seconds = timeout_seconds
         self.retries = retries
@@ -143,6 +148,8 @@ class Tool:
         self.is_async = _is_async(call)
         self.is_output = False
         """Its call gives the run's output."""
+        self.is_agent = False
+        """Its calls are runs of an agent, with journals of their own."""
         self.is_hidden = False
         """The model sees it only after a search has found it."""
         self._description = description
@@ -156,6 +163,7 @@ class Tool:
         call: Callable[..., Any],
         *,
         effect: Effect | None = None,
+        idempotent: bool = False,
         approve: Approval = False,
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
         retries: int = DEFAULT_RETRIES,
@@ -173,6 +181,7 @@ class Tool:
             name=name,
             description=description,
             effect=effect,
+            idempotent=idempotent,
             approve=approve,
             timeout_seconds=timeout_seconds,
             retries=retries,
@@ -197,6 +206,11 @@ class Tool:
     def definition(self) -> ToolDefinition:
         """The tool as a model sees it; one object for the tool's whole life."""
         return ToolDefinition(self.name, self.description, self.parameters, self.strict)
+
+    @property
+    def may_run_again(self) -> bool:
+        """Whether a call that a crash cut off may be made again; of an agent's, its own journal says what was done."""
+        return self.effect == "read" or self.idempotent or self.is_agent or self.is_output
 
     @property
     def context_parameter(self) -> str | None:
@@ -262,6 +276,7 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     effect: Effect | None = None,
+    idempotent: bool = False,
     approve: Approval = False,
     timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
     retries: int = DEFAULT_RETRIES,
@@ -277,6 +292,7 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     effect: Effect | None = None,
+    idempotent: bool = False,
     approve: Approval = False,
     timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
     retries: int = DEFAULT_RETRIES,
@@ -288,6 +304,7 @@ def tool(
     """Make a function a tool; it stays callable as before and gets an attribute `tool`.
 
     effect: what a call does: "read", "write" or "destructive". Write and destructive calls run alone.
+    idempotent: made twice it does what it does once, so that after a crash it may be made again, as reads are.
     approve: True, or a predicate over the call's arguments, when a person has to agree first.
     timeout_seconds: how long a call may take; None for ever.
     retries: how often in a row it may fail before it is withdrawn from the run.
@@ -306,6 +323,7 @@ def tool(
             name=name or _name_of(fn),
             description=description,
             effect=effect,
+            idempotent=idempotent,
             approve=approve,
             timeout_seconds=timeout_seconds,
             retries=retries,

@@ -77,7 +77,7 @@ async def test_messages_with_a_pending_call_are_refused_with_what_to_do() -> Non
 
 async def test_a_newer_state_is_refused_and_left_as_it_is() -> None:
     state = {"version": 99, "journal": [{"kind": "telepathy"}]}
-    with pytest.raises(NewerVersionError, match="this state of a run has version 99, this agentkit reads up to 1"):
+    with pytest.raises(NewerVersionError, match="this state of a run has version 99, this agentkit reads up to 2"):
         await Agent(ScriptedModel()).resume(state)
     assert state == {"version": 99, "journal": [{"kind": "telepathy"}]}
 

@@ -70,10 +70,10 @@ def test_a_person_is_needed_when_nothing_else_can_be_done() -> None:
     state = fold([BEGAN, ASKED, paused])
     assert next_need(state) == CallTools(1, (OpenCall(1, 1, CALLS[1]),))
     advance(state, CallEnded(1, 1, Returned("b")))
-    assert next_need(state) == AwaitApproval((OpenCall(1, 0, CALLS[0], paused=paused),))
+    assert next_need(state) == AwaitApproval((OpenCall(1, 0, CALLS[0], paused=paused, turn=1),))
     advance(state, CallDecided(1, 0, is_approved=True, arguments='{"x":1}'))
     changed = ToolCall("1", "a", '{"x":1}')
-    assert next_need(state) == CallTools(1, (OpenCall(1, 0, changed, is_approved=True, paused=paused),))
+    assert next_need(state) == CallTools(1, (OpenCall(1, 0, changed, is_approved=True, paused=paused, turn=1),))
 
 
 def test_a_no_settles_the_call() -> None:
@@ -141,8 +141,8 @@ def test_every_record_survives_json() -> None:
 
 def test_a_newer_state_is_refused() -> None:
     with pytest.raises(NewerVersionError) as caught:
-        state_from_json({"version": 2, "journal": []})
-    assert (caught.value.found, caught.value.known) == (2, 1)
+        state_from_json({"version": 99, "journal": []})
+    assert (caught.value.found, caught.value.known) == (99, 2)
 
 
 taken: list[int] = []
@@ -174,7 +174,22 @@ def test_a_run_takes_another_way_from_any_step(step: int, before: list[int]) -> 
 
 def test_a_fork_after_the_last_step_is_the_whole_run() -> None:
     state = three_steps()
-    assert fork(state, step=4) == state
+    forked = fork(state, step=4)
+    assert forked["journal"][1:] == state["journal"][1:]
+
+
+def test_a_fork_is_another_run_and_so_are_the_agents_inside_it() -> None:
+    @tool(approve=True)
+    def sign() -> str:
+        return "signed"
+
+    clerk = Agent(ScriptedModel(calls(("sign", {}))), tools=[sign], name="clerk")
+    state = Agent(ScriptedModel(calls(("clerk", {"prompt": "x"}))), tools=[clerk.as_tool()]).run_sync("go").state
+    forked = fork(state, step=2)["journal"]
+    old, new = state["journal"][0]["run_id"], forked[0]["run_id"]
+    assert new != old
+    assert forked[-1]["state"]["journal"][0]["run_id"] == f"{new}/1.0"
+    assert state["journal"][-1]["state"]["journal"][0]["run_id"] == f"{old}/1.0"
 
 
 @pytest.mark.parametrize("step", [0, 5, -1])
