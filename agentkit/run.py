@@ -31,10 +31,11 @@ from agentkit.events import Adapted, Answer, ApprovalRequired, Event, OutputReje
 from agentkit.exchange import Delta, Memo, Request, Response, ToolDefinition
 from agentkit.execute import Scene, run_calls
 from agentkit.loop import AwaitApproval, CallModel, CallTools, Finish, RunState, advance, next_need, state_to_json
-from agentkit.messages import AssistantMessage, Failed, Message, UserMessage
+from agentkit.messages import AssistantMessage, Failed
 from agentkit.models import CountingModel, Middleware, Model, ModelCallNext, ModelIdentity, Sink
 from agentkit.output import OutputPlan, OutputProblem
 from agentkit.prices import PriceBook
+from agentkit.prompt_size import estimated_tokens
 from agentkit.records import Answered, Ended, Interrupted, Record, Rejected
 from agentkit.result import Result
 from agentkit.runtime import Runtime, StepKey
@@ -47,8 +48,6 @@ __all__ = ["READ_RESULT", "EventSink", "RunPlan", "carry", "drive"]
 
 READ_RESULT = "read_result"
 """The tool by which the model reads on in results that were too long to show; no other tool may have this name."""
-CHARS_PER_TOKEN = 4
-"""A rough measure for reserving; what was really used is settled after."""
 
 
 class EventSink(Protocol):
@@ -331,7 +330,7 @@ class _Driver:
             except AgentkitError as error:  # what hinders the answer too is told by the answer
                 self._count_error = type(error).__name__
                 self._may_count = isinstance(error, ExchangeError) and error.is_retryable
-        return _estimate(request.messages, request.instructions) if counted is None else counted
+        return estimated_tokens(request.messages, request.instructions) if counted is None else counted
 
     async def _call_tools(self, need: CallTools) -> None:
         plan, state = self.plan, self.state
@@ -504,26 +503,12 @@ def _reader_of(state: RunState) -> Tool:
         "additionalProperties": False,
     }
     return Tool.from_schema(
-        READ_RESULT, "Read more of an earlier tool result that was too long to show whole.", schema, read_result
+        READ_RESULT,
+        "Read more of an earlier tool result that was too long to show whole.",
+        schema,
+        read_result,
+        effect="read",
     )
-
-
-def _estimate(messages: Sequence[Message], instructions: str) -> int:
-    """About how many tokens a prompt has: what the last answer says it took, and the length of what came after."""
-    chars, known = len(instructions), 0
-    for message in reversed(messages):
-        if isinstance(message, AssistantMessage) and message.usage.total:
-            known = message.usage.total
-            chars = sum(len(str(call.outcome)) for call in message.calls) + (chars - len(instructions))
-            break
-        chars += _length(message)
-    return known + chars // CHARS_PER_TOKEN + 1
-
-
-def _length(message: Message) -> int:
-    if isinstance(message, UserMessage):
-        return len(message.text)
-    return len(message.text) + sum(len(call.arguments) + len(str(call.outcome)) for call in message.calls)
 
 
 def _usage_json(usage: Usage) -> dict[str, int]:

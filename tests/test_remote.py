@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-import selectors
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 import pytest
-import trio.testing
+from jumping_clock import jumping
 
 from agentkit.codec import WireRequest
 from agentkit.errors import (
@@ -50,33 +48,9 @@ from agentkit.transport.protocol import ConnectDeadlineError, HttpRequest, NotSe
 pytestmark = pytest.mark.anyio
 
 
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        loop = self
-
-        class JumpingSelector(selectors.DefaultSelector):
-            def select(self, timeout: float | None = None) -> list[Any]:
-                ready = super().select(0)
-                if not ready and timeout is None:
-                    return super().select(None)
-                if not ready and timeout:
-                    loop.now += timeout + 1e-6  # a little more, so that rounding cannot leave the timer ahead
-                return ready
-
-        super().__init__(JumpingSelector())
-
-    def time(self) -> float:
-        return self.now
-
-
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    if request.param == "asyncio":
-        return "asyncio", {"loop_factory": JumpingLoop}
-    return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+    return jumping(request.param)
 
 
 class LinesCodec:

@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock, get_ident
+from typing import Any
 
 import anyio
 from anyio.lowlevel import current_token
 
+from agentkit.deadlines import advice
 from agentkit.errors import DeadlineError
 from agentkit.exchange import ReplySeen, Waiting
 from agentkit.models import Sink
@@ -24,9 +26,7 @@ class Gate:
 
     __slots__ = ("_clock", "_line", "_lock", "_wall_clock")
 
-    def __init__(
-        self, line: WaitingLine, *, clock: Callable[[], float], wall_clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, line: WaitingLine, *, clock: Callable[[], float], wall_clock: Callable[[], float]) -> None:
         self._line = line
         self._clock = clock
         self._wall_clock = wall_clock
@@ -88,7 +88,7 @@ class Gate:
                 line.admit(now)
                 if turn.is_granted:
                     return
-                waker.rearm()
+                woken = waker.rearm()
                 known = line.obstacle.seconds if line.obstacle is not None else None
                 if now >= until or (known is not None and now + known > until):
                     raise DeadlineError(self._too_late(turn, known))
@@ -96,7 +96,7 @@ class Gate:
                 if known is not None and line.is_next(turn):
                     seconds = min(seconds, known)
             with anyio.move_on_after(seconds):
-                await waker.wait()
+                await woken.wait()
 
     def _event(self, turn: Turn) -> Waiting:
         obstacle = self._line.obstacle
@@ -106,23 +106,36 @@ class Gate:
     def _too_late(self, turn: Turn, known: float | None) -> str:
         event = self._event(turn)
         needs = "" if known is None else f", for {known:.3g} s at the least"
-        return f"no turn comes in time: the request waits for {event.limit}{needs}, with {event.ahead} before it"
+        return (
+            f"no turn comes in time: the request waits for {event.limit}{needs}, with {event.ahead} before it, and was "
+            f"not sent; start fewer runs at once, raise the limit, or {advice('exchange_seconds')}"
+        )
 
 
 class _Waker:
-    """Wakes the task that made it, from any thread."""
+    """Wakes the task that waits, from any thread; nothing where it does not wait."""
 
-    __slots__ = ("_event", "_thread", "_token")
+    __slots__ = ("_event", "_loop", "_thread")
 
     def __init__(self) -> None:
-        self._event = anyio.Event()
-        self._thread = get_ident()
-        self._token = None
+        self._event: anyio.Event | None = None
+        self._thread = 0
+        self._loop: Any = None
 
     def __call__(self) -> None:
+        if self._event is None:
+            return
         if get_ident() == self._thread:
             self._event.set()
             return
-        loop = self._token.native_token
-        with suppress(RuntimeError):  # its loop has ended, and so has who waited
-            getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+        # Events of an event loop may be set by its own thread alone: asyncio's loop and trio's token pass it on.
+        soon = getattr(self._loop, "call_soon_threadsafe", None) or self._loop.run_sync_soon
+        with suppress(RuntimeError):  # that loop has ended, and with it who waited
+            soon(self._event.set)
+
+    def rearm(self) -> anyio.Event:
+        """What to wait for, from the task that is to be woken."""
+        self._event = anyio.Event()
+        self._thread = get_ident()
+        self._loop = current_token().native_token
+        return self._event
