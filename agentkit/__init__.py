@@ -54,6 +54,7 @@ _HOMES = {  # public name -> the module that defines it
     "UserMessage": "agentkit.messages",
     "Video": "agentkit.media",
     "fork": "agentkit.loop",
+    "limited": "agentkit.policies.limits",
     "messages_from_json": "agentkit.messages",
     "messages_to_json": "agentkit.messages",
     "model": "agentkit.providers",

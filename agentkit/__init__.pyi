@@ -26,6 +26,7 @@ from agentkit.models import Deny as Deny
 from agentkit.models import Middleware as Middleware
 from agentkit.models import Model as Model
 from agentkit.output import Output as Output
+from agentkit.policies.limits import limited as limited
 from agentkit.prices import PriceBook as PriceBook
 from agentkit.providers import model as model
 from agentkit.result import Result as Result
@@ -74,6 +75,7 @@ __all__ = [
     "UserMessage",
     "Video",
     "fork",
+    "limited",
     "messages_from_json",
     "messages_to_json",
     "model",

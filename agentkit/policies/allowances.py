@@ -16,6 +16,8 @@ __all__ = ["AtOnce", "Booking", "Spare", "Window", "spare_of"]
 MINUTE = 60.0
 _GRAIN = 1e-6
 """Moments closer than this are one: clocks are floats, and a wait must end."""
+_LEAST_GROWTH = 0.1
+"""So that a refusal of the only request under way does not hold back the hundreds after it for long."""
 
 
 class Booking:
@@ -127,7 +129,7 @@ class AtOnce:
 
     def went_well(self) -> None:
         """A request was answered."""
-        self.allowed = min(self.ceiling, self.allowed + 1 / self.allowed)
+        self.allowed = min(self.ceiling, self.allowed + max(1 / self.allowed, _LEAST_GROWTH))
 
 
 def spare_of(kind: str, headers: Mapping[str, str], *, now: float, wall_clock: float, taken: float) -> Spare | None:
@@ -142,7 +144,9 @@ def spare_of(kind: str, headers: Mapping[str, str], *, now: float, wall_clock: f
         seconds, count = seconds_until(resets, now=wall_clock), _number(remaining)
         if count is None or seconds is None:
             return None
-        return Spare(count - taken, now, limit=_number(headers.get(limit, "")), reset_seconds=min(seconds, MINUTE))
+        spare = Spare(count, now, limit=_number(headers.get(limit, "")), reset_seconds=min(seconds, MINUTE))
+        spare.take(taken)
+        return spare
     return None
 
 

@@ -29,6 +29,7 @@ __all__ = ["LimitedModel", "limited"]
 _LEAST_OUTPUT_TOKENS = 200
 """Reserved for an answer before any has come, where no maximum is set."""
 _DEADLINES = Deadlines()
+_LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrency")
 
 
 def limited(
@@ -68,14 +69,13 @@ class LimitedModel:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        _check("requests_per_minute", requests_per_minute)
-        _check("tokens_per_minute", tokens_per_minute)
-        _check("concurrency", concurrency)
         self.model = model
-        self.identity: ModelIdentity = identity_of(model)
         self.requests_per_minute = requests_per_minute
         self.tokens_per_minute = tokens_per_minute
         self.concurrency = concurrency
+        for name in _LIMITS:
+            _check(name, getattr(self, name))
+        self.identity: ModelIdentity = identity_of(model)
         self._answers = 0
         self._output = 0
         line = WaitingLine(
@@ -86,8 +86,7 @@ class LimitedModel:
         self._gate = Gate(line, clock=clock, wall_clock=wall_clock)
 
     def __repr__(self) -> str:
-        limits = ("requests_per_minute", "tokens_per_minute", "concurrency")
-        given = [f"{name}={limit:_}" for name in limits if (limit := getattr(self, name)) is not None]
+        given = [f"{name}={limit!r}" for name in _LIMITS if (limit := getattr(self, name)) is not None]
         return f"limited({', '.join([repr(self.model), *given])})"
 
     async def respond(self, request: Request, sink: Sink | None = None) -> Response:
