@@ -1,0 +1,256 @@
+"""cached: a Model that remembers answers, and gives one again where the same is asked.
+
+    agent = Agent(cached("openai:gpt-6-luna", "answers.db"))
+
+An answer from the cache took nothing: its usage is zero, it costs nothing, `Response.saved` tells what it took when it
+was first given. Only whole answers are kept: what failed, was cut, refused, filtered or cancelled is asked for again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio.lowlevel import RunVar
+from pydantic_core import from_json
+
+from agentkit.assemble import take_apart
+from agentkit.errors import AgentkitError, ConfigurationError, ExchangeError
+from agentkit.exchange import Delta, Request, Response
+from agentkit.json_bytes import json_bytes
+from agentkit.messages import AssistantMessage, messages_from_json, messages_to_json
+from agentkit.models import CountingModel, Model, Sink, identity_of
+from agentkit.policies.cache_key import fingerprint, key_of
+from agentkit.policies.cache_store import AnswerStore
+from agentkit.providers import resolve
+from agentkit.usage import Usage
+
+__all__ = ["CacheWarning", "CachedModel", "cached"]
+
+WEEK_SECONDS = 7 * 24 * 3600.0
+
+T = TypeVar("T")
+
+_WHOLE = ("stop", "tool_calls")
+_SLOW_READER_SECONDS = 1.0
+"""A stream whose reader takes longer than this at a time is not waited for by others who ask the same."""
+
+
+class CacheWarning(UserWarning):
+    """An answer could not be looked up or kept. The model was asked; nothing but the saving is lost."""
+
+
+def cached(
+    model: str | Model,
+    store: str | Path | None = None,
+    *,
+    ttl_seconds: float | None = WEEK_SECONDS,
+    max_bytes: int = 256 * 2**20,
+    namespace: str = "",
+) -> CachedModel:
+    """A model that answers from `store` where the same was asked before.
+
+    store: a SQLite file, which processes may share; only its owner may read it. None keeps answers in memory.
+    ttl_seconds: for how long an answer holds; None for ever.
+    max_bytes: how much is kept; what was not used for longest goes first.
+    namespace: part of what answers are found by; another one finds none of the old. For models of your own that
+        differ in something which their identity does not say.
+
+    The same question asked twice at a time is asked once. Raises what `model(...)` raises; the first answer raises
+    StateError for a file that is no cache, NewerVersionError for one of a newer agentkit.
+    """
+    return CachedModel(resolve(model), store, ttl_seconds=ttl_seconds, max_bytes=max_bytes, namespace=namespace)
+
+
+class _Flight:
+    """A question that is being asked, for others who ask the same meanwhile."""
+
+    __slots__ = ("ended", "error", "response")
+
+    def __init__(self) -> None:
+        self.ended = anyio.Event()
+        self.response: Response | None = None
+        self.error: ExchangeError | None = None
+
+
+class CachedModel:
+    """What `cached` gives. It stands for the model that it wraps: same name, same abilities, same price."""
+
+    def __init__(
+        self,
+        model: Model,
+        store: str | Path | AnswerStore | None = None,
+        *,
+        ttl_seconds: float | None = WEEK_SECONDS,
+        max_bytes: int = 256 * 2**20,
+        namespace: str = "",
+    ) -> None:
+        if max_bytes <= 0 or (ttl_seconds is not None and ttl_seconds <= 0):
+            raise ConfigurationError(
+                f"a cache of {max_bytes} bytes whose answers hold for {ttl_seconds} s keeps nothing; give more than 0"
+            )
+        self.model = model
+        self.identity = identity_of(model)
+        self.namespace = namespace
+        self._store = (
+            store
+            if isinstance(store, AnswerStore)
+            else AnswerStore(store, ttl_seconds=ttl_seconds, max_bytes=max_bytes)
+        )
+        self._of_model = json_bytes([namespace, fingerprint(model)])
+        self._memo_key = f"cache {id(self)}"
+        self._flights: RunVar[dict[bytes, _Flight]] = RunVar(self._memo_key)  # of each event loop: key -> flight
+
+    def __repr__(self) -> str:
+        return f"cached({self.model!r}, {str(self._store.path) if self._store.path else 'in memory'})"
+
+    async def respond(self, request: Request, sink: Sink | None = None) -> Response:
+        """The answer, kept or new. Raises what the wrapped model raises, StateError, NewerVersionError."""
+        key = key_of(
+            request, model=request.model or self.identity.model, of_model=self._of_model, memo_key=self._memo_key
+        )
+        flights = self._flights_here()
+        while (flight := flights.get(key)) is not None:
+            await flight.ended.wait()
+            if flight.response is not None:
+                return await _told_again(flight.response, sink)
+            if flight.error is not None and (error := _same_error(flight.error)) is not None:
+                raise error
+            # Whoever asked was cancelled, or has a slow reader: the next of those who wait asks.
+        flight = flights[key] = _Flight()
+        try:
+            return await self._find_or_ask(request, sink, key=key, flight=flight)
+        except ExchangeError as error:
+            flight.error = error
+            raise
+        finally:
+            self._end(key, flight)
+
+    async def count_tokens(self, request: Request) -> int | None:
+        """What the wrapped model counts."""
+        return await self.model.count_tokens(request) if isinstance(self.model, CountingModel) else None
+
+    async def clear(self) -> None:
+        """Forget all answers in the store, those of other models too. Raises StateError, NewerVersionError."""
+        await anyio.to_thread.run_sync(self._store.clear)
+
+    def close(self) -> None:
+        """Close the file now instead of when this object goes; it is opened again when it is needed."""
+        self._store.close()
+
+    async def _find_or_ask(self, request: Request, sink: Sink | None, *, key: bytes, flight: _Flight) -> Response:
+        kept = await self._kept(key)
+        if kept is not None:
+            flight.response = kept
+            return await _told_again(kept, sink)
+        watched = _Patient(sink, partial(self._end, key, flight)) if sink is not None else None
+        response = await self.model.respond(request, watched)
+        flight.response = response
+        if _is_worth_keeping(response):
+            await self._try(partial(self._store.save, key, _to_bytes(response)))
+        return response
+
+    async def _kept(self, key: bytes) -> Response | None:
+        found = await self._try(partial(self._store.load, key))
+        return None if found is None else _from_bytes(found)
+
+    async def _try(self, work: Callable[[], T]) -> T | None:
+        """What the store gives, asked in a thread since it may wait for a disk; nothing when it cannot now.
+
+        A store that is not ours to use is refused: those errors are raised. What else goes wrong (a full disk, another
+        process that writes for long) must not end a run that could go on.
+        """
+        try:
+            return await anyio.to_thread.run_sync(work)
+        except (OSError, sqlite3.Error) as error:
+            warnings.warn(f"the cache {str(self._store.path)!r} was passed by: {error}", CacheWarning, stacklevel=2)
+            return None
+
+    def _flights_here(self) -> dict[bytes, _Flight]:
+        try:
+            return self._flights.get()
+        except LookupError:
+            flights: dict[bytes, _Flight] = {}
+            self._flights.set(flights)
+            return flights
+
+    def _end(self, key: bytes, flight: _Flight) -> None:
+        """Let those who wait go on."""
+        flights = self._flights_here()
+        if flights.get(key) is flight:
+            del flights[key]
+        flight.ended.set()
+
+
+class _Patient:
+    """Passes deltas on. When their reader is slow, nobody else waits for this answer any longer."""
+
+    __slots__ = ("_give_up", "_sink")
+
+    def __init__(self, sink: Sink, give_up: Callable[[], None]) -> None:
+        self._sink = sink
+        self._give_up = give_up
+
+    def emit(self, deltas: Sequence[Delta]) -> bool:
+        return self._sink.emit(deltas)
+
+    async def drain(self) -> None:
+        with anyio.move_on_after(_SLOW_READER_SECONDS):
+            await self._sink.drain()
+            return
+        self._give_up()
+        await self._sink.drain()
+
+
+def _is_worth_keeping(response: Response) -> bool:
+    """Whole answers of the model itself: not what stood in for it, nor what comes from another cache."""
+    message = response.message
+    is_whole = message.finish in _WHOLE and bool(message.parts) and not message.refusal
+    return is_whole and not response.failed_over and response.saved is None
+
+
+async def _told_again(response: Response, sink: Sink | None) -> Response:
+    """An answer that was given before, told to the sink as a stream."""
+    message = response.message
+    saved = message.usage if response.saved is None else response.saved
+    again = replace(response, message=replace(message, usage=Usage()), attempts=0, request_id="", saved=saved)
+    if sink is not None and sink.emit(list(take_apart(again))):
+        await sink.drain()
+    return again
+
+
+def _same_error(error: ExchangeError) -> ExchangeError | None:
+    """The error once more: each run puts its own state and notes into its own. None where it cannot be copied."""
+    try:
+        again = copy(error)
+    except TypeError:  # of a class with a constructor of its own
+        return None
+    again.__notes__ = list(getattr(error, "__notes__", ()))
+    again.state = again.usage = None
+    return again
+
+
+def _to_bytes(response: Response) -> bytes:
+    """What is kept of an answer. Never the request."""
+    kept = {"finish_raw": response.finish_raw, "details": response.details, "notes": response.notes}
+    return json_bytes({**messages_to_json([response.message]), **kept})
+
+
+def _from_bytes(kept: bytes) -> Response | None:
+    """The answer; None for one that cannot be read, which is asked for again and then written anew."""
+    try:
+        document: dict[str, Any] = from_json(kept)
+        (message,) = messages_from_json(document)
+        if not isinstance(message, AssistantMessage):
+            return None
+        return Response(message, document["finish_raw"], document["details"], notes=tuple(document["notes"]))
+    except (ValueError, KeyError, TypeError, AgentkitError):
+        return None
