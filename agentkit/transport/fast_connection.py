@@ -23,6 +23,8 @@ MAX_HEAD_BYTES = 128 * 1024
 """How long the head of a reply may be, and what stands between two pieces of a body."""
 
 _READ_BYTES = 65_536
+_FIRST_READ_BYTES = 16_384
+"""So that the first of many events that came at once is shown before all of them are decoded."""
 _MOST_UNREAD_BYTES = 262_144
 _HAPPY_EYEBALLS_SECONDS = 0.25
 
@@ -60,6 +62,7 @@ class FastConnection(asyncio.BufferedProtocol):
         "_is_kept",
         "_is_lost",
         "_is_paused",
+        "_is_read",
         "_is_reused",
         "_news",
         "_nonsense",
@@ -83,7 +86,7 @@ class FastConnection(asyncio.BufferedProtocol):
         self._parts: list[bytes] = []
         self.on_body = self._parts.append
         self._parser: Any = None
-        self._nonsense: type[Exception] = ProtocolError  # what the parser raises, once it is there
+        self._nonsense: tuple[type[Exception], ...] = ()  # what the parser raises, once it is there
         self._transport: asyncio.Transport | None = None
         self._news: asyncio.Future[None] | None = None  # what the reader waits for
         self._gone: asyncio.Future[None] | None = None  # what the closer waits for
@@ -91,7 +94,7 @@ class FastConnection(asyncio.BufferedProtocol):
         self._idle_until = 0.0
         self._field_bytes = 0  # since the last piece of a body
         self._unread = 0
-        self._has_head = self._is_answered = self._is_reused = self._is_lost = False
+        self._has_head = self._is_answered = self._is_read = self._is_reused = self._is_lost = False
         self._is_ended_by_close = self._is_paused = False
         self._is_kept = False  # whether the server keeps the connection after this reply
         self._is_complete = True  # whether nothing more is to come
@@ -105,7 +108,7 @@ class FastConnection(asyncio.BufferedProtocol):
         assert self._transport is not None
         self.headers = {}
         self._field_bytes = 0
-        self._has_head = self._is_answered = self._is_complete = self._is_kept = False
+        self._has_head = self._is_answered = self._is_read = self._is_complete = self._is_kept = False
         if len(head) + len(body) <= ONE_WRITE_BYTES:
             self._transport.write(head + body)
         else:  # copying a long body to spare the second write would cost more
@@ -128,6 +131,7 @@ class FastConnection(asyncio.BufferedProtocol):
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self._unread = 0
+        self._is_read = True
         if self._is_paused and self._transport is not None and not self._is_lost:
             self._is_paused = False
             self._transport.resume_reading()
@@ -163,7 +167,7 @@ class FastConnection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to read to."""
-        return self._buffer
+        return self._buffer if self._is_read else self._buffer[:_FIRST_READ_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes were read."""
@@ -239,7 +243,7 @@ class FastConnection(asyncio.BufferedProtocol):
         scheme, host, port = self._target.origin
         is_address = ":" in host or host.replace(".", "").isdigit()
         self._parser = httptools.HttpResponseParser(self)
-        self._nonsense = httptools.HttpParserError
+        self._nonsense = (httptools.HttpParserError, httptools.HttpParserUpgrade)
         try:
             with anyio.fail_after(seconds):
                 await asyncio.get_running_loop().create_connection(

@@ -5,11 +5,12 @@ Under trio, through a proxy and for HEAD it is the transport on httpx, so that w
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib.util
-from collections.abc import AsyncIterator
-
-import sniffio
+import weakref
+from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
 
 from agentkit.errors import ConfigurationError
 from agentkit.transport.connections import Connections, LoopConnections
@@ -21,6 +22,8 @@ from agentkit.transport.target import Origin, Target, environment_proxy, target_
 
 _PIECE_BYTES = 16_384
 """Compressed bytes are decoded in pieces of this size: a thousandfold of it still fits into memory."""
+
+_LoopReference: TypeAlias = Callable[[], asyncio.AbstractEventLoop | None]
 
 _CONNECTIONS = LoopConnections("agentkit_fast_connections", fast_source)
 
@@ -40,15 +43,18 @@ class FastTransport:
         self._max_connections = max_connections
         self._other = HttpxTransport(max_connections=max_connections)
         self._is_direct: dict[Origin, bool] = {}
+        self._known: tuple[_LoopReference, Connections[FastConnection] | None] = (_no_loop, None)
+        """The connections of the loop that was used last: looking them up would cost as much as parsing a reply."""
         self._last: tuple[HttpRequest, bytes] | None = None  # a request without its body, and its head as bytes
 
     async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
         """Send the request and wait for the head of the reply; see `Transport.send`."""
         target = target_of(request.url)
-        if not self._is_ours(request, target):
+        loop = _asyncio_loop()
+        if loop is None or request.method == "HEAD" or not self._reaches(target):
             return await self._other.send(request, connect_seconds=connect_seconds)
         head = b"%bcontent-length: %d\r\n\r\n" % (self._head(request, target), len(request.body))
-        connections = await _CONNECTIONS.get()
+        connections = await self._connections_of(loop)
         connection = await connections.take(target, most=self._max_connections)
         try:
             await connection.ask(head, request.body, connect_seconds=connect_seconds)
@@ -70,13 +76,18 @@ class FastTransport:
             )
         return reply
 
-    def _is_ours(self, request: HttpRequest, target: Target) -> bool:
-        if sniffio.current_async_library() != "asyncio" or request.method == "HEAD":
-            return False
+    def _reaches(self, target: Target) -> bool:
         is_direct = self._is_direct.get(target.origin)
         if is_direct is None:
             is_direct = self._is_direct[target.origin] = environment_proxy(target) is None
         return is_direct
+
+    async def _connections_of(self, loop: asyncio.AbstractEventLoop) -> Connections[FastConnection]:
+        known, connections = self._known
+        if connections is None or known() is not loop:
+            connections = await _CONNECTIONS.get()
+            self._known = (weakref.ref(loop), connections)
+        return connections
 
     def _head(self, request: HttpRequest, target: Target) -> bytes:
         """The head but for the length of the body. An agent's requests have mostly the same one."""
@@ -150,6 +161,19 @@ class FastReply:
         if not self._is_closed:
             self._is_closed = True
             await self._connections.drop(self._connection)
+
+
+def _no_loop() -> None:
+    return None
+
+
+def _asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop whose task is running; None under trio, also where trio is a guest of asyncio's loop."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+    return loop if asyncio.current_task(loop) is not None else None
 
 
 class _Pieces:

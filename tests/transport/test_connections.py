@@ -22,6 +22,8 @@ from anyio.streams.tls import TLSListener, TLSStream
 
 from agentkit.errors import ConfigurationError
 from agentkit.transport.connections import Connections, httpcore_source
+from agentkit.transport.default import default_transport
+from agentkit.transport.fast_transport import FastTransport
 from agentkit.transport.httpx_transport import HttpxTransport
 from agentkit.transport.protocol import HttpRequest, NotSentError
 from agentkit.transport.target import target_of
@@ -30,13 +32,22 @@ from .raw_server import CHUNKED, RawServer, Visit, chunk, raw_server, reply
 
 _CERTIFICATE = Path(__file__).with_name("localhost.pem")  # for localhost, made for these tests, valid until 2126
 
+_TRANSPORTS = {"httpx": HttpxTransport, "fast": FastTransport}
+
+
+@pytest.fixture(params=_TRANSPORTS, autouse=True)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which transport is the default one; child processes inherit it."""
+    monkeypatch.setenv("AGENTKIT_TRANSPORT", request.param)
+    return request.param
+
 
 async def answer(visit: Visit) -> None:
     await visit.stream.send(reply())
 
 
 async def post(url: str) -> bytes:
-    got = await HttpxTransport().send(HttpRequest("POST", url, (), b"{}"), connect_seconds=5)
+    got = await default_transport().send(HttpRequest("POST", url, (), b"{}"), connect_seconds=5)
     return await got.read()
 
 
@@ -62,7 +73,7 @@ def test_a_reply_that_nobody_closed_is_closed_at_the_end_of_its_loop(backend: st
         await visit.stream.send(CHUNKED + chunk(b"data: 1\n\n"))
 
     async def forget(server: RawServer) -> None:
-        await HttpxTransport().send(HttpRequest("POST", server.url, (), b"{}"), connect_seconds=5)
+        await default_transport().send(HttpRequest("POST", server.url, (), b"{}"), connect_seconds=5)
 
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(raw_server(endless)) as server:
         anyio.run(forget, server, backend=backend)
@@ -196,9 +207,9 @@ async def test_a_place_given_to_one_who_is_cancelled_goes_to_the_next() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_host_gets_no_more_connections_than_are_allowed() -> None:
+async def test_a_host_gets_no_more_connections_than_are_allowed(kind: str) -> None:
     async with raw_server(answer) as server:
-        transport = HttpxTransport(max_connections=3)
+        transport = _TRANSPORTS[kind](max_connections=3)
         bodies: list[bytes] = []
 
         async def ask() -> None:
@@ -284,12 +295,12 @@ async def test_a_socks_proxy_without_its_package_names_what_to_install(clean_env
 
 _TLS_CLIENT = """
 import sys, anyio
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 from agentkit.transport.protocol import HttpRequest
 
 async def main(backend):
     for _ in range(2):
-        reply = await HttpxTransport().send(HttpRequest("POST", sys.argv[1], (), b"{}"), connect_seconds=5)
+        reply = await default_transport().send(HttpRequest("POST", sys.argv[1], (), b"{}"), connect_seconds=5)
         print(backend, (await reply.read()).decode())
 
 for backend in ("asyncio", "trio"):
@@ -353,11 +364,11 @@ def test_refuses_a_certificate_that_nobody_vouches_for() -> None:
     assert "CERTIFICATE_VERIFY_FAILED" in done.stderr
 
 
-_LOADED = "[name for name in ('httpx', 'httpcore', 'h11') if name in sys.modules]"
+_LOADED = "[name for name in ('httpx', 'httpcore', 'h11', 'httptools') if name in sys.modules]"
 
 
 def test_importing_the_transport_loads_no_http_client() -> None:
-    code = f"import sys, agentkit.transport.httpx_transport; print({_LOADED})"
+    code = f"import sys, agentkit.transport.default; print({_LOADED})"
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=root, check=True

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 
 from agentkit.errors import ConfigurationError, ConnectionFailedError, DeadlineError, ProtocolError
+from agentkit.transport.fast_transport import FastTransport
 from agentkit.transport.httpx_transport import HttpxTransport
 from agentkit.transport.protocol import (
     ConnectDeadlineError,
@@ -24,6 +25,7 @@ from agentkit.transport.protocol import (
     RedirectError,
     Reply,
     StaleConnectionError,
+    Transport,
 )
 
 from .raw_server import CHUNKED, LAST_CHUNK, RawServer, Visit, chunk, raw_server, reply
@@ -36,8 +38,8 @@ def request(url: str, body: bytes = b'{"n":1}', **headers: str) -> HttpRequest:
     return HttpRequest("POST", url, tuple(given.items()), body)
 
 
-async def send(server: RawServer, transport: HttpxTransport | None = None, **headers: str) -> Reply:
-    return await (transport or HttpxTransport()).send(request(server.url, **headers), connect_seconds=5)
+async def send(server: RawServer, transport: Transport, **headers: str) -> Reply:
+    return await transport.send(request(server.url, **headers), connect_seconds=5)
 
 
 def always(*pieces: bytes) -> Callable[[Visit], Awaitable[None]]:
@@ -48,10 +50,19 @@ def always(*pieces: bytes) -> Callable[[Visit], Awaitable[None]]:
     return handler
 
 
-@pytest.fixture(params=["shared", "httpx", "httpx2"])
+OWN = {"shared": HttpxTransport, "fast": FastTransport}
+
+
+@pytest.fixture(params=OWN)
+def own(request: pytest.FixtureRequest) -> Transport:
+    """A transport over connections of our own."""
+    return OWN[request.param]()
+
+
+@pytest.fixture(params=[*OWN, "httpx", "httpx2"])
 async def transport(request: pytest.FixtureRequest, anyio_backend: str) -> Any:
-    if request.param == "shared":
-        yield HttpxTransport()
+    if request.param in OWN:
+        yield OWN[request.param]()
         return
     package: Any = {"httpx": httpx, "httpx2": httpx2}[request.param]
     async with package.AsyncClient(trust_env=False) as client:
@@ -59,7 +70,7 @@ async def transport(request: pytest.FixtureRequest, anyio_backend: str) -> Any:
         assert not client.is_closed
 
 
-async def test_sends_method_path_headers_and_body(transport: HttpxTransport) -> None:
+async def test_sends_method_path_headers_and_body(transport: Transport) -> None:
     async with raw_server(always(reply())) as server:
         sent = request(server.url + "?alt=sse", authorization="Bearer k")
         got = await transport.send(sent, connect_seconds=5)
@@ -74,7 +85,7 @@ async def test_sends_method_path_headers_and_body(transport: HttpxTransport) -> 
 
 
 @pytest.mark.parametrize("status", [200, 400, 429, 503])
-async def test_gives_status_headers_and_body(transport: HttpxTransport, status: int) -> None:
+async def test_gives_status_headers_and_body(transport: Transport, status: int) -> None:
     bytes_back = reply(
         b'{"e":1}', status=f"{status} Whatever", headers={"Retry-After": "3", "X-One": "1", "x-one": "2"}
     )
@@ -87,22 +98,22 @@ async def test_gives_status_headers_and_body(transport: HttpxTransport, status: 
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_decodes_a_compressed_body(transport: HttpxTransport, encoding: str) -> None:
+async def test_decodes_a_compressed_body(transport: Transport, encoding: str) -> None:
     body = b"hello " * 1000
     packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
     async with raw_server(always(reply(packed, headers={"content-encoding": encoding}))) as server:
         assert await (await send(server, transport)).read() == body
 
 
-async def test_a_broken_compressed_body_is_a_protocol_error() -> None:
+async def test_a_broken_compressed_body_is_a_protocol_error(own: Transport) -> None:
     async with raw_server(always(reply(b"not gzip", headers={"content-encoding": "gzip"}))) as server:
-        got = await send(server)
+        got = await send(server, own)
         with pytest.raises(ProtocolError):
             await got.read()
         await server.wait_until_open(0)
 
 
-async def test_gives_chunks_as_they_arrive(transport: HttpxTransport) -> None:
+async def test_gives_chunks_as_they_arrive(transport: Transport) -> None:
     seen = anyio.Event()
 
     async def handler(visit: Visit) -> None:
@@ -119,7 +130,7 @@ async def test_gives_chunks_as_they_arrive(transport: HttpxTransport) -> None:
         assert chunks == [b"data: 1\n\n", b"data: 2\n\n"]
 
 
-async def test_decodes_a_compressed_stream_as_it_arrives(transport: HttpxTransport) -> None:
+async def test_decodes_a_compressed_stream_as_it_arrives(transport: Transport) -> None:
     seen = anyio.Event()
     packer = zlib.compressobj(wbits=31)
 
@@ -138,7 +149,7 @@ async def test_decodes_a_compressed_stream_as_it_arrives(transport: HttpxTranspo
         assert found == b"data: 1\n\ndata: 2\n\n"
 
 
-async def test_reads_a_reply_written_byte_by_byte(transport: HttpxTransport) -> None:
+async def test_reads_a_reply_written_byte_by_byte(transport: Transport) -> None:
     whole = CHUNKED + chunk(b"data: 1\n\n") + chunk(b"data: 2\n\n") + LAST_CHUNK
     pieces = [whole[position : position + 1] for position in range(len(whole))]
     async with raw_server(always(*pieces)) as server:
@@ -146,7 +157,7 @@ async def test_reads_a_reply_written_byte_by_byte(transport: HttpxTransport) -> 
         assert b"".join([part async for part in got.chunks()]) == b"data: 1\n\ndata: 2\n\n"
 
 
-async def test_sends_a_large_body(transport: HttpxTransport) -> None:
+async def test_sends_a_large_body(transport: Transport) -> None:
     body = b"x" * 3_000_000
     async with raw_server(always(reply())) as server:
         got = await transport.send(request(server.url, body), connect_seconds=5)
@@ -154,7 +165,7 @@ async def test_sends_a_large_body(transport: HttpxTransport) -> None:
         assert server.visits[0].body == body
 
 
-async def test_an_early_answer_to_a_large_body_is_read(transport: HttpxTransport) -> None:
+async def test_an_early_answer_to_a_large_body_is_read(transport: Transport) -> None:
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
 
@@ -172,14 +183,14 @@ async def test_an_early_answer_to_a_large_body_is_read(transport: HttpxTransport
             tasks.cancel_scope.cancel()
 
 
-async def test_keeps_a_connection_for_the_next_request(transport: HttpxTransport) -> None:
+async def test_keeps_a_connection_for_the_next_request(transport: Transport) -> None:
     async with raw_server(always(reply())) as server:
         for _ in range(5):
             await (await send(server, transport)).read()
         assert (server.opened, len(server.visits)) == (1, 5)
 
 
-async def test_leaving_a_stream_early_closes_its_connection(transport: HttpxTransport) -> None:
+async def test_leaving_a_stream_early_closes_its_connection(transport: Transport) -> None:
     endless = [CHUNKED, *[chunk(b"data: %d\n\n" % number) for number in range(50)]]
     async with raw_server(always(*endless)) as server:
         got = await send(server, transport)
@@ -191,7 +202,7 @@ async def test_leaving_a_stream_early_closes_its_connection(transport: HttpxTran
         assert [part async for part in got.chunks()] == []
 
 
-async def test_leaving_a_compressed_stream_early_closes_its_connection(transport: HttpxTransport) -> None:
+async def test_leaving_a_compressed_stream_early_closes_its_connection(transport: Transport) -> None:
     packer = zlib.compressobj(wbits=31)
     head = CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
     pieces = [chunk(packer.compress(b"x" * 100) + packer.flush(zlib.Z_SYNC_FLUSH)) for _ in range(20)]
@@ -203,14 +214,14 @@ async def test_leaving_a_compressed_stream_early_closes_its_connection(transport
         await server.wait_until_open(0)
 
 
-async def test_closing_an_unread_reply_closes_its_connection(transport: HttpxTransport) -> None:
+async def test_closing_an_unread_reply_closes_its_connection(transport: Transport) -> None:
     async with raw_server(always(CHUNKED + chunk(b"data: 1\n\n"))) as server:
         got = await send(server, transport)
         await got.aclose()
         await server.wait_until_open(0)
 
 
-async def test_a_cancel_while_waiting_for_the_head_closes_the_connection(transport: HttpxTransport) -> None:
+async def test_a_cancel_while_waiting_for_the_head_closes_the_connection(transport: Transport) -> None:
     arrived = anyio.Event()
 
     async def silent(visit: Visit) -> None:
@@ -232,7 +243,7 @@ async def test_a_cancel_while_waiting_for_the_head_closes_the_connection(transpo
             await server_side.receive()
 
 
-async def test_a_cancel_within_the_body_closes_the_connection(transport: HttpxTransport) -> None:
+async def test_a_cancel_within_the_body_closes_the_connection(transport: Transport) -> None:
     async def silent(visit: Visit) -> None:
         await visit.stream.send(CHUNKED + chunk(b"data: 1\n\n"))
 
@@ -246,7 +257,7 @@ async def test_a_cancel_within_the_body_closes_the_connection(transport: HttpxTr
         await server.wait_until_open(0)
 
 
-async def test_a_reply_left_under_a_cancelled_scope_is_closed(transport: HttpxTransport) -> None:
+async def test_a_reply_left_under_a_cancelled_scope_is_closed(transport: Transport) -> None:
     async with raw_server(always(CHUNKED + chunk(b"data: 1\n\n"))) as server:
         got = await send(server, transport)
         with anyio.CancelScope() as scope:
@@ -255,7 +266,7 @@ async def test_a_reply_left_under_a_cancelled_scope_is_closed(transport: HttpxTr
         await server.wait_until_open(0)
 
 
-async def test_a_refused_connection_was_not_sent(transport: HttpxTransport) -> None:
+async def test_a_refused_connection_was_not_sent(transport: Transport) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -265,12 +276,12 @@ async def test_a_refused_connection_was_not_sent(transport: HttpxTransport) -> N
     assert not isinstance(caught.value, ConnectDeadlineError)
 
 
-async def test_a_name_that_does_not_exist_was_not_sent(transport: HttpxTransport) -> None:
+async def test_a_name_that_does_not_exist_was_not_sent(transport: Transport) -> None:
     with pytest.raises(NotSentError, match=r"no connection to nowhere\.invalid:80"):
         await transport.send(request("http://nowhere.invalid/"), connect_seconds=20)
 
 
-async def test_a_connection_that_is_not_taken_up_ends_at_the_deadline(transport: HttpxTransport) -> None:
+async def test_a_connection_that_is_not_taken_up_ends_at_the_deadline(transport: Transport) -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -286,7 +297,7 @@ async def test_a_connection_that_is_not_taken_up_ends_at_the_deadline(transport:
     assert isinstance(caught.value, TimeoutError | NotSentError)
 
 
-async def test_a_server_that_speaks_no_tls_was_not_sent(transport: HttpxTransport) -> None:
+async def test_a_server_that_speaks_no_tls_was_not_sent(transport: Transport) -> None:
     async def talk(stream: anyio.abc.SocketStream) -> None:
         async with stream:
             await stream.receive()
@@ -302,7 +313,7 @@ async def test_a_server_that_speaks_no_tls_was_not_sent(transport: HttpxTranspor
 
 # A cancel within a handshake or a write makes httpx itself leave sockets and generators behind, so no `transport` here.
 @pytest.mark.parametrize("is_cancelled", [True, False])
-async def test_a_tls_handshake_that_never_answers_leaves_no_connection(is_cancelled: bool) -> None:
+async def test_a_tls_handshake_that_never_answers_leaves_no_connection(own: Transport, is_cancelled: bool) -> None:
     hello = anyio.Event()
     closed = anyio.Event()
 
@@ -325,19 +336,19 @@ async def test_a_tls_handshake_that_never_answers_leaves_no_connection(is_cancel
 
             if is_cancelled:
                 tasks.start_soon(cancel)
-                await HttpxTransport().send(sent, connect_seconds=30)
+                await own.send(sent, connect_seconds=30)
             else:
                 with pytest.raises(ConnectDeadlineError):
-                    await HttpxTransport().send(sent, connect_seconds=0.3)
+                    await own.send(sent, connect_seconds=0.3)
         assert scope.cancelled_caught == is_cancelled
         with anyio.fail_after(5):
             await closed.wait()
         tasks.cancel_scope.cancel()
 
 
-async def test_a_reply_closed_by_another_task_ends_the_reading() -> None:
+async def test_a_reply_closed_by_another_task_ends_the_reading(own: Transport) -> None:
     async with raw_server(always(CHUNKED + chunk(b"data: 1\n\n"))) as server, anyio.create_task_group() as tasks:
-        got = await send(server)
+        got = await send(server, own)
         reading = anyio.Event()
 
         async def read() -> None:
@@ -352,7 +363,7 @@ async def test_a_reply_closed_by_another_task_ends_the_reading() -> None:
         await server.wait_until_open(0)
 
 
-async def test_cancels_at_any_moment_leave_only_usable_connections() -> None:
+async def test_cancels_at_any_moment_leave_only_usable_connections(own: Transport) -> None:
     pieces = [CHUNKED, *[chunk(b"data: %d\n\n" % number) for number in range(5)], LAST_CHUNK]
 
     async def slow(visit: Visit) -> None:
@@ -370,7 +381,7 @@ async def test_cancels_at_any_moment_leave_only_usable_connections() -> None:
                     scope.cancel()
 
                 watch.start_soon(cancel)
-                got = await send(server)
+                got = await send(server, own)
                 try:
                     async for _ in got.chunks():
                         pass
@@ -381,7 +392,7 @@ async def test_cancels_at_any_moment_leave_only_usable_connections() -> None:
     async with raw_server(slow) as server:
         for steps in range(60):
             await one(server, steps)
-        got = await send(server)
+        got = await send(server, own)
         assert await got.read() == b"".join(b"data: %d\n\n" % number for number in range(5))
         await server.wait_until_open(1)
 
@@ -394,9 +405,7 @@ def _reset(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("is_reset", [False, True])
-async def test_a_first_connection_closed_without_reply_may_have_been_sent(
-    transport: HttpxTransport, is_reset: bool
-) -> None:
+async def test_a_first_connection_closed_without_reply_may_have_been_sent(transport: Transport, is_reset: bool) -> None:
     async def close(visit: Visit) -> None:
         if is_reset:
             _reset(visit)
@@ -410,7 +419,7 @@ async def test_a_first_connection_closed_without_reply_may_have_been_sent(
 
 
 @pytest.mark.parametrize("is_reset", [False, True])
-async def test_a_body_cut_short_is_a_lost_connection(transport: HttpxTransport, is_reset: bool) -> None:
+async def test_a_body_cut_short_is_a_lost_connection(transport: Transport, is_reset: bool) -> None:
     seen = anyio.Event()
 
     async def cut(visit: Visit) -> None:
@@ -431,27 +440,27 @@ async def test_a_body_cut_short_is_a_lost_connection(transport: HttpxTransport, 
         assert not isinstance(caught.value, NotSentError)
 
 
-async def test_a_reply_that_is_not_http_is_a_protocol_error(transport: HttpxTransport) -> None:
+async def test_a_reply_that_is_not_http_is_a_protocol_error(transport: Transport) -> None:
     async with raw_server(always(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")) as server:
         with pytest.raises(ProtocolError):
             await send(server, transport)
         await server.wait_until_open(0)
 
 
-async def test_an_idle_connection_that_the_server_closed_is_not_used_again() -> None:
+async def test_an_idle_connection_that_the_server_closed_is_not_used_again(own: Transport) -> None:
     async def close_after(visit: Visit) -> None:
         await visit.stream.send(reply())
         await visit.stream.aclose()
 
     async with raw_server(close_after) as server:
         for _ in range(3):
-            assert await (await send(server)).read() == b"{}"
+            assert await (await send(server, own)).read() == b"{}"
             await server.wait_until_open(0)
         assert server.opened == 3
 
 
 @pytest.mark.parametrize("is_reset", [False, True])
-async def test_a_kept_connection_closed_as_the_request_arrives_is_stale(is_reset: bool) -> None:
+async def test_a_kept_connection_closed_as_the_request_arrives_is_stale(own: Transport, is_reset: bool) -> None:
     async def once(visit: Visit) -> None:
         if visit.number == 0:
             await visit.stream.send(reply())
@@ -461,14 +470,14 @@ async def test_a_kept_connection_closed_as_the_request_arrives_is_stale(is_reset
         await visit.stream.aclose()
 
     async with raw_server(once) as server:
-        await (await send(server)).read()
+        await (await send(server, own)).read()
         with pytest.raises(StaleConnectionError):
-            await send(server)
-        assert await (await send(server)).read() == b"{}"
+            await send(server, own)
+        assert await (await send(server, own)).read() == b"{}"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_refuses_a_redirect_and_names_its_host_alone(transport: HttpxTransport, status: int) -> None:
+async def test_refuses_a_redirect_and_names_its_host_alone(transport: Transport, status: int) -> None:
     location = "https://evil.example:8443/steal?key=secret"
     async with raw_server(always(reply(b"", status=f"{status} Moved", headers={"location": location}))) as server:
         with pytest.raises(RedirectError) as caught:
@@ -480,35 +489,35 @@ async def test_refuses_a_redirect_and_names_its_host_alone(transport: HttpxTrans
 
 
 @pytest.mark.parametrize(("location", "host"), [("/v2/chat", "127.0.0.1"), ("//other/x", "other"), ("", "")])
-async def test_names_the_host_of_any_form_of_redirect(location: str, host: str) -> None:
+async def test_names_the_host_of_any_form_of_redirect(own: Transport, location: str, host: str) -> None:
     async with raw_server(always(reply(b"", status="307 Moved", headers={"location": location}))) as server:
         with pytest.raises(RedirectError) as caught:
-            await send(server)
+            await send(server, own)
         assert caught.value.host == host
 
 
 @pytest.mark.parametrize("value", ["Bearer sk-secret\n", " Bearer sk-secret", "Bearer sk-secretß", "a\r\nb: sk-secret"])
-async def test_a_header_that_http_forbids_is_refused_without_showing_it(transport: HttpxTransport, value: str) -> None:
+async def test_a_header_that_http_forbids_is_refused_without_showing_it(transport: Transport, value: str) -> None:
     with pytest.raises(ConfigurationError, match="'authorization'") as caught:
         await transport.send(request("http://127.0.0.1:1/", authorization=value), connect_seconds=5)
     assert "sk-secret" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
-async def test_a_header_name_that_http_forbids_is_refused(transport: HttpxTransport) -> None:
+async def test_a_header_name_that_http_forbids_is_refused(transport: Transport) -> None:
     sent = HttpRequest("POST", "http://127.0.0.1:1/", (("x key", "1"),), b"")
     with pytest.raises(ConfigurationError, match="'x key' is no name for a header"):
         await transport.send(sent, connect_seconds=5)
 
 
 @pytest.mark.parametrize("url", ["ftp://h/", "api.example.com/v1", "http://", "http://h:99999/?key=sk-secret"])
-async def test_a_url_that_http_cannot_reach_is_refused(url: str) -> None:
+async def test_a_url_that_http_cannot_reach_is_refused(own: Transport, url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        await HttpxTransport().send(request(url), connect_seconds=5)
+        await own.send(request(url), connect_seconds=5)
     assert "sk-secret" not in str(caught.value)
 
 
-async def test_a_user_and_password_in_the_url_become_basic_authorization(transport: HttpxTransport) -> None:
+async def test_a_user_and_password_in_the_url_become_basic_authorization(transport: Transport) -> None:
     async with raw_server(always(reply())) as server:
         url = f"http://me:p%40ss@127.0.0.1:{server.port}/"
         await (await transport.send(request(url), connect_seconds=5)).read()
@@ -546,7 +555,7 @@ async def test_refuses_a_client_of_another_kind() -> None:
         await HttpxTransport(client=object()).send(request("http://127.0.0.1:1/"), connect_seconds=5)  # type: ignore
 
 
-async def test_many_requests_at_once_share_connections_with_the_next_wave() -> None:
+async def test_many_requests_at_once_share_connections_with_the_next_wave(own: Transport) -> None:
     release = anyio.Event()
     everyone = anyio.Condition()
     waiting = 0
@@ -562,7 +571,7 @@ async def test_many_requests_at_once_share_connections_with_the_next_wave() -> N
         await visit.stream.send(reply())
 
     async def one(server: RawServer) -> None:
-        await (await send(server)).read()
+        await (await send(server, own)).read()
 
     async with raw_server(together) as server:
         for _ in range(3):
