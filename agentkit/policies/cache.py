@@ -11,7 +11,6 @@ from __future__ import annotations
 import sqlite3
 import warnings
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -93,10 +92,6 @@ class CachedModel:
         max_bytes: int = 256 * 2**20,
         namespace: str = "",
     ) -> None:
-        if max_bytes <= 0 or (ttl_seconds is not None and ttl_seconds <= 0):
-            raise ConfigurationError(
-                f"a cache of {max_bytes} bytes whose answers hold for {ttl_seconds} s keeps nothing; give more than 0"
-            )
         self.model = model
         self.identity = identity_of(model)
         self.namespace = namespace
@@ -105,6 +100,10 @@ class CachedModel:
             if isinstance(store, AnswerStore)
             else AnswerStore(store, ttl_seconds=ttl_seconds, max_bytes=max_bytes)
         )
+        if max_bytes <= 0 or (ttl_seconds is not None and ttl_seconds <= 0):
+            raise ConfigurationError(
+                f"a cache of {max_bytes} bytes whose answers hold for {ttl_seconds} s keeps nothing; give more than 0"
+            )
         self._of_model = json_bytes([namespace, fingerprint(model)])
         self._memo_key = f"cache {id(self)}"
         self._flights: RunVar[dict[bytes, _Flight]] = RunVar(self._memo_key)  # of each event loop: key -> flight
@@ -122,8 +121,8 @@ class CachedModel:
             await flight.ended.wait()
             if flight.response is not None:
                 return await _told_again(flight.response, sink)
-            if flight.error is not None and (error := _same_error(flight.error)) is not None:
-                raise error
+            if flight.error is not None:
+                raise _same_error(flight.error)
             # Whoever asked was cancelled, or has a slow reader: the next of those who wait asks.
         flight = flights[key] = _Flight()
         try:
@@ -227,12 +226,10 @@ async def _told_again(response: Response, sink: Sink | None) -> Response:
     return again
 
 
-def _same_error(error: ExchangeError) -> ExchangeError | None:
-    """The error once more: each run puts its own state and notes into its own. None where it cannot be copied."""
-    try:
-        again = copy(error)
-    except TypeError:  # of a class with a constructor of its own
-        return None
+def _same_error(error: ExchangeError) -> ExchangeError:
+    """The error once more: each run puts its own state and notes into its own."""
+    again = type(error).__new__(type(error), *error.args)  # constructors may want what nobody knows any more
+    again.__dict__.update(vars(error))
     again.__notes__ = list(getattr(error, "__notes__", ()))
     again.state = again.usage = None
     return again

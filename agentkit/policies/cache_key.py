@@ -8,7 +8,7 @@ credentials: the same question asked with another key is the same question.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -104,12 +104,12 @@ def _settings(settings: Settings) -> dict[str, Any]:
     told: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if settings.extra:
         told["extra"] = {name: settings.extra[name] for name in sorted(settings.extra)}
-    if settings.headers:
-        told["headers"] = _headers(settings.headers)
+    if headers := _headers(settings.headers or {}):
+        told["headers"] = headers
     return told
 
 
-def _headers(headers: Any) -> list[tuple[str, str]]:
+def _headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     """Headers may switch on features; those that are secret only say who asks."""
     return sorted((name.lower(), value) for name, value in headers.items() if not is_secret_header(name))
 

@@ -129,14 +129,14 @@ class FallbackModel:
         restarts: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if len(models) < 2:
-            raise ConfigurationError(f"fallback needs two models or more, got {len(models)}")
         self.models = tuple(models)
         """In the order in which they are asked."""
-        members = [
+        self._members = members = [
             _Member(place, each, identity_of(each), Breaker(cool_down_seconds, clock=clock))
             for place, each in enumerate(models)
         ]
+        if len(models) < 2:
+            raise ConfigurationError(f"fallback needs two models or more, got {len(models)}")
         self.identity = replace(
             members[0].identity, capabilities=reduce(_common, (member.identity.capabilities for member in members))
         )
@@ -144,10 +144,9 @@ class FallbackModel:
         self.longest_wait_seconds = longest_wait_seconds
         self.restarts = restarts
         self.may_switch = _predicate(on)
-        self._members = members
 
     def __repr__(self) -> str:
-        return f"FallbackModel({', '.join(str(member.identity) for member in self._members)})"
+        return f"fallback({', '.join(str(member.identity) for member in self._members)})"
 
     async def respond(self, request: Request, sink: Sink | None = None) -> Response:
         """The answer of the first model that gives one. Raises ExchangeError, and what `on` does not name."""

@@ -157,7 +157,7 @@ def test_names_are_resolved_at_once_so_that_a_missing_key_is_told_at_the_start(m
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     with pytest.raises(ConfigurationError, match="ANTHROPIC_API_KEY"):
         fallback("offline:", "anthropic:claude-sonnet-5")
-    assert repr(fallback("offline:", second())) == "FallbackModel(offline:matcher, other:small)"
+    assert repr(fallback("offline:", second())) == "fallback(offline:matcher, other:small)"
 
 
 # Who answers
