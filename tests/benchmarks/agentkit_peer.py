@@ -79,3 +79,11 @@ class AgentKit(Peer):
         from agentkit import tool
 
         return [tool(fn).tool.parameters for fn in fns]
+
+
+class AgentKitFast(AgentKit):
+    """The same over the transport of the extra `fast`."""
+
+    async def open(self):
+        os.environ["AGENTKIT_TRANSPORT"] = "fast"
+        await super().open()
