@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from agentkit.errors import ConfigurationError
 from agentkit.transport.protocol import HttpRequest
+from agentkit.transport.redact import Secret
 from agentkit.transport.target import Target
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -30,6 +31,7 @@ def wire_headers(request: HttpRequest, target: Target) -> list[tuple[bytes, byte
 def refuse_unfit_headers(request: HttpRequest) -> None:
     """Before the clients do it: their errors show the value, and the value may be a key."""
     for name, value in request.headers:
+        value = Secret(value)  # the locals of a traceback are shown by many tools
         if not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError(f"{name!r} is no name for a header: HTTP allows letters, digits and hyphens")
         if not _PLAIN_HEADER_VALUE.fullmatch(value):

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from agentkit.errors import ConfigurationError
-from agentkit.transport.redact import redacted_url
+from agentkit.transport.redact import Secret, redacted_url
 
 _LAST_PORT = 65_535
 
@@ -43,15 +43,19 @@ def target_of(url: str) -> Target:
     import httpcore
     import httpx
 
+    shown, url = redacted_url(url), Secret(url)  # the locals of a traceback are shown by many tools
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise ConfigurationError(f"{redacted_url(url)} is not a URL: {error}") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigurationError(f"{redacted_url(url)} does not begin with http:// or https:// and a host")
-    port = parsed.port or (443 if parsed.scheme == "https" else 80)
+        raise ConfigurationError(f"{shown} is not a URL: {error}") from None
+    scheme, host = parsed.scheme, parsed.host
+    port = parsed.port or (443 if scheme == "https" else 80)
+    if scheme not in ("http", "https") or not host:
+        del parsed
+        raise ConfigurationError(f"{shown} does not begin with http:// or https:// and a host")
     if port > _LAST_PORT:
-        raise ConfigurationError(f"{redacted_url(url)} has the port {port}; the last one is {_LAST_PORT}")
+        del parsed
+        raise ConfigurationError(f"{shown} has the port {port}; the last one is {_LAST_PORT}")
     raw_url = httpcore.URL(scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path)
     userinfo = unquote(parsed.userinfo.decode("ascii")) if parsed.userinfo else ""
     return Target(
