@@ -22,10 +22,12 @@ from agentkit.agent import Agent
 from agentkit.catalog import listed_on
 from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.terminal import can_draw, print_json
-from agentkit.errors import AgentkitError
+from agentkit.errors import AgentkitError, ConfigurationError
 from agentkit.messages import AssistantMessage
 from agentkit.providers import PROVIDERS, Provider
 from agentkit.providers.offline import OfflineModel
+from agentkit.transport.default import VARIABLE, default_transport
+from agentkit.transport.fast_transport import FastTransport
 
 __all__ = ["command"]
 
@@ -33,6 +35,7 @@ Level = Literal["ok", "note", "broken"]
 
 _PACKAGES = ("pydantic", "httpx", "httpcore", "jsonschema", "anyio", "opentelemetry-sdk", "docstring-parser", "click")
 _OPTIONAL = (  # package, our extra
+    ("httptools", "fast"),
     ("rich", "rich"),
     ("xllamacpp", "local"),
     ("opentelemetry-exporter-otlp-proto-http", "otlp"),
@@ -66,6 +69,7 @@ def command(ctx: click.Context, json: bool) -> None:
         _offline,
         _tls,
         _network,
+        _transport,
         _keys,
         _prices,
         _terminal,
@@ -167,6 +171,19 @@ def _network() -> Iterable[Finding]:
     used = [name for name in names if os.environ.get(name)]
     if used:  # its value may hold a password
         yield Finding("note", "proxy", f"{', '.join(used)} is set; requests go through it")
+
+
+def _transport() -> Iterable[Finding]:
+    try:
+        chosen = default_transport()
+    except ConfigurationError as error:
+        yield Finding("broken", "HTTP client", str(error))
+        return
+    said = f" ({VARIABLE} is set)" if os.environ.get(VARIABLE) else ""
+    if isinstance(chosen, FastTransport):
+        yield Finding("ok", "HTTP client", f"fast under asyncio, httpx under trio and through proxies{said}")
+    else:
+        yield Finding("ok", "HTTP client", f"httpx{said}")
 
 
 def _keys() -> Iterable[Finding]:

@@ -1,8 +1,8 @@
 """`make bench`: agentkit beside the hand loop on plain httpx, as ratios of client CPU on this machine.
 
 Uses the shared benchmark harness (its server runs in a process of its own, peers take turns) when it is there. agentkit
-runs in .venv/bench, an environment with the core dependencies and those of `fast` alone. Prints a table and exits 1 when
-a ratio is above its limit.
+runs in .venv/bench, an environment with the core dependencies and those of `fast` alone. Prints a table and exits 1
+when a ratio is above its limit.
 
     python tests/benchmarks/run.py [--only W1,W3] [--repeats 5] [--wire openai] [--transport fast]
 

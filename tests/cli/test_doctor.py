@@ -81,3 +81,19 @@ def test_every_extra_is_looked_for(shell: Shell) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     told = {subject.removeprefix("extra ") for subject in details(shell) if subject.startswith("extra ")}
     assert told == extras.keys() - {"dev"}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("httpx", ("ok", "httpx (AGENTKIT_TRANSPORT is set)")),
+        ("fast", ("ok", "fast under asyncio, httpx under trio and through proxies (AGENTKIT_TRANSPORT is set)")),
+        ("aiohttp", ("broken", "AGENTKIT_TRANSPORT is 'aiohttp'; it can be 'fast' or 'httpx'")),
+    ],
+)
+def test_says_which_http_client_sends(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, value: str, told: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("AGENTKIT_TRANSPORT", value)
+    findings = shell("doctor", "--json").document["findings"]
+    assert [(one["level"], one["detail"]) for one in findings if one["subject"] == "HTTP client"] == [told]
