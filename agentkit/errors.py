@@ -278,7 +278,7 @@ class ExchangeError(AgentkitError):
             self.code or self.error_type,
             self.request_id and f"request {self.request_id}",
             f"{self.attempts} attempts" if self.attempts > 1 else "",
-            f"waited {self.waited_seconds:.3g} s in all" if self.waited_seconds > 0 else "",
+            f"waited {self.waited_seconds:.3g} s in all" if self.waited_seconds >= 0.001 else "",
         ]
         shown = ", ".join(fact for fact in facts if fact)
         return f"{self.message} ({shown})" if shown else self.message

@@ -150,9 +150,9 @@ class WaitingLine:
     def _obstacle(self, turn: Turn, now: float) -> Obstacle | None:
         waits = [("the provider's wish to wait", self._held_until - now)]
         if self._requests is not None:
-            waits.append((f"{self._requests.allowed:,g} requests per minute", self._requests.wait(1, now)))
+            waits.append((_counted(self._requests.allowed, "request"), self._requests.wait(1, now)))
         if self._tokens is not None:
-            waits.append((f"{self._tokens.allowed:,g} tokens per minute", self._tokens.wait(turn.tokens, now)))
+            waits.append((_counted(self._tokens.allowed, "token"), self._tokens.wait(turn.tokens, now)))
         for kind, spare in self._spare.items():
             waits.append((f"the provider's limit of {kind}", spare.wait(1 if kind == "requests" else turn.tokens, now)))
         limit, seconds = max(waits, key=lambda wait: wait[1])
@@ -206,3 +206,7 @@ class WaitingLine:
     def _leave(self, turn: Turn, now: float) -> None:
         self.under_way -= 1
         self.admit(now)
+
+
+def _counted(allowed: float, what: str) -> str:
+    return f"{allowed:,g} {what}{'' if allowed == 1 else 's'} per minute"

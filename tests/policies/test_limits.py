@@ -247,7 +247,7 @@ class TestAWait:
 
         waited, told = listener.deltas
         assert isinstance(waited, Waiting) and told == TextDelta("Hello")
-        assert (waited.limit, round(waited.seconds or 0), waited.ahead) == ("1 requests per minute", 59, 0)
+        assert (waited.limit, round(waited.seconds or 0), waited.ahead) == ("1 request per minute", 59, 0)
 
     async def test_is_an_event_of_a_streamed_run(self) -> None:
         model = slowly(SlowModel(), requests_per_minute=1)
@@ -257,7 +257,7 @@ class TestAWait:
         async with Agent(model).stream("Hi") as run:
             events += [event async for event in run]
 
-        assert [event.limit for event in events if isinstance(event, Waiting)] == ["1 requests per minute"]
+        assert [event.limit for event in events if isinstance(event, Waiting)] == ["1 request per minute"]
         assert run.result.output == "Hello"
 
     async def test_that_would_pass_the_deadline_ends_at_once(self) -> None:
@@ -273,7 +273,7 @@ class TestAWait:
         assert anyio.current_time() - begun < 0.1
         assert (error.deadline, error.seconds, error.waiting, error.attempts) == ("exchange_seconds", 30.0, 1, 0)
         assert str(error) == (
-            "no turn comes in time: the request waits for 1 requests per minute, for 59 s at the least, with 0 before "
+            "no turn comes in time: the request waits for 1 request per minute, for 59 s at the least, with 0 before "
             "it, and was not sent; start fewer runs at once, raise the limit, or allow more with "
             "Settings(deadlines=Deadlines(exchange_seconds=...)) (acme:m-1)"
         )

@@ -48,7 +48,7 @@ def test_the_line_says_what_it_waits_for_and_how_long() -> None:
         ask(waiting, "a", tokens=1_500, now=12.0)
 
     assert [waiting.obstacle for waiting in (requests, tokens, at_once)] == [
-        Obstacle("1 requests per minute", 48.0),
+        Obstacle("1 request per minute", 48.0),
         Obstacle("2,000 tokens per minute", 48.0),
         Obstacle("1 at once", None),
     ]
