@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from agentkit.errors import ProtocolError
 from agentkit.exchange import (
     AttemptFailed,
     Delta,
@@ -22,10 +23,10 @@ from agentkit.exchange import (
     ToolCallDelta,
     Waiting,
 )
-from agentkit.messages import AssistantMessage, Finish, Part, Text, Thinking, ToolCall
+from agentkit.messages import AssistantMessage, Finish, Part, Text, Thinking, ToolCall, misfit
 from agentkit.usage import Usage
 
-__all__ = ["Slots", "assemble", "assemble_cut", "take_apart"]
+__all__ = ["Slots", "assemble", "assemble_cut", "checked", "take_apart"]
 
 
 class Slots:
@@ -121,12 +122,23 @@ def _collect(deltas: Iterable[Delta]) -> tuple[dict[int, _Pieces], ResponseStart
 
 
 def assemble(deltas: Iterable[Delta]) -> Response:
-    """The Response of a complete stream of deltas; it has to hold a ResponseFinished."""
+    """The Response of a complete stream of deltas; it has to hold a ResponseFinished. Raises ProtocolError."""
     slots, started, finished = _collect(deltas)
     finished = finished or ResponseFinished("other")
-    parts = tuple(slots[index].part() for index in sorted(slots))
+    try:
+        parts = tuple([slots[index].part() for index in sorted(slots)])
+    except TypeError as error:
+        raise ProtocolError("the answer makes no sense: a piece of text is none") from error
     message = AssistantMessage(parts, started.model, started.response_id, finished.finish, finished.usage)
-    return Response(message, finished.finish_raw, finished.details)
+    return checked(Response(message, finished.finish_raw, finished.details))
+
+
+def checked(response: Response) -> Response:
+    """The response, if all its texts are texts. Raises ProtocolError."""
+    wrong = misfit(response.message) or ("" if response.finish_raw.__class__ is str else "the reason of its end")
+    if wrong:
+        raise ProtocolError(f"the answer makes no sense: {wrong} is no text")
+    return response
 
 
 def assemble_cut(deltas: Iterable[Delta], *, finish: Finish = "cancelled") -> AssistantMessage | None:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from agentkit.errors import ExchangeError
 from agentkit.exchange import Delta, Memo, Request, Response
+from agentkit.messages import misfit
 
 __all__ = [
     "Codec",
@@ -22,6 +23,7 @@ __all__ = [
     "TaskCodec",
     "TokenCounter",
     "WireRequest",
+    "readable",
 ]
 
 Asked = TypeVar("Asked", contravariant=True)
@@ -151,3 +153,20 @@ class ServerCodec(Protocol):
     def write_error(self, error: ExchangeError) -> HttpReply:
         """An error as the provider would report it."""
         ...
+
+
+def readable(request: Request) -> Request:
+    """The request of a client, if all its texts are texts. Raises TypeError, before that would surprise somebody."""
+    for message in request.messages:
+        if wrong := misfit(message):
+            raise TypeError(f"{wrong} is no text")
+    if not isinstance(request.instructions, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # read from JSON
+        raise TypeError("the instructions are no text")
+    for tool in request.tools:
+        told: object = (tool.name, tool.description, tool.parameters)
+        match told:
+            case str(), str(), dict():
+                continue
+            case _:
+                raise TypeError("a tool's name or description is no text, or its parameters are no object")
+    return request

@@ -38,6 +38,7 @@ __all__ = [
     "UserMessage",
     "messages_from_json",
     "messages_to_json",
+    "misfit",
     "user_message",
 ]
 
@@ -252,6 +253,25 @@ def user_message(prompt: Prompt) -> UserMessage:
     return UserMessage(tuple(Text(piece) if isinstance(piece, str) else piece for piece in prompt))
 
 
+def misfit(message: Message) -> str:
+    """The first text in a message that is none, such as "the id of a call"; "" when all is well.
+
+    Replies and requests of others hold what they like, and what is wrong in a history would be found out only when it
+    is stored, or sent somewhere else.
+    """
+    if isinstance(message, AssistantMessage) and not _are_texts(message.model, message.response_id):
+        return "the model or the id of the answer"
+    for part in message.parts:
+        match part:
+            case Text(text) | Thinking(text) if not _are_texts(text):
+                return "a text"
+            case ToolCall(id, name, arguments) if not _are_texts(id, name, arguments):
+                return "the id, the name or the arguments of a call"
+            case _:
+                continue
+    return ""
+
+
 def messages_to_json(messages: Iterable[Message]) -> dict[str, Any]:
     """Messages as a JSON document with a version."""
     return {"version": VERSION, "messages": _adapter().dump_python(list(messages), mode="json")}
@@ -279,3 +299,7 @@ def _adapter() -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(list[Message])
+
+
+def _are_texts(*values: object) -> bool:
+    return all([value.__class__ is str for value in values])  # noqa: C419  # a list is twice as fast

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from agentkit.json_value import json_value
 from agentkit.media import Audio, Document, Image, Video
 from agentkit.messages import Media, Returned, Text
 
-__all__ = ["as_json", "capped", "cut", "readable", "without_media"]
+__all__ = ["as_json", "capped", "cut", "readable", "told", "without_media"]
 
 MAX_ERROR_CHARS = 2_000
 
@@ -35,17 +36,18 @@ def without_media(value: Any, media: list[Media]) -> Any:
 
 
 def as_json(value: Any) -> Any:
-    """The value as plain JSON. Raises ValueError for what JSON cannot hold."""
+    """The value as plain JSON. Raises ValueError for what JSON cannot hold, or what is nested too deeply."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return readable(value)
-    from pydantic_core import from_json, to_json, to_jsonable_python
+    from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
     try:
-        return from_json(to_json(value, inf_nan_mode="strings"))
-    except ValueError:
-        return from_json(to_json(_readable_inside(to_jsonable_python(value)), inf_nan_mode="strings"))
+        written = to_json(value, inf_nan_mode="strings")
+    except PydanticSerializationError:
+        written = to_json(_readable_inside(to_jsonable_python(value)), inf_nan_mode="strings")
+    return json_value(written)
 
 
 def capped(outcome: Returned, max_chars: int, result_id: str) -> tuple[Returned, str | None]:
@@ -69,6 +71,15 @@ def capped(outcome: Returned, max_chars: int, result_id: str) -> tuple[Returned,
         "how_to_read_on": f'call read_result with result_id "{result_id}" and offset {max_chars}',
     }
     return Returned(shown, outcome.media), text
+
+
+def told(error: BaseException) -> str:
+    """An exception as it is told to a model: its type and its text, where that can be had."""
+    try:
+        text = str(error)
+    except Exception:  # of a user's class, which may fail in any way
+        text = "its text cannot be read"
+    return cut(f"{type(error).__name__}: {text}")
 
 
 def cut(text: str) -> str:

@@ -77,12 +77,18 @@ def subschemas(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 def accepts_null(schema: Any, root: Mapping[str, Any]) -> bool:
     """Whether null fits the schema, as far as types, enums, constants and unions say."""
-    seen: set[str] = set()
-    while is_object(schema) and isinstance(schema.get("$ref"), str) and schema["$ref"] not in seen:
-        seen.add(schema["$ref"])
-        schema = resolve(schema["$ref"], root)
+    return _accepts_null(schema, root, {})
+
+
+def _accepts_null(schema: Any, root: Mapping[str, Any], known: dict[str, bool]) -> bool:
     if not is_object(schema):
         return schema is not False
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        if reference not in known:
+            known[reference] = False  # while it is looked at: a definition that is only itself takes nothing
+            known[reference] = _accepts_null(resolve(reference, root), root, known)
+        return known[reference]
     if "enum" in schema and None not in schema["enum"]:
         return False
     if "const" in schema and schema["const"] is not None:
@@ -91,9 +97,9 @@ def accepts_null(schema: Any, root: Mapping[str, Any]) -> bool:
     if kinds is not None and kinds != "null" and not (is_array(kinds) and "null" in kinds):
         return False
     for word in ("anyOf", "oneOf"):
-        if word in schema and not any(accepts_null(branch, root) for branch in schema[word]):
+        if word in schema and not any(_accepts_null(branch, root, known) for branch in schema[word]):
             return False
-    return all(accepts_null(part, root) for part in schema.get("allOf", ()))
+    return all(_accepts_null(part, root, known) for part in schema.get("allOf", ()))
 
 
 def _joined(path: str, name: str) -> str:

@@ -45,7 +45,10 @@ class RawSchema:
 
     def problems(self, value: Any) -> list[Problem]:
         """What is wrong with a value, worded for a model; empty when nothing is."""
-        found = [_problem(error) for error in self._validator.iter_errors(value)]
+        try:
+            found = [_problem(error) for error in self._validator.iter_errors(value)]
+        except RecursionError:  # a union that has itself among its choices
+            return [Problem("", "cannot be checked: the schema of this tool leads in a circle")]
         return sorted(dict.fromkeys(found), key=lambda problem: problem.path)
 
     def _checked(self, value: dict[str, Any]) -> BoundArguments:
@@ -272,7 +275,7 @@ def _branches(error: Any) -> str:
     for inner in error.context:
         said = _problem(inner).message.partition("; got ")[0]
         inside = path_text(inner.relative_path)
-        first.setdefault(inner.schema_path[0], f"{inside}: {said}" if inside else said)
+        first.setdefault(inner.schema_path[0] if inner.schema_path else "", f"{inside}: {said}" if inside else said)
     return "fits none of the choices: " + "; ".join(dict.fromkeys(first.values()))
 
 

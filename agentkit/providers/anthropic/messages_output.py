@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pydantic_core import to_json
 
+from agentkit.assemble import checked
 from agentkit.errors import ProtocolError
 from agentkit.exchange import Response
 from agentkit.media import ProviderData
@@ -95,7 +96,7 @@ def response_of(body: Mapping[str, Any], origin: str, *, provider: str) -> Respo
         finish_of(raw, has_calls=any(isinstance(part, ToolCall) for part in parts)),
         usage_of(usage),
     )
-    return Response(message, raw, details_of(body, usage))
+    return checked(Response(message, raw, details_of(body, usage)))
 
 
 def finish_of(raw: str, *, has_calls: bool) -> Finish:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from pydantic_core import to_json
 
-from agentkit.codec import HttpReply, WireRequest
+from agentkit.codec import HttpReply, WireRequest, readable
 from agentkit.errors import (
     AuthenticationError,
     BadRequestError,
@@ -73,6 +73,12 @@ class MessagesServer:
     def read(self, request: WireRequest) -> Request:
         """The Request that a client sent. Raises BadRequestError for what the service would refuse."""
         body = _body(request.body)
+        try:
+            return readable(self._read(request, body))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise refusal(f"The request has an unexpected shape: {error}") from error
+
+    def _read(self, request: WireRequest, body: dict[str, Any]) -> Request:
         model, limit = body.get("model"), body.get("max_tokens")
         if not isinstance(model, str) or not model:
             raise refusal("model: Field required")

@@ -295,7 +295,9 @@ class _Block:
         self.is_finished = False
 
     def told(self, text: str, delta: Delta | None) -> list[Delta]:
-        """Remember the text; its delta, as far as there is one."""
+        """Remember the text; its delta, as far as there is one. Raises TypeError for what is no text."""
+        if text.__class__ is not str:
+            raise TypeError("a piece of text has to be a text")
         self.texts.append(text)
         return [delta] if delta is not None else []
 

@@ -169,8 +169,8 @@ class AnswerReader:
         if (error := reply.get("error")) is not None:
             raise error_in_reply({"error": error}, provider=self.provider, model=self.model)
         self._start(reply, deltas)
-        if usage := reply.get("usageMetadata"):
-            self._usage = usage
+        if isinstance(usage := reply.get("usageMetadata"), dict):
+            self._usage = cast("dict[str, Any]", usage)
         for name in REPLY_DETAILS:
             if value := reply.get(name):
                 self._details[name] = value
@@ -226,7 +226,7 @@ class AnswerReader:
         if content is not None and candidate.keys() <= _PIECE:
             return
         if (raw := candidate.get("finishReason")) is not None:
-            self._raw = _NUMBERED.get(raw, str(raw)) if isinstance(raw, int) else raw
+            self._raw = _NUMBERED.get(raw, str(raw)) if isinstance(raw, int) else str(raw)
         for name in CANDIDATE_DETAILS:
             if value := candidate.get(name):
                 self._details[name] = value

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from pydantic_core import to_json
 
-from agentkit.codec import HttpReply, WireRequest
+from agentkit.codec import HttpReply, WireRequest, readable
 from agentkit.errors import ExchangeError
 from agentkit.exchange import OutputFormat, Request, Response, ToolDefinition
 from agentkit.json_value import json_value
@@ -65,7 +65,7 @@ class GenerateContentServer:
         if not isinstance(body, dict):
             refuse("Invalid JSON payload received. Expected an object.", provider=self._provider)
         try:
-            return self._read(in_camel_case(body), model, is_streamed=is_streamed)
+            return readable(self._read(in_camel_case(body), model, is_streamed=is_streamed))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             refuse(f"Invalid value in the request: {error}", provider=self._provider)
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pydantic_core import to_json
 
-from agentkit.codec import HttpReply, WireRequest
+from agentkit.codec import HttpReply, WireRequest, readable
 from agentkit.errors import (
     AuthenticationError,
     BadRequestError,
@@ -76,7 +76,7 @@ class ChatServer:
         if not isinstance(value, dict):
             refuse("the body is no JSON object", provider=self.provider)
         try:
-            return self._read(cast("dict[str, Any]", value))
+            return readable(self._read(cast("dict[str, Any]", value)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             refuse(f"the request has an unexpected shape: {error}", provider=self.provider)
 

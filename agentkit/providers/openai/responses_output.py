@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pydantic_core import to_json
 
+from agentkit.assemble import checked
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Response
 from agentkit.media import ProviderData
@@ -62,7 +63,7 @@ def response_of(body: Mapping[str, Any], origin: str, *, provider: str) -> Respo
         parts, _text(body.get("model")), _text(body.get("id")), finish, usage_of(body.get("usage") or {})
     )
     tier = body.get("service_tier")
-    return Response(message, raw, {"service_tier": tier} if tier else {})
+    return checked(Response(message, raw, {"service_tier": tier} if tier else {}))
 
 
 def error_of(body: Mapping[str, Any], *, provider: str) -> ExchangeError | None:

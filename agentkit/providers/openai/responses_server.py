@@ -7,7 +7,7 @@ from typing import Any, cast, get_args
 
 from pydantic_core import to_json
 
-from agentkit.codec import HttpReply, WireRequest
+from agentkit.codec import HttpReply, WireRequest, readable
 from agentkit.errors import BadRequestError, ExchangeError
 from agentkit.exchange import OutputFormat, Request, Response, ToolDefinition
 from agentkit.json_value import json_value
@@ -55,6 +55,12 @@ class ResponsesServer:
         `settings.extra`. So is `store`, which is true here when nothing is said and false when we write.
         """
         body = _body(request.body)
+        try:
+            return readable(self._read(body))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise _refusal(f"The request has an unexpected shape: {error}", None) from error
+
+    def _read(self, body: dict[str, Any]) -> Request:
         model = body.get("model")
         if not isinstance(model, str) or not model:
             raise _refusal("Missing required parameter: 'model'.", "model")
