@@ -11,7 +11,7 @@ from agentkit.content import ContentWriter
 from agentkit.errors import AgentkitError, ExchangeError
 from agentkit.telemetry import names
 
-__all__ = ["describe", "error_type_of", "exception_attributes"]
+__all__ = ["describe", "error_type_of", "exception_attributes", "words_of"]
 
 
 def error_type_of(error: BaseException) -> str:
@@ -34,12 +34,20 @@ def describe(error: BaseException) -> str:
     return (meaning or _class_name(error)) + status
 
 
+def words_of(error: BaseException) -> str:
+    """The text of an exception, which a user's class may fail to give."""
+    try:
+        return str(error)
+    except Exception:  # of a user's class, which may fail in any way
+        return "its text cannot be read"
+
+
 def exception_attributes(error: Exception, content: ContentWriter | None) -> dict[str, AttributeValue]:
     """The attributes of an exception event."""
     if content is not None:
         return {
             names.EXCEPTION_TYPE: _class_name(error),
-            names.EXCEPTION_MESSAGE: content.text(str(error)),
+            names.EXCEPTION_MESSAGE: content.text(words_of(error)),
             names.EXCEPTION_STACKTRACE: content.text("".join(traceback.format_exception(error))),
         }
     # No source lines: a literal in one may be what must not leave.

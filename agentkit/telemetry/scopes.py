@@ -21,7 +21,7 @@ from agentkit.messages import AssistantMessage, Message
 from agentkit.models import ModelIdentity
 from agentkit.telemetry import names
 from agentkit.telemetry.attributes import Attributes, add_usage, server_attributes
-from agentkit.telemetry.failures import describe, error_type_of, exception_attributes
+from agentkit.telemetry.failures import describe, error_type_of, exception_attributes, words_of
 from agentkit.telemetry.instruments import Instruments
 from agentkit.usage import Cost, Usage
 
@@ -139,7 +139,7 @@ class SpanScope:
             return
         content = self._outlets.content
         self._later[names.ERROR_TYPE] = self._error_type
-        self._span.set_status(StatusCode.ERROR, content.text(str(error)) if content else describe(error))
+        self._span.set_status(StatusCode.ERROR, content.text(words_of(error)) if content else describe(error))
         if isinstance(error, Exception):  # a cancellation is nobody's mistake: its stack would be noise
             self._span.add_event(names.EXCEPTION_EVENT, exception_attributes(error, content))
 
