@@ -6,7 +6,9 @@ Only cancellation and an exhausted budget leave a call without its own outcome, 
 
 from __future__ import annotations
 
+import logging
 import math
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import get_ident
@@ -32,7 +34,7 @@ from agentkit.messages import (
 from agentkit.models import Ask, CallOffer, Deny, Middleware
 from agentkit.records import CallBegan, CallEnded, CallPaused, Record
 from agentkit.repair import repair_json
-from agentkit.returned import as_json, capped, cut, readable, without_media
+from agentkit.returned import as_json, capped, cut, readable, told, without_media
 from agentkit.runtime import Runtime, StepKey
 from agentkit.schema.arguments import ArgumentsError
 from agentkit.schema.function import BoundArguments
@@ -40,6 +42,8 @@ from agentkit.telemetry import Telemetry, ToolScope
 from agentkit.threads import run_in_thread
 from agentkit.tools import Context, Found, Tool
 from agentkit.usage import Cost, Usage
+
+_log = logging.getLogger("agentkit")
 
 IN_DOUBT = "it had begun when the run was cut off, and nobody knows whether it took effect; approve to make it again"
 
@@ -338,11 +342,12 @@ class _Call:
             tool.untrusted,
         )
         paused: list[CallPaused] = []
+        changers: list[str] = []  # the hooks that passed on other arguments than they were given
 
         async def run(changed: CallOffer) -> Outcome:
             inner = bound
             if changed.arguments is not offer.arguments:
-                inner = tool.schema.validate_python(changed.arguments, strict=False)
+                inner = self._changed(tool, changed.arguments, by=changers[-1] if changers else "a hook")
             # A predicate has to see what the tool will get.
             outcome = self._needs_approval(tool, inner) or await self._run(tool, inner, span)
             if isinstance(outcome, CallPaused):
@@ -352,19 +357,46 @@ class _Call:
 
         call_next: Callable[[CallOffer], Awaitable[Outcome]] = run
         for hook in reversed(self.scene.middleware):
-            call_next = self._around(hook, call_next, paused)
+            call_next = self._around(hook, call_next, paused=paused, changers=changers)
         outcome = await call_next(offer)
         return paused[0] if paused else outcome
 
+    def _changed(self, tool: Tool, arguments: Mapping[str, Any], *, by: str) -> BoundArguments:
+        try:
+            return tool.schema.validate_python(arguments, strict=False)
+        except ArgumentsError as error:
+            raise ConfigurationError(
+                f"{by}.tool_call changed the arguments of the call of {tool.name} to what the tool does not take: "
+                f"{'; '.join(map(str, error.problems))}"
+            ) from error
+
     def _around(
-        self, hook: Middleware, call_next: Callable[[CallOffer], Awaitable[Outcome]], paused: list[CallPaused]
+        self,
+        hook: Middleware,
+        call_next: Callable[[CallOffer], Awaitable[Outcome]],
+        *,
+        paused: list[CallPaused],
+        changers: list[str],
     ) -> Callable[[CallOffer], Awaitable[Outcome]]:
+        name = type(hook).__name__
+
         async def hooked(offer: CallOffer) -> Outcome:
-            verdict = await hook.tool_call(offer, call_next)
+            async def passed_on(changed: CallOffer) -> Outcome:
+                if changed.arguments is not offer.arguments:
+                    changers.append(name)
+                return await call_next(changed)
+
+            verdict = await hook.tool_call(offer, passed_on)
             match verdict:
                 case Deny(reason):
                     return Denied(reason)
-                case Ask(reason):
+                case Ask():
+                    if self.has_started:
+                        raise ConfigurationError(
+                            f"{name}.tool_call answered Ask() after it had the call of {offer.tool} made; approved, it "
+                            "would be made twice. Let it ask before `await call_next(call)`"
+                        )
+                    reason = verdict.reason
                     if self._is_allowed:
                         return await call_next(offer)
                     paused.append(self._paused(reason))
@@ -373,7 +405,7 @@ class _Call:
                     return verdict
                 case _:
                     raise ConfigurationError(
-                        f"{type(hook).__name__}.tool_call answered {verdict!r} to the call of {offer.tool}; "
+                        f"{name}.tool_call answered {verdict!r} to the call of {offer.tool}; "
                         "let it return `await call_next(call)`, an outcome, Ask() or Deny()"
                     )
 
@@ -410,7 +442,8 @@ class _Call:
             return Failed(f"The tool {tool.name} failed: something that it waited for was cancelled.")
         except (Exception, SystemExit) as error:  # sys.exit in a tool ends the call, not the event loop
             span.raised(error)
-            return Failed(cut(f"The tool {tool.name} failed: {type(error).__name__}: {error}"))
+            _log_failure(tool, error, has_deps=scene.deps is not None)
+            return Failed(f"The tool {tool.name} failed: {told(error)}")
         span.failed("timeout", f"no result within {tool.timeout_seconds:g} seconds")
         return Failed(f"The tool {tool.name} gave no result within {tool.timeout_seconds:g} seconds and was stopped.")
 
@@ -507,6 +540,15 @@ def _parsed(arguments: str) -> dict[str, Any]:
     except ValueError:
         value = arguments
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"arguments": value}
+
+
+def _log_failure(tool: Tool, error: BaseException, *, has_deps: bool) -> None:
+    """Say to the developer where a tool broke: only the model is told otherwise. Its text may be anybody's secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+    is_missing = isinstance(error, AttributeError) and error.obj is None and not has_deps
+    hint = "; context.deps is None: was deps= forgotten?" if is_missing and tool.context_parameter else ""
+    _log.warning("the tool %s raised %s%s%s", tool.name, type(error).__qualname__, where, hint)
 
 
 def _is_cancelled() -> bool:
