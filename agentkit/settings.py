@@ -8,9 +8,11 @@ from typing import Any, Literal, get_args
 
 from agentkit.errors import ConfigurationError
 
-__all__ = ["Deadlines", "ReasoningEffort", "Settings", "ToolChoice"]
+__all__ = ["Deadlines", "OnUnsupported", "ReasoningEffort", "Settings", "ToolChoice"]
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+OnUnsupported = Literal["refuse", "omit"]
 
 ToolChoice = str
 """"auto", "none", "required", or the name of one tool that the model has to call."""
@@ -39,7 +41,7 @@ class Settings:
     temperature: float | None = None
     top_p: float | None = None
     stop: tuple[str, ...] | None = None
-    """Sequences that end the answer."""
+    """Sequences that end the answer; OpenAI's Responses API has none, and the loss is told."""
     seed: int | None = None
     reasoning: ReasoningEffort | None = None
     """How hard to think, where the model can."""
@@ -50,6 +52,9 @@ class Settings:
     """Applies to the first step of a run; a forced choice is lifted once it was obeyed."""
     parallel_tool_calls: bool | None = None
     service_tier: str | None = None
+    on_unsupported: OnUnsupported | None = None
+    """What becomes of media in the prompt at hand that the model does not take: "refuse" raises UnsupportedError, which
+    is what happens when nothing is said; "omit" tells the model in words that something was there, and notes it."""
     stream: bool | None = None
     """Ask the provider to stream even where nobody listens (True), or not even where somebody does (False)."""
     attempts: int | None = None
@@ -67,6 +72,10 @@ class Settings:
         if self.reasoning is not None and self.reasoning not in get_args(ReasoningEffort):
             raise ConfigurationError(
                 f"reasoning is {self.reasoning!r}; use one of {', '.join(get_args(ReasoningEffort))}, or leave it out"
+            )
+        if self.on_unsupported is not None and self.on_unsupported not in get_args(OnUnsupported):
+            raise ConfigurationError(
+                f"on_unsupported is {self.on_unsupported!r}; use one of {', '.join(get_args(OnUnsupported))}"
             )
         for name, more in (self.extra or {}).items():
             if not isinstance(more, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # fields without a provider are tried

@@ -2,8 +2,9 @@
 
 Text, media, calls and their outcomes are carried as they are. What only its maker can read is left out: thinking with
 its signature, items of tools that the provider ran itself. What the format has no place for is written in the nearest
-way. Media that the new model does not take are refused in the turn at hand, and named in their place in earlier turns,
-so that the conversation can go on. Each of these is told: codecs put these words into `WireRequest.notes`, from where
+way. Media that the new model does not take are refused in the turn at hand, unless `Settings.on_unsupported` is "omit",
+and named in their place in earlier turns, so that the conversation can go on. Tiers of service that only another
+provider has are left out. Each of these is told: codecs put these words into `WireRequest.notes`, from where
 they reach the span of the exchange (agentkit.adapted) and whoever listens to the run (events.Adapted). The history
 itself is never changed, so that the way back to the first provider carries everything again.
 """
@@ -13,14 +14,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from agentkit.errors import UnsupportedError
 from agentkit.messages import AssistantMessage, Media, Message, Opaque, Text, Thinking
 
 __all__ = [
     "IDS_REWRITTEN",
+    "SEED_LEFT_OUT",
+    "STOP_LEFT_OUT",
     "SYSTEM_AS_USER",
     "is_foreign_thought",
+    "known_tier",
     "left_out",
     "not_shown",
+    "refusal_of",
     "stand_in",
     "system_role",
     "was_answered",
@@ -28,6 +34,35 @@ __all__ = [
 
 IDS_REWRITTEN = "ids of calls are written anew: this provider refuses them as they were"
 SYSTEM_AS_USER = "a system message amid the conversation is written as the user's: it cannot stand there"
+
+SEED_LEFT_OUT = "left out seed: this format has none"
+STOP_LEFT_OUT = "left out stop sequences: this format has none"
+
+_OPENAI_TIERS = frozenset({"auto", "default", "flex", "priority", "scale", "fast", "ultrafast"})
+_TIERS = {  # provider -> its tiers of service, as of 2026-11
+    "openai": _OPENAI_TIERS,
+    "azure": _OPENAI_TIERS,
+    "anthropic": frozenset({"auto", "standard_only"}),
+    "google": frozenset({"standard", "flex", "priority"}),
+    "groq": frozenset({"auto", "on_demand", "flex", "performance"}),
+}
+
+
+def known_tier(tier: str | None, provider: str, *, notes: set[str]) -> str | None:
+    """The tier of service to ask for; one that other providers have and this one has not is left out, and noted.
+
+    A name that nobody here knows is sent: tiers come and go.
+    """
+    own = _TIERS.get(provider)
+    if tier is None or own is None or tier in own or all(tier not in tiers for tiers in _TIERS.values()):
+        return tier
+    notes.add(f"left out the service tier {tier!r}, which is another provider's")
+    return None
+
+
+def refusal_of(error: UnsupportedError) -> UnsupportedError:
+    """The error of a medium in the turn at hand, with what can be done besides."""
+    return UnsupportedError(f'{error}; or go on without: Settings(on_unsupported="omit") has it named in its place')
 
 
 def left_out(part: Thinking | Opaque) -> str:

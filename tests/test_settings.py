@@ -31,6 +31,7 @@ def test_headers_do_not_show_in_the_form_for_people() -> None:
     [
         ({"attempts": 0}, "attempts is 0, the first request included; give 1 or more"),
         ({"reasoning": "lots"}, "reasoning is 'lots'; use one of none, minimal, low, medium, high, xhigh, max"),
+        ({"on_unsupported": "ignore"}, "on_unsupported is 'ignore'; use one of refuse, omit"),
         ({"extra": {"store": True}}, "stand below the name of a provider: extra={'openai': {'store': True}}"),
     ],
 )

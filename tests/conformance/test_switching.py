@@ -57,16 +57,19 @@ UNREADABLE = {
 }
 """Recorded requests that their own provider refused as well, and why."""
 
+TOO_HOT = "a temperature of 1000, which the first provider refused as well"
+STORED = "no messages: it goes on from an answer that is stored at the first provider"
+NEVER = {TOO_HOT, STORED}
+"""What no setting helps: there is nothing to send, or nothing that anybody takes."""
+
 REASONS = (
     (r"takes? no video|does not take video", "video, which the target does not take; we say so"),
     (r"takes? no audio|takes audio only|takes sound as", "sound, which the target does not take so; we say so"),
     (r"takes documents of PDF", "an office document, which the target does not take; we say so"),
     (r"does not fetch documents", "a document by its address, which the target does not fetch; we say so"),
     (r"lies at|takes no uploaded", "a file uploaded to the first provider; we say so"),
-    (r"has no stop sequences", "stop sequences, which the Responses API does not have; we say so"),
-    (r"\$\.service_tier: ", "a service tier of the first provider's own, set by the caller"),
-    (r"\$\.temperature: 1000", "a temperature of 1000, which the first provider refused as well"),
-    (r"\$\.messages: \[\] should be", "no messages: it goes on from an answer that is stored at the first provider"),
+    (r"\$\.temperature: 1000", TOO_HOT),
+    (r"\$\.messages: \[\] should be", STORED),
 )
 """What keeps a recorded request from being sent elsewhere: what is said of it, and the reason."""
 
@@ -96,6 +99,11 @@ def recorded_requests(source: Format) -> tuple[tuple[Recorded, Request], ...]:
 def for_target(request: Request, target: Format) -> Request:
     """The request as the new model is asked: extra fields are those of the format they were recorded in."""
     return replace(request, model=target.model, settings=replace(request.settings, extra=None))
+
+
+def omitting(request: Request) -> Request:
+    """The request with media in the turn at hand named where the target does not take them."""
+    return replace(request, settings=replace(request.settings, on_unsupported="omit"))
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -151,6 +159,7 @@ def reason_of(problems: list[str]) -> str | None:
 def test_every_recorded_conversation_goes_on_elsewhere(source: Format, target: Format) -> None:
     counts: Counter[str] = Counter()
     exceptions: Counter[str] = Counter()
+    impossible: Counter[str] = Counter()
     unexplained: dict[str, list[str]] = {}
     for recorded, request in recorded_requests(source):
         # What the format's own oracle has against its own recordings is in the tests of those.
@@ -159,14 +168,19 @@ def test_every_recorded_conversation_goes_on_elsewhere(source: Format, target: F
             counts[recorded.provider] += 1
         elif reason := reason_of(problems):
             exceptions[reason] += 1
+            left = problems_of(omitting(for_target(request, target)), target, asks_oracle=source is not target)
+            impossible.update([reason_of(left) or f"{recorded.id}: {left}"] if left else ())
         else:
             unexplained[recorded.id] = problems
+    total = counts.total() + exceptions.total()
     for provider, count in sorted(counts.items()):
         print(f"{source} of {provider} -> {target}: {count} accepted")
     print(
-        f"{source} -> {target}: {counts.total()} of {counts.total() + exceptions.total()} accepted; {dict(exceptions)}"
+        f"{source} -> {target}: {counts.total()} of {total} accepted; {dict(exceptions)}; "
+        f'with on_unsupported="omit" {total - impossible.total()} of {total}; {dict(impossible)}'
     )
     assert unexplained == {}
+    assert impossible.keys() <= NEVER
     assert all(count <= MOST.get(reason.partition(",")[0], 4) for reason, count in exceptions.items()), exceptions
     assert counts.total() >= LEAST[source.name]
 
@@ -242,8 +256,15 @@ def test_media_that_the_target_does_not_take_end_the_turn_at_hand_but_no_later_o
     file = Image(Uploaded("file_1", "elsewhere"))
     shown = UserMessage((Text("Look at this."), file))
     codec = target.make_codec()
-    with pytest.raises(UnsupportedError):
-        codec.encode(Request(target.model, (user_message("hi"), AssistantMessage((Text("Yes?"),)), shown)))
+    at_hand = Request(target.model, (user_message("hi"), AssistantMessage((Text("Yes?"),)), shown))
+    with pytest.raises(UnsupportedError, match='Settings\\(on_unsupported="omit"\\) has it named in its place'):
+        codec.encode(at_hand)
+    named = codec.encode(omitting(at_hand))
+    assert {"Look at this.", "(There was an image here, which cannot be shown to this model.)"} <= set(
+        strings(json.loads(named.body))
+    )
+    assert named.notes == ("left out an image that this model does not take",)
+    assert target.complaints(named) == []
     look = ToolCall("call_1", "look", "{}", Returned("seen", (file,)))
     messages = (shown, AssistantMessage((Text("A cat."),)), user_message("Its name?"), AssistantMessage((look,)))
     memo = Memo()

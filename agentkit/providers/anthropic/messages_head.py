@@ -83,8 +83,8 @@ def head_of(request: Request, kept: object, *, names: dict[str, str], origin: st
     if turn:
         head, count = _with_plain_texts(head, rest[:turn])
         if count < turn:
-            head = _grown(head, rest[count:turn], request.messages, origin=origin, provider=provider)
-    return _grown(head, rest[turn:], request.messages, origin=origin, provider=provider, is_last=True)
+            head = _grown(head, rest[count:turn], request, origin=origin, provider=provider)
+    return _grown(head, rest[turn:], request, origin=origin, provider=provider, is_last=True)
 
 
 def _latest_turn(messages: Sequence[Message]) -> int:
@@ -126,18 +126,17 @@ def _with_plain_texts(head: Head, messages: Sequence[Message]) -> tuple[Head, in
 def _grown(
     head: Head,
     more: Sequence[Message],
-    messages: tuple[Message, ...],
+    request: Request,
     *,
     origin: str,
     provider: str,
     is_last: bool = False,
 ) -> Head:
-    """The head with more messages behind it; `messages` are those of the whole request."""
+    """The head with more messages of the request behind it."""
     if not more and head.role:
         return head
-    writer = MessageWriter(
-        origin, provider, model=head.model, names=head.names, taken=head.taken, is_answered=not is_last
-    )
+    messages, may_fail = request.messages, is_last and request.settings.on_unsupported != "omit"
+    writer = MessageWriter(origin, provider, model=head.model, names=head.names, taken=head.taken, may_fail=may_fail)
     writer.write(more, role_before=head.role)
     written = writer.written
     if not written:

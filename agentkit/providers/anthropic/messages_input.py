@@ -32,7 +32,7 @@ from agentkit.providers.anthropic.messages_knobs import hears_system
 from agentkit.providers.anthropic.messages_output import MALFORMED
 from agentkit.providers.anthropic.outcomes import outcome_text
 from agentkit.schema.names import map_names
-from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, left_out, not_shown, stand_in, system_role
+from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, left_out, not_shown, refusal_of, stand_in, system_role
 
 __all__ = [
     "NOTHING_SAID",
@@ -75,7 +75,7 @@ def are_same_model(made_by: str, asked: str) -> bool:
 class MessageWriter:
     """Writes some messages behind others that were written before; it knows which ids of calls were used there."""
 
-    __slots__ = ("_is_answered", "_model", "_names", "_origin", "_provider", "needs_files", "notes", "taken", "written")
+    __slots__ = ("_may_fail", "_model", "_names", "_origin", "_provider", "needs_files", "notes", "taken", "written")
 
     def __init__(
         self,
@@ -85,12 +85,12 @@ class MessageWriter:
         model: str,
         names: Mapping[str, str],
         taken: Iterable[str] = (),
-        is_answered: bool = False,
+        may_fail: bool = True,
     ) -> None:
         self._origin = origin
         self._provider = provider
         self._model = model
-        self._is_answered = is_answered  # a model has read these messages before: they are no reason to fail
+        self._may_fail = may_fail  # messages that a model has read before are no reason to fail
         self._names = dict(names)  # our name of a tool -> its name on the wire; those offered no more are added
         self.taken = set(taken)
         """The ids of calls given out so far."""
@@ -137,7 +137,7 @@ class MessageWriter:
                         role = "user" if data is None else self._text_role(part, role_before)
                         self._content(role, role_before).append({"type": "text", "text": text, **_without_role(value)})
                 case Image() | Audio() | Document() | Video():
-                    self._content("user", role_before).append(self._shown(part, may_fail=not self._is_answered))
+                    self._content("user", role_before).append(self._shown(part, may_fail=self._may_fail))
                 case Opaque(data):
                     if data.origin != self._origin:
                         self.notes.add(left_out(part))
@@ -246,9 +246,9 @@ class MessageWriter:
         """The block of a medium, or words in its place: a run must not end because a tool returned a sound."""
         try:
             return self._medium(part)
-        except UnsupportedError:
+        except UnsupportedError as error:
             if may_fail:
-                raise
+                raise refusal_of(error) from error
             self.notes.add(not_shown(part))
             return {"type": "text", "text": stand_in(part, is_returned=is_returned)}
 

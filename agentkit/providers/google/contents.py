@@ -31,6 +31,7 @@ from agentkit.switching import (
     is_foreign_thought,
     left_out,
     not_shown,
+    refusal_of,
     stand_in,
     system_role,
     was_answered,
@@ -60,6 +61,7 @@ class ContentWriter:
     __slots__ = (
         "_former",
         "_generation",
+        "_may_fail",
         "_messages",
         "_model",
         "_names",
@@ -69,9 +71,10 @@ class ContentWriter:
         "open_role",
     )
 
-    def __init__(self, origin: str, *, model: str, names: Mapping[str, str]) -> None:
+    def __init__(self, origin: str, *, model: str, names: Mapping[str, str], may_fail: bool = True) -> None:
         self._origin = origin
         self._provider = origin.partition(":")[0]
+        self._may_fail = may_fail  # media in the turn at hand are refused, instead of named
         self._messages: Sequence[Message] = ()  # those being written
         self._model = model
         self._generation = generation(model)
@@ -207,9 +210,9 @@ class ContentWriter:
         """The part of a medium, or words in its place: files at other providers cannot be read."""
         try:
             return self._medium(part, is_same=is_same)
-        except UnsupportedError:
-            if message is not None and not was_answered(message, self._messages):
-                raise
+        except UnsupportedError as error:
+            if message is not None and self._may_fail and not was_answered(message, self._messages):
+                raise refusal_of(error) from error
             self.notes.add(not_shown(part))
             return {"text": stand_in(part)}
 

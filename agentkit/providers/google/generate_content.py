@@ -30,6 +30,7 @@ from agentkit.providers.google.knobs import function_calling, generation_config,
 from agentkit.providers.google.streams import GenerateContentDecoder
 from agentkit.schema.dialects import compile_schema
 from agentkit.schema.names import map_names
+from agentkit.switching import known_tier
 
 __all__ = ["GenerateContentCodec"]
 
@@ -187,8 +188,10 @@ class GenerateContentCodec:
             fields["toolConfig"] = tool_config
         if config:
             fields["generationConfig"] = config
-        if request.settings.service_tier is not None:
-            fields["serviceTier"] = request.settings.service_tier
+        told = set[str]()
+        if tier := known_tier(request.settings.service_tier, self._provider, notes=told):
+            fields["serviceTier"] = tier
+        notes += told
         if token := _continuation(request.messages, self.name):
             fields[CONTINUATION] = token
         fields = laid_over(fields, {key: value for key, value in extra.items() if key != "tools"})
@@ -204,7 +207,8 @@ class GenerateContentCodec:
         rest = request.messages[len(head.messages) :]
         if not rest:
             return head
-        writer = ContentWriter(self.name, model=request.model, names=names)
+        may_fail = request.settings.on_unsupported != "omit"
+        writer = ContentWriter(self.name, model=request.model, names=names, may_fail=may_fail)
         contents = writer.contents(rest)
         if not contents:
             return head

@@ -25,6 +25,7 @@ from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.schema.dialects import compile_schema
 from agentkit.schema.names import map_names
 from agentkit.settings import Settings
+from agentkit.switching import known_tier
 from agentkit.transport.sse import SseSplitter
 
 __all__ = ["ChatCodec", "ChatDecoder", "ChatRules"]
@@ -84,7 +85,10 @@ class ChatCodec:
                 fields["tool_choice"] = _wire_choice(choice, tools.wire_names)
             if settings.parallel_tool_calls is not None:
                 fields["parallel_tool_calls"] = settings.parallel_tool_calls
+        notes = set[str]()
         _put_settings(settings, rules, fields)
+        if (tier := fields.pop("service_tier", None)) and (tier := known_tier(tier, self.provider, notes=notes)):
+            fields["service_tier"] = tier
         if request.is_streamed:
             fields["stream"] = True
             fields["stream_options"] = {"include_usage": True}
@@ -92,9 +96,9 @@ class ChatCodec:
             del fields[name]
         fields.update((settings.extra or {}).get(self.provider, {}))
         body: list[Piece] = [b"{"]
-        notes: frozenset[str] = frozenset()
         if "messages" not in fields:
-            messages, notes = self._messages(request, instructions, tools, memo)
+            messages, more_notes = self._messages(request, instructions, tools, memo)
+            notes |= more_notes
             body += [b'"messages":[', *messages, b"],"]
         if offered and "tools" not in fields:
             body += [b'"tools":', tools.body, b","]
@@ -212,6 +216,7 @@ class ChatCodec:
         new = request.messages[count:]
         writer = MessageWriter(self.name, self.rules, dict(tools.wire_names), head.ids if head else frozenset())
         writer.model = request.model
+        writer.may_fail = request.settings.on_unsupported != "omit"
         if head and head.open_message:
             writer.written.append(head.open_message)
         writer.write(new)

@@ -43,6 +43,7 @@ from agentkit.switching import (
     is_foreign_thought,
     left_out,
     not_shown,
+    refusal_of,
     stand_in,
     system_role,
     was_answered,
@@ -110,6 +111,8 @@ class MessageWriter:
     new_ids: set[str] = field(default_factory=set[str])
     model: str = ""
     """The model that is asked."""
+    may_fail: bool = True
+    """Whether media in the turn at hand that the server does not take are refused, instead of named."""
     messages: Sequence[Message] = ()
     """Those being written."""
     notes: set[str] = field(default_factory=set[str])
@@ -293,9 +296,11 @@ class MessageWriter:
         """
         try:
             return self._user_part(part)
-        except UnsupportedError:
-            if not isinstance(part, Media) or (message is not None and not was_answered(message, self.messages)):
+        except UnsupportedError as error:
+            if not isinstance(part, Media):
                 raise
+            if message is not None and self.may_fail and not was_answered(message, self.messages):
+                raise refusal_of(error) from error
             self.notes.add(not_shown(part))
             return [{"type": "text", "text": stand_in(part, is_returned=message is None)}]
 

@@ -1,7 +1,7 @@
 """OpenAI's Responses API, client half: what is sent, and what comes back whole or streamed.
 
 Stateless unless told otherwise: `store` is false, and reasoning goes back encrypted, in order, with the calls it led
-to. The format has no stop sequences, which are refused, and no seed, which is left out.
+to. The format has neither stop sequences nor a seed; they are left out.
 
 `settings.extra["openai"]` wins over every field. Its `tools` are added to the agent's own, which is how tools that the
 provider runs itself are asked for: {"openai": {"tools": [{"type": "web_search"}]}}. Its `text` and `reasoning` are
@@ -19,7 +19,7 @@ from pydantic_core import from_json
 
 from agentkit.codec import WireRequest
 from agentkit.counting import count_in
-from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -31,6 +31,7 @@ from agentkit.providers.openai.responses_stream import ResponsesDecoder
 from agentkit.schema.dialects import compile_schema
 from agentkit.schema.names import map_names
 from agentkit.settings import Settings
+from agentkit.switching import SEED_LEFT_OUT, STOP_LEFT_OUT, known_tier
 
 __all__ = ["ENCRYPTED", "ResponsesCodec", "thinks"]
 
@@ -116,18 +117,20 @@ class ResponsesCodec:
         """The request's bytes. Raises UnsupportedError for media, SchemaError for impossible strict schemas."""
         extra = (request.settings.extra or {}).get(self._provider, {})
         tools = self._tools_of(request.tools)
-        fields = self._fields(request, extra, tools)
-        pieces, notes = [json_bytes(fields)[:-1]], ()
+        notes = {STOP_LEFT_OUT} if request.settings.stop else set[str]()
+        notes |= {SEED_LEFT_OUT} if request.settings.seed is not None else set()
+        fields = self._fields(request, extra, tools, notes=notes)
+        pieces = [json_bytes(fields)[:-1]]
         if "input" not in extra:
             reasoning = _reasoning_kept(request.model, is_stored=fields["store"] is not False)
             head = self._input(request, memo or request.memo, tools, reasoning=reasoning)
             pieces += [b',"input":[', *head.pieces, b"]"]
-            notes = tuple(sorted(head.notes))
+            notes |= head.notes
         if "tools" in extra:
             pieces += [b',"tools":', json_bytes(_with_extra(tools.entries, extra["tools"]))]
         elif tools.entries:
             pieces += [b',"tools":[', tools.body, b"]"]
-        return WireRequest("/responses", b"".join([*pieces, b"}"]), names=tools.back, notes=notes)
+        return WireRequest("/responses", b"".join([*pieces, b"}"]), names=tools.back, notes=tuple(sorted(notes)))
 
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises the error that a failed response reports, or ProtocolError."""
@@ -164,13 +167,9 @@ class ResponsesCodec:
         shown = body[:200].decode("utf-8", "replace")
         return ProtocolError(f"the reply is no response object ({problem})", provider=self._provider, body=shown)
 
-    def _fields(self, request: Request, extra: Mapping[str, Any], tools: _Tools) -> dict[str, Any]:
+    def _fields(self, request: Request, extra: Mapping[str, Any], tools: _Tools, *, notes: set[str]) -> dict[str, Any]:
         """Everything but the input and the tools."""
         settings = request.settings
-        if settings.stop:
-            raise UnsupportedError(
-                "the Responses API has no stop sequences; drop Settings.stop, or use the model through Chat Completions"
-            )
         is_stored = extra.get(
             "store", bool(extra.get("background"))
         )  # the service runs in background only what it stores
@@ -182,6 +181,8 @@ class ResponsesCodec:
         if not is_stored and _may_think(request):
             fields["include"] = [ENCRYPTED]
         fields |= _knobs(settings)
+        if tier := known_tier(settings.service_tier, self._provider, notes=notes):
+            fields["service_tier"] = tier
         text = self._text(request)
         if text:
             fields["text"] = text
@@ -206,7 +207,10 @@ class ResponsesCodec:
         rest = messages[len(head.messages) :]
         if not rest:
             return head
-        writer = InputWriter(self.name, self._provider, names=tools.names, reasoning=reasoning, taken=head.taken)
+        may_fail = request.settings.on_unsupported != "omit"
+        writer = InputWriter(
+            self.name, self._provider, names=tools.names, reasoning=reasoning, taken=head.taken, may_fail=may_fail
+        )
         written = json_bytes(writer.items(rest))[1:-1]
         comma = b"," if head.pieces and written else b""
         pieces = (*head.pieces, comma + written) if written else head.pieces
@@ -269,8 +273,6 @@ def _knobs(settings: Settings) -> dict[str, Any]:
         fields["temperature"] = settings.temperature
     if settings.top_p is not None:
         fields["top_p"] = settings.top_p
-    if settings.service_tier is not None:
-        fields["service_tier"] = settings.service_tier
     reasoning = {"effort": settings.reasoning, "summary": settings.reasoning_summary}
     if reasoning := {key: value for key, value in reasoning.items() if value is not None}:
         fields["reasoning"] = reasoning

@@ -13,7 +13,7 @@ from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote,
 from agentkit.messages import Media, Message, Opaque, Outcome, Part, Returned, Text, Thinking, ToolCall, UserMessage
 from agentkit.providers.openai.chat_messages import outcome_text
 from agentkit.schema.names import map_names
-from agentkit.switching import IDS_REWRITTEN, left_out, not_shown, stand_in, system_role, was_answered
+from agentkit.switching import IDS_REWRITTEN, left_out, not_shown, refusal_of, stand_in, system_role, was_answered
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -70,7 +70,7 @@ def call_item(call: ToolCall, origin: str, *, call_id: str, name: str) -> Item:
 class InputWriter:
     """Writes the messages of one request, in order; it remembers the call ids it has given out."""
 
-    __slots__ = ("_former", "_messages", "_names", "_origin", "_provider", "_reasoning", "notes", "taken")
+    __slots__ = ("_former", "_may_fail", "_messages", "_names", "_origin", "_provider", "_reasoning", "notes", "taken")
 
     def __init__(
         self,
@@ -80,10 +80,12 @@ class InputWriter:
         names: Mapping[str, str],
         reasoning: ReasoningKept,
         taken: Iterable[str] = (),
+        may_fail: bool = True,
     ) -> None:
         self._origin = origin
         self._provider = provider
         self._former: dict[str, str] = {}  # the same for tools that are not offered any more
+        self._may_fail = may_fail  # media in the turn at hand are refused, instead of named
         self._messages: Sequence[Message] = ()  # those being written
         self._names = names  # our name of a tool -> its name on the wire
         self._reasoning = reasoning
@@ -245,9 +247,9 @@ class InputWriter:
         try:
             if not (is_returned and isinstance(part, Audio)):  # results carry pictures and files only
                 return self._medium(part)
-        except UnsupportedError:
-            if message is not None and not was_answered(message, self._messages):
-                raise
+        except UnsupportedError as error:
+            if message is not None and self._may_fail and not was_answered(message, self._messages):
+                raise refusal_of(error) from error
         self.notes.add(not_shown(part))
         return {"type": "input_text", "text": stand_in(part, is_returned=is_returned)}
 

@@ -37,6 +37,7 @@ from agentkit.messages import (
     Thinking,
     ToolCall,
     UserMessage,
+    user_message,
 )
 from agentkit.providers.openai.responses import ResponsesCodec, thinks
 from agentkit.settings import Settings
@@ -126,9 +127,19 @@ class TestEncode:
         body = sent(settings=Settings(tool_choice="required", parallel_tool_calls=True))
         assert not {"tools", "tool_choice", "parallel_tool_calls"} & set(body)
 
-    def test_refuses_stop_sequences(self) -> None:
-        with pytest.raises(UnsupportedError, match="no stop sequences"):
-            sent(settings=Settings(stop=("END",)))
+    def test_leaves_out_what_the_format_or_the_provider_has_not_and_says_so(self) -> None:
+        settings = Settings(stop=("END",), seed=7, service_tier="standard_only")
+        wire = ResponsesCodec().encode(Request("gpt-5.2", (user_message("hi"),), settings=settings))
+        assert not {"stop", "seed", "service_tier"} & json.loads(wire.body).keys()
+        assert wire.notes == (
+            "left out seed: this format has none",
+            "left out stop sequences: this format has none",
+            "left out the service tier 'standard_only', which is another provider's",
+        )
+
+    @pytest.mark.parametrize("tier", ["flex", "a-tier-of-tomorrow"])
+    def test_tiers_that_may_be_its_own_are_sent(self, tier: str) -> None:
+        assert sent(settings=Settings(service_tier=tier))["service_tier"] == tier
 
     def test_extra_fields_win_and_objects_are_merged(self) -> None:
         extra = {"store": True, "reasoning": {"context": "all_turns"}, "metadata": {"a": "b"}, "model": "gpt-x"}
