@@ -53,6 +53,8 @@ _HOMES = {  # public name -> the module that defines it
     "Usage": "agentkit.usage",
     "UserMessage": "agentkit.messages",
     "Video": "agentkit.media",
+    "cached": "agentkit.policies.cache",
+    "fallback": "agentkit.policies.fallback",
     "fork": "agentkit.loop",
     "limited": "agentkit.policies.limits",
     "messages_from_json": "agentkit.messages",

@@ -26,6 +26,8 @@ from agentkit.models import Deny as Deny
 from agentkit.models import Middleware as Middleware
 from agentkit.models import Model as Model
 from agentkit.output import Output as Output
+from agentkit.policies.cache import cached as cached
+from agentkit.policies.fallback import fallback as fallback
 from agentkit.policies.limits import limited as limited
 from agentkit.prices import PriceBook as PriceBook
 from agentkit.providers import model as model
@@ -74,6 +76,8 @@ __all__ = [
     "Usage",
     "UserMessage",
     "Video",
+    "cached",
+    "fallback",
     "fork",
     "limited",
     "messages_from_json",
