@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentkit.assemble import Slots, assemble, assemble_cut, take_apart
 from agentkit.exchange import (
     AttemptFailed,
+    ModelSwitched,
     PartFinished,
     Response,
     ResponseFinished,
@@ -39,6 +40,18 @@ def test_pieces_are_joined_by_index_and_shown_in_its_order() -> None:
     parts = (Thinking("hm", DATA), Text("words"), ToolCall("id", "look", '{"a": 1}'), Opaque(DATA))
     assert response == Response(AssistantMessage(parts, "m", "r", "tool_calls", Usage(1)), "raw", {"tier": "flex"})
     assert assemble(take_apart(response)) == response
+
+
+def test_what_a_model_began_is_void_when_another_one_is_asked() -> None:
+    cut = [
+        ResponseStarted("r1", "big"),
+        ThinkingDelta("hm", 0),
+        TextDelta("The an", 1),
+        ToolCallDelta("{}", 2, "c", "f"),
+    ]
+    told = [*cut, ModelSwitched("a:big", "ServerError: x", "b:small", is_restart=True), TextDelta("Yes", 0)]
+    assert assemble([*told, ResponseFinished("stop")]).message == AssistantMessage((Text("Yes"),))
+    assert assemble_cut(told) == AssistantMessage((Text("Yes"),), finish="cancelled")
 
 
 def test_an_answer_that_was_cut_keeps_its_text_alone() -> None:

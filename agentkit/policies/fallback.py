@@ -258,7 +258,7 @@ class _Call:
         self._failed_over.append(f"{member.identity} {type(error).__name__}")
         if isinstance(error, (BadRequestError, ContentFilteredError)):  # it is there, and read the request
             member.breaker.answered()
-        elif self._owner.may_switch(error) and not isinstance(error, ConfigurationError):
+        elif self._owner.may_switch(error) and _tells_of_the_model(error):
             member.breaker.failed(error, had_begun=watch.is_shown)
 
     def _may_go_on(self, error: Exception, watch: _Watch) -> bool:
@@ -338,6 +338,13 @@ class _Watch:
     async def drain(self) -> None:
         if self._sink is not None:
             await self._sink.drain()
+
+
+def _tells_of_the_model(error: Exception) -> bool:
+    """Whether other requests have to fear the same: not where this one cannot be sent, or got no turn in time."""
+    if isinstance(error, ExchangeError):
+        return error.attempts > 0
+    return not isinstance(error, ConfigurationError)
 
 
 def _predicate(on: SwitchOn | None) -> Callable[[Exception], bool]:

@@ -14,6 +14,7 @@ from agentkit.codec import HttpReply, WireRequest
 from agentkit.errors import AgentkitError, BadRequestError, ExchangeError, ModelNotFoundError, NotFoundError
 from agentkit.exchange import (
     Delta,
+    ModelSwitched,
     PartFinished,
     Request,
     ResponseFinished,
@@ -123,7 +124,11 @@ class _Listener:
         self._told = told
 
     def emit(self, deltas: Sequence[Delta]) -> bool:
-        self._told += deltas
+        for delta in deltas:
+            if isinstance(delta, ModelSwitched):  # what was told until now is void
+                self._told.clear()
+            else:
+                self._told.append(delta)
         return False
 
     async def drain(self) -> None:

@@ -3,9 +3,19 @@ from __future__ import annotations
 import pytest
 
 from agentkit.cli.live import LiveRun, outcome_text, summary
-from agentkit.events import Adapted, Event, Nested, OutputRejected, StepStarted, ToolFinished, ToolProgress, ToolStarted
-from agentkit.exchange import AttemptFailed, TextDelta, ThinkingDelta
-from agentkit.messages import Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned
+from agentkit.events import (
+    Adapted,
+    Answer,
+    Event,
+    Nested,
+    OutputRejected,
+    StepStarted,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+)
+from agentkit.exchange import AttemptFailed, ModelSwitched, Response, TextDelta, ThinkingDelta
+from agentkit.messages import AssistantMessage, Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned, Text
 from agentkit.usage import Cost, Usage
 
 
@@ -78,6 +88,29 @@ def test_retries_and_rejected_outputs_are_told(capsys: pytest.CaptureFixture[str
     )
     assert shown(*events, capture=capsys)[1] == (
         "  trying again in 2.0 s: OverloadedError: busy\n  the answer is not what was declared: days is missing\n"
+    )
+
+
+def test_an_answer_that_begins_anew_is_told_and_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
+    live = LiveRun()
+    switched = ModelSwitched("acme:big", "ServerError: x", "other:small", is_restart=True)
+    out, err = shown(TextDelta("The an"), switched, TextDelta("Yes."), capture=capsys, live=live)
+    assert (out, live.text) == ("The an\nYes.\n", "Yes.")
+    assert err == "  other:small answers instead of acme:big; what it had begun to say is void: ServerError: x\n"
+
+
+def test_a_quiet_run_parts_the_two_answers_too(capsys: pytest.CaptureFixture[str]) -> None:
+    live = LiveRun(shows_calls=False)
+    switched = ModelSwitched("acme:big", "ServerError: x", "other:small", is_restart=True)
+    out, err = shown(TextDelta("The an"), switched, TextDelta("Yes."), capture=capsys, live=live)
+    assert (out, err) == ("The an\n(that is void; another model answers anew)\nYes.\n", "")
+
+
+def test_an_answer_from_the_cache_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    response = Response(AssistantMessage((Text("x"),)), saved=Usage(100, output=5))
+    assert shown(Answer(1, response), Answer(2, Response(AssistantMessage(()))), capture=capsys) == (
+        "",
+        "  answered from the cache: saves 100 tokens in, 5 out\n",
     )
 
 
