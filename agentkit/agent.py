@@ -28,7 +28,7 @@ from agentkit.errors import (
     DuplicateToolError,
     ToolError,
 )
-from agentkit.events import Event, Nested
+from agentkit.events import Event, EventSink, Nested
 from agentkit.execute import AgentSeam, PausedRun
 from agentkit.loop import RunState, fold, state_from_json
 from agentkit.messages import AssistantMessage, Message, Prompt, UserMessage, user_message
@@ -40,7 +40,7 @@ from agentkit.providers import read_history, resolve
 from agentkit.records import Kept, Prompted, RunBegan
 from agentkit.result import Result
 from agentkit.resuming import go_on, kept_of, take, take_decisions, taken_up
-from agentkit.run import READ_RESULT, EventSink, RunPlan, carry, drive
+from agentkit.run import READ_RESULT, RunPlan, carry, drive
 from agentkit.runtime import InMemoryRuntime, RunStore, Runtime, Session
 from agentkit.schema.function import compile_function
 from agentkit.settings import Settings
@@ -398,7 +398,7 @@ class Agent(Generic[Deps, Out]):
                 waiting = {call.id for call in pending_calls(state)}
                 said = decisions_from_json(seam.decisions)
                 await take_decisions(seam.runtime, state, {id: said[id] for id in said if id in waiting})
-        listener = _Below(seam.emit, context.step, context.call_id, self.name) if seam.emit else None
+        listener = _Below(seam.listener, context.step, context.call_id, self.name) if seam.listener else None
         try:
             result = await self._drive(state, ledger, context.deps, listener, None, seam.runtime)
         except BudgetExceededError as error:
@@ -539,22 +539,22 @@ class _Begun(Generic[Out]):
 class _Below:
     """Tells the events of a sub-agent to the listener of the run above, wrapped."""
 
-    __slots__ = ("agent", "call_id", "emit", "step")
+    __slots__ = ("agent", "call_id", "listener", "step")
 
-    def __init__(self, emit: Callable[[Event], None], step: int, call_id: str, agent: str) -> None:
-        self.emit = emit
+    def __init__(self, listener: EventSink, step: int, call_id: str, agent: str) -> None:
+        self.listener = listener
         self.step = step
         self.call_id = call_id
         self.agent = agent
 
     def push(self, event: Event) -> None:
-        self.emit(Nested(self.step, self.call_id, self.agent, event))
+        self.listener.push(Nested(self.step, self.call_id, self.agent, event))
 
     def is_behind(self) -> bool:
-        return False
+        return self.listener.is_behind()
 
     async def drain(self) -> None:
-        return
+        await self.listener.drain()
 
 
 def _of_kind(given: Kind, kind: type[Kind]) -> Kind:

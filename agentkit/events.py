@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from agentkit.exchange import Delta, Response
 from agentkit.messages import Outcome
@@ -13,6 +13,7 @@ __all__ = [
     "Answer",
     "ApprovalRequired",
     "Event",
+    "EventSink",
     "Nested",
     "OutputRejected",
     "RunEnded",
@@ -139,3 +140,19 @@ Event: TypeAlias = (
     | Nested
 )
 """One thing that happened in a run."""
+
+
+class EventSink(Protocol):
+    """Somebody who listens to a run."""
+
+    def push(self, event: Event) -> None:
+        """Tell an event."""
+        ...
+
+    def is_behind(self) -> bool:
+        """Whether the listener has much unread."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until the listener has caught up."""
+        ...

@@ -19,7 +19,7 @@ import anyio.from_thread
 from anyio.lowlevel import current_token
 
 from agentkit.errors import BudgetExceededError, ConfigurationError, ToolError, nearest
-from agentkit.events import Event, ToolFinished, ToolProgress, ToolStarted
+from agentkit.events import EventSink, ToolFinished, ToolProgress, ToolStarted
 from agentkit.loop import OpenCall, RunState
 from agentkit.messages import (
     Cancelled,
@@ -58,7 +58,7 @@ class AgentSeam:
     ledger: Any
     run_id: str
     """For the sub-run: this run's id with the step and position of the call."""
-    emit: Callable[[Event], None] | None
+    listener: EventSink | None
     spent: Callable[[RunState], None]
     """Told when the sub-run ends in any way: where it came to."""
     state: dict[str, Any] | None
@@ -86,7 +86,7 @@ class Scene:
     """Tools that failed too often."""
     runtime: Runtime
     record: Callable[[Record], None]
-    emit: Callable[[Event], None] | None
+    listener: EventSink | None
     telemetry: Telemetry
     middleware: Sequence[Middleware]
     ledger: Any
@@ -163,9 +163,9 @@ async def _run_call(open_call: OpenCall, scene: Scene) -> None:
     scene.record(record)
     if isinstance(record, CallPaused) and not record.is_waiting and call.stopped is not None:
         raise call.stopped
-    if scene.emit and isinstance(record, CallEnded):
+    if scene.listener and isinstance(record, CallEnded):
         made = open_call.call
-        scene.emit(ToolFinished(open_call.step, open_call.position, made.name, made.id, record.outcome))
+        scene.listener.push(ToolFinished(open_call.step, open_call.position, made.name, made.id, record.outcome))
 
 
 @dataclass(slots=True)
@@ -416,9 +416,9 @@ class _Call:
         scene, open_call = self.scene, self.open
         if not tool.may_run_again:
             await self._announce()
-        if scene.emit:
+        if scene.listener:
             made = open_call.call
-            scene.emit(ToolStarted(open_call.step, open_call.position, tool.name, made.id, made.arguments))
+            scene.listener.push(ToolStarted(open_call.step, open_call.position, tool.name, made.id, made.arguments))
         context = self._context(tool) if tool.context_parameter is not None else None
         self.has_started = True
         try:
@@ -459,7 +459,7 @@ class _Call:
 
     def _context(self, tool: Tool) -> Context[Any]:
         scene, open_call = self.scene, self.open
-        emit, home, token = scene.emit, get_ident(), current_token()
+        emit, home, token = scene.listener.push if scene.listener else None, get_ident(), current_token()
 
         def progress(text: str) -> None:
             if emit is None:
@@ -475,7 +475,7 @@ class _Call:
             scene.runtime,
             scene.ledger,
             path,
-            emit,
+            scene.listener,
             self.spent,
             open_call.paused.state if open_call.paused else None,
             open_call.decisions,

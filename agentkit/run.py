@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -27,7 +27,17 @@ from agentkit.errors import (
     OutputError,
     UnsupportedError,
 )
-from agentkit.events import Adapted, Answer, ApprovalRequired, Event, OutputRejected, RunEnded, RunStarted, StepStarted
+from agentkit.events import (
+    Adapted,
+    Answer,
+    ApprovalRequired,
+    Event,
+    EventSink,
+    OutputRejected,
+    RunEnded,
+    RunStarted,
+    StepStarted,
+)
 from agentkit.exchange import Delta, Memo, Request, Response, ToolDefinition
 from agentkit.execute import Scene, run_calls
 from agentkit.loop import AwaitApproval, CallModel, CallTools, Finish, RunState, advance, next_need, state_to_json
@@ -44,26 +54,10 @@ from agentkit.telemetry import AgentScope, Telemetry
 from agentkit.tools import Tool
 from agentkit.usage import Cost, Usage
 
-__all__ = ["READ_RESULT", "EventSink", "RunPlan", "carry", "drive"]
+__all__ = ["READ_RESULT", "RunPlan", "carry", "drive"]
 
 READ_RESULT = "read_result"
 """The tool by which the model reads on in results that were too long to show; no other tool may have this name."""
-
-
-class EventSink(Protocol):
-    """Somebody who listens to a run."""
-
-    def push(self, event: Event) -> None:
-        """Tell an event."""
-        ...
-
-    def is_behind(self) -> bool:
-        """Whether the listener has much unread."""
-        ...
-
-    async def drain(self) -> None:
-        """Wait until the listener has caught up."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +341,7 @@ class _Driver:
                 withdrawn,
                 self.runtime,
                 self._record,
-                self.emit,
+                self.listener,
                 plan.telemetry,
                 plan.middleware,
                 self.ledger,

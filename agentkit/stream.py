@@ -17,11 +17,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from agentkit.errors import ConfigurationError
-from agentkit.events import Answer, Event, OutputRejected, StepStarted
+from agentkit.events import Answer, Event, EventSink, OutputRejected, StepStarted
 from agentkit.exchange import ModelSwitched, TextDelta, ToolCallDelta
 from agentkit.loop import RunState, state_to_json
 from agentkit.result import Result
-from agentkit.run import EventSink
 
 __all__ = ["RunStream"]
 
@@ -53,7 +52,8 @@ class _Channel:
 
     async def drain(self) -> None:
         while self.is_behind() and not self.is_closed:
-            self.caught_up = anyio.Event()
+            if self.caught_up is None:  # sub-agents that run side by side wait for the same reader
+                self.caught_up = anyio.Event()
             await self.caught_up.wait()
 
     def close(self) -> None:
