@@ -30,25 +30,25 @@ class Timer:
 
     def __init__(self, deadlines: Deadlines) -> None:
         self.deadlines = deadlines
-        self._exchange_until = current_time() + _seconds(deadlines.exchange_seconds)
-        self._scope = anyio.CancelScope()
+        self._now = _clock_of_loop()
+        self._exchange_until = self._now() + _seconds(deadlines.exchange_seconds)
+        self._scope: anyio.CancelScope
         self._name = ""
         self._move_at = -math.inf
-        self._now = _clock_of_loop()
 
     @property
     def is_over(self) -> bool:
         """Whether the exchange's own deadline has passed."""
-        return current_time() >= self._exchange_until
+        return self._now() >= self._exchange_until
 
     def leaves(self, seconds: float) -> bool:
         """Whether a wait of so many seconds ends before the exchange's deadline."""
-        return current_time() + seconds < self._exchange_until
+        return self._now() + seconds < self._exchange_until
 
     def begin(self) -> anyio.CancelScope:
         """The scope of a new attempt, which waits for its first event."""
         self._scope = anyio.CancelScope()
-        self._stand("first_event_seconds", current_time() + _seconds(self.deadlines.first_event_seconds))
+        self._stand("first_event_seconds", self._now() + _seconds(self.deadlines.first_event_seconds))
         self._move_at = -math.inf
         return self._scope
 
@@ -62,10 +62,10 @@ class Timer:
 
     async def paused(self, wait: Callable[[], Awaitable[None]]) -> None:
         """Wait for a slow reader: that is not the provider's time, so every deadline moves on by it."""
-        begun = current_time()
+        begun = self._now()
         self._scope.deadline = math.inf
         await wait()
-        self._exchange_until += current_time() - begun
+        self._exchange_until += self._now() - begun
         self._move_at = -math.inf
         self.heard()
 
