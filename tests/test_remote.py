@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import anyio
 import pytest
 from jumping_clock import jumping
+from lines_format import (
+    ASK,
+    ASK_STREAMED,
+    HELLO,
+    IDENTITY,
+    FakeReply,
+    LinesCodec,
+    Listener,
+    failing,
+    ok,
+    remote,
+    streamed,
+)
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from agentkit.budget import Budget, Ledger
 from agentkit.codec import WireRequest
 from agentkit.errors import (
     AuthenticationError,
@@ -22,7 +39,6 @@ from agentkit.errors import (
     ExchangeError,
     OverloadedError,
     ProtocolError,
-    QuotaExceededError,
     RateLimitError,
     ServerError,
 )
@@ -31,6 +47,7 @@ from agentkit.exchange import (
     Delta,
     Memo,
     PartFinished,
+    ReplySeen,
     Request,
     Response,
     ResponseFinished,
@@ -39,7 +56,7 @@ from agentkit.exchange import (
     ToolCallDelta,
 )
 from agentkit.messages import AssistantMessage, Text, ToolCall
-from agentkit.models import Model, ModelIdentity
+from agentkit.models import Model
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.retry_quotas import RetryQuotas
 from agentkit.settings import Deadlines, Settings
@@ -51,196 +68,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return jumping(request.param)
-
-
-class LinesCodec:
-    """A wire format small enough to read: a document is JSON, a stream has a line for each event."""
-
-    name = "lines:test"
-
-    def __init__(self, names: Mapping[str, str] | None = None) -> None:
-        self.names = names or {}
-        self.is_finished_at_the_end = False  # of the bytes, not by the last event
-        self.encoded: list[Request] = []
-
-    def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
-        self.encoded.append(request)
-        return WireRequest("/answers", b"{}", names=self.names)
-
-    def decode(self, body: bytes) -> Response:
-        try:
-            value = json.loads(body)
-        except ValueError as error:
-            raise ProtocolError("the reply is not JSON") from error
-        if "error" in value:
-            raise OverloadedError(value["error"])
-        calls = [ToolCall("c1", name, "{}") for name in value.get("calls", ())]
-        return Response(AssistantMessage((Text(value["text"]), *calls)))
-
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
-        kinds = {400: BadRequestError, 401: AuthenticationError, 402: QuotaExceededError, 429: RateLimitError}
-        return kinds.get(status, ServerError)(body.decode(), status=status)
-
-    def decoder(self) -> LinesDecoder:
-        return LinesDecoder(is_finished_at_the_end=self.is_finished_at_the_end)
-
-
-class LinesDecoder:
-    def __init__(self, *, is_finished_at_the_end: bool) -> None:
-        self.is_finished_at_the_end = is_finished_at_the_end
-        self.events = 0
-        self.rest = b""
-        self.is_done = False
-
-    def feed(self, chunk: bytes) -> list[Delta]:
-        *lines, self.rest = (self.rest + chunk).split(b"\n")
-        deltas: list[Delta] = []
-        for line in lines:
-            if not line or line.startswith(b":"):
-                continue
-            self.events += 1
-            word, _, text = line.removeprefix(b"data:").decode().partition(" ")
-            match word:
-                case "start":
-                    deltas.append(ResponseStarted("r1", "m"))
-                case "text":
-                    deltas.append(TextDelta(text))
-                case "call":
-                    deltas += [
-                        ToolCallDelta("{}", 1, "c1", text),
-                        PartFinished(ToolCall("c1", text, "{}"), 1),
-                    ]
-                case "done":
-                    self.is_done = True
-                    if not self.is_finished_at_the_end:
-                        deltas.append(ResponseFinished("stop"))
-                case _:
-                    raise OverloadedError(text)
-        return deltas
-
-    def finish(self) -> list[Delta]:
-        if not self.is_done:
-            raise ProtocolError("the stream was cut")
-        return [ResponseFinished("stop")] if self.is_finished_at_the_end else []
-
-
-@dataclass
-class FakeReply:
-    """A reply from a script: bytes are yielded, numbers are seconds of silence, errors are raised."""
-
-    status: int = 200
-    script: Sequence[bytes | float | Exception] = ()
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    is_closed: bool = False
-
-    async def read(self) -> bytes:
-        return b"".join([chunk async for chunk in self.chunks()])
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        for item in self.script:
-            if isinstance(item, bytes):
-                yield item
-            elif isinstance(item, Exception):
-                raise item
-            else:
-                await anyio.sleep(item)
-        self.is_closed = True
-
-    async def aclose(self) -> None:
-        await anyio.lowlevel.checkpoint()
-        self.is_closed = True
-
-
-@dataclass
-class FakeTransport:
-    """Gives what the script holds, one entry for each request; a number before a reply is how long its head takes."""
-
-    script: Sequence[FakeReply | Exception]
-    head_seconds: float = 0.0
-    requests: list[HttpRequest] = field(default_factory=list[HttpRequest])
-    times: list[float] = field(default_factory=list[float])
-    connect_seconds: float = 0.0
-    given: list[FakeReply] = field(default_factory=list[FakeReply])
-
-    async def send(self, request: HttpRequest, *, connect_seconds: float) -> FakeReply:
-        self.requests.append(request)
-        self.times.append(anyio.current_time())
-        self.connect_seconds = connect_seconds
-        await anyio.sleep(self.head_seconds)
-        entry = self.script[len(self.requests) - 1]
-        if isinstance(entry, Exception):
-            raise entry
-        self.given.append(entry)
-        return entry
-
-    @property
-    def waits(self) -> list[float]:
-        """Seconds between the requests."""
-        return [round(later - earlier, 3) for earlier, later in zip(self.times, self.times[1:], strict=False)]
-
-    def assert_all_closed(self) -> None:
-        assert all(reply.is_closed for reply in self.given)
-
-
-class Listener:
-    """A sink that keeps what it is told, and is behind for as long as it is told to be."""
-
-    def __init__(self, *, drain_seconds: float = 0.0) -> None:
-        self.batches: list[list[Delta]] = []
-        self.drain_seconds = drain_seconds
-
-    def emit(self, deltas: Sequence[Delta]) -> bool:
-        self.batches.append(list(deltas))
-        return self.drain_seconds > 0
-
-    async def drain(self) -> None:
-        await anyio.sleep(self.drain_seconds)
-
-    @property
-    def deltas(self) -> list[Delta]:
-        return [delta for batch in self.batches for delta in batch]
-
-
-IDENTITY = ModelIdentity("acme", "m-default")
-ENDPOINT = Endpoint("https://api.acme.test/v1", {"authorization": "Bearer sk-secret"})
-ASK = Request("m-1", ())
-ASK_STREAMED = Request("m-1", (), is_streamed=True)
-HELLO = Response(AssistantMessage((Text("Hello"),)))
-EVENTS = {"content-type": "text/event-stream"}
-
-
-def ok(text: str = "Hello") -> FakeReply:
-    return FakeReply(200, [json.dumps({"text": text}).encode()])
-
-
-def failing(status: int, headers: Mapping[str, str] | None = None, *, body: bytes = b"no") -> FakeReply:
-    return FakeReply(status, [body], headers or {})
-
-
-def streamed(*script: bytes | float | Exception) -> FakeReply:
-    return FakeReply(200, script, EVENTS)
-
-
-def remote(
-    *script: FakeReply | Exception,
-    endpoint: Endpoint = ENDPOINT,
-    settings: Settings | None = None,
-    codec: LinesCodec | None = None,
-    head_seconds: float = 0.0,
-    quotas: RetryQuotas | None = None,
-) -> tuple[RemoteModel, FakeTransport]:
-    transport = FakeTransport(script, head_seconds)
-    model = RemoteModel(
-        codec or LinesCodec(),
-        endpoint,
-        IDENTITY,
-        transport=transport,
-        settings=settings,
-        random=lambda: 1.0,
-        wall_clock=lambda: 1_800_000_000.0,
-        quotas=quotas or RetryQuotas(),
-    )
-    return model, transport
 
 
 class TestAnExchange:
@@ -580,6 +407,113 @@ class TestRetries:
         assert caught.value.__notes__ == ["attempt 1: ServerError: first (acme:m-1, HTTP 500); waited 0.5 s"]
 
 
+class TestWhatBoundsRetries:
+    async def test_is_said_by_the_last_error_with_what_to_do_next(self) -> None:
+        model, transport = remote(*[failing(429, {"retry-after-ms": "20"}) for _ in range(9)])
+
+        with pytest.raises(RateLimitError) as caught:
+            await model.respond(ASK)
+
+        error = caught.value
+        assert len(transport.requests) == 3
+        assert (error.attempts, error.waited_seconds) == (3, pytest.approx(0.04))
+        assert str(error) == (
+            "no; send fewer requests at once (limited(model, requests_per_minute=...)), or allow more attempts with "
+            "Settings(attempts=...) (acme:m-1, HTTP 429, 3 attempts, waited 0.04 s in all)"
+        )
+
+    async def test_is_the_runs_share_which_its_sub_agents_spend_too(self) -> None:
+        run = Ledger(Budget(retries=3))
+        below = Ledger(Budget(), run)
+        sent: list[int] = []
+        for account in (run, below, run):
+            model, transport = remote(*[failing(500) for _ in range(9)])
+            with pytest.raises(ServerError) as caught:
+                await model.respond(replace(ASK, memo=Memo(account)))
+            sent.append(len(transport.requests))
+
+        assert sent == [3, 2, 1]
+        assert "not tried again, since the run has no retries left; allow more with Budget(retries=...)" in str(
+            caught.value
+        )
+
+    async def test_is_what_a_host_can_bear(self) -> None:
+        quotas = RetryQuotas(capacity=100, clock=lambda: 0.0)
+        sent = 0
+
+        async def fail() -> None:
+            nonlocal sent
+            model, transport = remote(*[failing(503) for _ in range(3)], quotas=quotas)
+            with pytest.raises(ServerError):
+                await model.respond(ASK)
+            sent += len(transport.requests)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(1_000):
+                tasks.start_soon(fail)
+
+        assert sent == 1_100
+        model, transport = remote(failing(503), quotas=quotas)
+        with pytest.raises(ServerError, match=r"so many requests to api\.acme\.test have failed lately.*limited\("):
+            await model.respond(ASK)
+        assert len(transport.requests) == 1
+
+    async def test_does_not_count_connections_that_had_gone_stale(self) -> None:
+        quotas = RetryQuotas(capacity=0)
+        model, _ = remote(StaleConnectionError("closed"), ok(), quotas=quotas)
+
+        assert (await model.respond(replace(ASK, memo=Memo(Ledger(Budget(retries=0)))))).attempts == 2
+
+    async def test_is_given_back_by_answers(self) -> None:
+        quotas = RetryQuotas(capacity=1, clock=lambda: 0.0)
+        for _ in range(5):
+            model, _ = remote(failing(500), ok(), quotas=quotas)
+            assert (await model.respond(ASK)).attempts == 2
+
+
+class TestWhatIsTold:
+    async def test_names_the_request_of_an_answer(self) -> None:
+        model, _ = remote(FakeReply(200, [b'{"text": "Hello"}'], {"x-request-id": "req-9"}))
+
+        assert (await model.respond(ASK)).request_id == "req-9"
+
+    async def test_reaches_who_observes_the_request(self) -> None:
+        headers = {"x-ratelimit-remaining-requests": "7"}
+        seen: list[ReplySeen] = []
+        model, _ = remote(
+            failing(429, headers),
+            ConnectionFailedError("reset"),
+            FakeReply(200, [b'{"text": "Hello"}'], headers),
+        )
+
+        await model.respond(replace(ASK, observe=seen.append))
+
+        assert [(reply.headers, type(reply.error)) for reply in seen] == [
+            (headers, RateLimitError),
+            ({}, ConnectionFailedError),
+            (headers, type(None)),
+        ]
+
+    async def test_stands_on_the_span_attempt_by_attempt(self) -> None:
+        exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        for replies, outcome in (([failing(429), ok()], True), ([failing(503)] * 3, False)):
+            model, _ = remote(*replies)
+            with provider.get_tracer("test").start_as_current_span("chat"), suppress(ServerError):
+                await model.respond(ASK)
+            (span,) = exporter.get_finished_spans()
+            exporter.clear()
+            events = [dict(event.attributes or {}) for event in span.events if event.name == "agentkit.attempt_failed"]
+            first = {"agentkit.attempt": 1, "error.type": "429", "agentkit.wait_seconds": 0.5}
+            if outcome:
+                assert events == [first]
+                assert dict(span.attributes or {}) == {"agentkit.attempts": 2, "agentkit.retry_wait_seconds": 0.5}
+            else:
+                assert [event["agentkit.attempt"] for event in events] == [1, 2]
+                assert dict(span.attributes or {}) == {"agentkit.attempts": 3, "agentkit.retry_wait_seconds": 1.5}
+
+
 class TestErrorReplies:
     async def test_are_cut_when_they_are_large(self) -> None:
         model, transport = remote(FakeReply(400, [b"x" * 2**19] * 9))
@@ -607,6 +541,8 @@ class TestDeadlines:
         begun = anyio.current_time()
         with pytest.raises(DeadlineError) as caught:
             await model.respond(request, sink)
+        assert caught.value.deadline is not None
+        assert caught.value.seconds == getattr(model.settings and model.settings.deadlines, caught.value.deadline)
         return str(caught.value), anyio.current_time() - begun
 
     async def test_bound_the_time_to_the_first_event_of_a_stream(self) -> None:
@@ -673,6 +609,7 @@ class TestDeadlines:
             "no connection to a.test; the connect deadline is 4 s; "
             "allow more with Settings(deadlines=Deadlines(connect_seconds=...)) (acme:m-1)"
         )
+        assert (caught.value.deadline, caught.value.seconds) == ("connect_seconds", 4.0)
         assert transport.connect_seconds == 4.0
 
     async def test_stand_still_while_a_slow_reader_is_waited_for(self) -> None:
