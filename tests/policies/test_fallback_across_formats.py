@@ -4,26 +4,36 @@ provider that takes over accepts what it is sent."""
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from pathlib import Path
 
+import anyio
 import pytest
 from conformance.formats import FORMATS
 from shared import SHARED
 from simulator.talking import SPOKEN, remote
 
 from agentkit.agent import Agent
+from agentkit.budget import Budget
 from agentkit.codec import WireRequest
+from agentkit.errors import BudgetExceededError
 from agentkit.events import Answer
-from agentkit.exchange import ModelSwitched, TextDelta
+from agentkit.exchange import ModelSwitched, Request, Response, TextDelta
+from agentkit.identity import ModelIdentity
 from agentkit.messages import AssistantMessage, Returned, Thinking
+from agentkit.models import Middleware, ModelCallNext
+from agentkit.policies.cache import cached
 from agentkit.policies.fallback import FallbackModel
-from agentkit.settings import Settings
-from agentkit.simulator.connection_faults import Reset
+from agentkit.providers.openai.responses import ResponsesCodec
+from agentkit.settings import Deadlines, Settings
+from agentkit.simulator.connection_faults import Reset, Silence
 from agentkit.simulator.plan import Rule
 from agentkit.simulator.seen import Seen
 from agentkit.simulator.server import simulate
 from agentkit.simulator.status_faults import Quota, Status
-from agentkit.testing.scripted import ScriptedModel
+from agentkit.testing.scripted import ScriptedModel, calls
 from agentkit.tools import tool
+from agentkit.usage import Usage
 
 pytestmark = pytest.mark.anyio
 
@@ -115,3 +125,84 @@ async def test_a_provider_that_asks_for_a_long_wait_is_left_after_one_request() 
         result = await agent.run("What is the weather in Paris?")
         assert "clear" in result.output
         assert (broken.count, sound.count) == (1, 2)
+
+
+async def test_a_model_is_left_after_its_own_attempts_and_no_request_more() -> None:
+    async with simulate(faults=[Status(503)]) as broken, simulate() as sound:
+        model = FallbackModel([remote(broken, "responses", attempts=3), remote(sound, "messages")])
+        result = await Agent(model).run("Hello")
+        assert result.output
+        assert (broken.count, sound.count) == (3, 1)
+
+
+async def test_each_model_has_deadlines_of_its_own_and_the_run_one_for_all() -> None:
+    short, patient = Deadlines(10, 0.1, 0.1, 0.2), Deadlines(10, 30, 30, 60)
+    async with simulate(faults=[Silence()]) as silent, simulate(faults=[Silence()]) as other, simulate() as sound:
+        first = remote(silent, "chat", deadlines=short, attempts=1)
+        with anyio.fail_after(10):
+            result = await Agent(FallbackModel([first, remote(sound, "gemini", deadlines=patient)])).run("Hello")
+            assert result.output
+            hopeless = FallbackModel([first, remote(other, "gemini", deadlines=patient)], cool_down_seconds=0)
+            with pytest.raises(BudgetExceededError, match="seconds"):
+                await Agent(hopeless, budget=Budget(seconds=0.5)).run("Hello")
+        assert (silent.count, other.count, sound.count) == (2, 1, 1)
+
+
+async def test_models_of_one_format_are_sent_the_bytes_that_each_would_be_sent_alone() -> None:
+    """What one keeps of the head of a conversation never reaches the other, and is right when it is asked again."""
+
+    @tool(effect="read")
+    def count(so_far: int) -> int:
+        """Count."""
+        return so_far + 1
+
+    turns = [calls(("count", {"so_far": number}), text=f"step {number}") for number in range(3)]
+    faults = Rule((Status(503),), at=(2, 3, 5))
+    async with simulate(ScriptedModel(*turns, "done"), faults=[faults]) as one, simulate(ScriptedModel(*turns)) as two:
+        members = [remote(one, "responses", attempts=1), remote(two, "responses", attempts=1)]
+        members[1].identity = ModelIdentity("responses", "another")
+        seen: list[Request] = []
+
+        class Watching(Middleware):
+            async def model_call(self, request: Request, call_next: ModelCallNext) -> Response:
+                seen.append(request)
+                return await call_next(request)
+
+        both = FallbackModel(members, cool_down_seconds=0)
+        await Agent(both, tools=[count], middleware=[Watching()], budget=Budget(steps=8)).run("go")
+        codec = ResponsesCodec()
+        asked = {1: iter(one.requests), 2: iter(two.requests)}
+        answered = 0
+        for request in seen:
+            sent = next(asked[1])
+            assert sent.asked.body == codec.encode(replace(request, memo=None), None).body
+            if sent.number in (2, 3, 5):
+                answered += 1
+                taken = next(asked[2]).asked.body
+                assert taken == codec.encode(replace(request, memo=None, model="another"), None).body
+        assert (answered, two.count) == (3, 3)
+
+
+@pytest.mark.parametrize("format", SPOKEN)
+@pytest.mark.parametrize("first_is_streamed", [True, False])
+async def test_what_was_answered_once_is_answered_again_streamed_or_not(
+    format: str, tmp_path: Path, *, first_is_streamed: bool
+) -> None:
+    async with simulate() as sound:
+        agent = Agent(
+            cached(remote(sound, format), tmp_path / "a.db"), tools=[get_weather], settings=Settings(reasoning="low")
+        )
+        question = "What is the weather in Paris and in Oslo?"
+        results = [None, None]
+        for place, is_streamed in enumerate((first_is_streamed, not first_is_streamed)):
+            if is_streamed:
+                async with agent.stream(question) as run:
+                    told = "".join([event.text async for event in run if isinstance(event, TextDelta)])
+                    results[place] = run.result
+                assert told.endswith(run.result.output)
+            else:
+                results[place] = await agent.run(question)
+        first, second = results
+        assert (first.output, sound.count) == (second.output, 2)
+        assert [message.parts for message in first.messages] == [message.parts for message in second.messages]
+        assert (second.usage, first.usage.total > 0) == (Usage(), True)
