@@ -277,6 +277,7 @@ _BY_STATUS: dict[int, type[ExchangeError]] = {
     404: NotFoundError,
     408: DeadlineError,
     412: PermissionDeniedError,  # Fireworks: the account is suspended
+    424: ServerError,  # TGI: the generation failed
     429: RateLimitError,
     498: RateLimitError,  # Groq: no flex capacity now
     499: DeadlineError,
