@@ -76,7 +76,7 @@ LIMIT_WAIT_SECONDS = "agentkit.limit_wait_seconds"
 WAIT_SECONDS = "agentkit.wait_seconds"
 COST_USD = "agentkit.cost_usd"
 FAILED_OVER = "agentkit.failed_over"
-CACHE_HIT = "agentkit.cache_hit"
+CACHE_HIT = "agentkit.cache.hit"
 
 INFERENCE_DURATION = "gen_ai.client.inference.duration"
 INFERENCE_TIME_TO_FIRST_CHUNK = "gen_ai.client.inference.time_to_first_chunk"

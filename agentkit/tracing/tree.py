@@ -11,6 +11,7 @@ from agentkit.telemetry.names import (
     COST_USD,
     ERROR_TYPE,
     EXECUTE_TOOL,
+    FAILED_OVER,
     INVOKE_AGENT,
     OPERATION_NAME,
     OWN_PREFIX,
@@ -170,6 +171,7 @@ def _note(span: SpanRecord) -> str:
         notes.append(f"first after {_duration(float(first))}")
     if (attempts := found.get(ATTEMPTS)) is not None:
         notes.append(f"{attempts} attempts")
+    notes += [f"instead of {who}" for who in found.get(FAILED_OVER, ())]
     notes += [key.removeprefix(OWN_PREFIX).replace(".", " ") for key, value in found.items() if _is_flag(key, value)]
     return " · ".join(notes)
 

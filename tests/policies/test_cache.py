@@ -225,7 +225,7 @@ async def test_the_span_says_that_it_came_from_the_cache() -> None:
     finally:
         configure()
     attributes = dict(next(s for s in exporter.get_finished_spans() if s.name.startswith("chat")).attributes or {})
-    assert attributes["agentkit.cache_hit"] is True
+    assert attributes["agentkit.cache.hit"] is True
     assert attributes["gen_ai.usage.output_tokens"] == 0
     assert attributes["agentkit.cost_usd"] == 0.0
 

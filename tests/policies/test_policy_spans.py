@@ -80,6 +80,6 @@ async def test_a_run_from_the_cache(watched: Watched, tmp_path: Path) -> None:
     agent = Agent(cached(luna(CALL, "done MARKER"), tmp_path / "a.db"), tools=[look], name="weather")
     await agent.run("MARKER")
     await agent.run("MARKER")
-    hits = [dict(span.attributes or {}).get("agentkit.cache_hit") for span in watched.finished if "chat" in span.name]
+    hits = [dict(span.attributes or {}).get("agentkit.cache.hit") for span in watched.finished if "chat" in span.name]
     assert hits == [None, None, True, True]
     check_run(tmp_path, watched)

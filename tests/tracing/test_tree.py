@@ -90,6 +90,18 @@ def test_sub_agents_failures_and_remarks_are_shown() -> None:
     ]
 
 
+def test_who_answered_in_the_place_of_whom_and_what_came_from_a_cache_is_shown() -> None:
+    switched = usage(1, 2, "stop", **{"agentkit.failed_over": ["a:big OverloadedError", "b:small passed over"]})
+    spans = [
+        span("1", "", "chat c", 0, 1, attributes=switched),
+        span("2", "", "chat c", 1, 2, attributes=usage(0, 0, "stop", **{"agentkit.cache.hit": True})),
+    ]
+    assert [line.partition("stop")[2] for line in render_tree(spans).splitlines()] == [
+        " · instead of a:big OverloadedError · instead of b:small passed over",
+        " · cache hit",
+    ]
+
+
 def test_a_price_that_is_partly_unknown_is_a_lower_bound() -> None:
     spans = [
         span("1", "", "invoke_agent a", 0, 1, attributes=AGENT),
