@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeAlias, assert_never, cast
+from typing import Annotated, Any, TypeAlias, assert_never, cast
 
 from agentkit.errors import ConfigurationError, NewerVersionError, StateError
 from agentkit.json_bytes import json_bytes
@@ -489,13 +489,13 @@ def _renamed_below(document: dict[str, Any], old: str, new: str) -> dict[str, An
 
 @cache
 def _adapter() -> Any:
-    from pydantic import TypeAdapter
+    from pydantic import Discriminator, TypeAdapter
 
-    return TypeAdapter(list[Record])
+    return TypeAdapter(list[Annotated[Record, Discriminator("kind")]])
 
 
 @cache
 def _record_adapter() -> Any:
-    from pydantic import TypeAdapter
+    from pydantic import Discriminator, TypeAdapter
 
-    return TypeAdapter(Record)
+    return TypeAdapter(Annotated[Record, Discriminator("kind")])

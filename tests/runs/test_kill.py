@@ -38,7 +38,7 @@ class Watched:
 
     def look(self) -> None:
         if self.store.exists():
-            # What had ended is read before the length of the log: no line before that length can be of a call made again.
+            # What had ended is read before the length of the log: what it says of those calls later is too much.
             ended = {key for key, _ in self.ended()}
             self.finished.append((len(self.lines()), ended))
 
@@ -49,6 +49,8 @@ class Watched:
 
     def records(self) -> list[tuple[str, dict[str, Any]]]:
         with closing(sqlite3.connect(self.store)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'agentkit_records'").fetchone():
+                return []  # killed before the first record
             rows = connection.execute("SELECT run, record FROM agentkit_records ORDER BY id").fetchall()
         return [(run, json.loads(record)) for run, record in rows]
 
