@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+import weakref
 from typing import Any, cast
 
 import anyio
@@ -29,12 +30,17 @@ _MOST_UNREAD_BYTES = 262_144
 _HAPPY_EYEBALLS_SECONDS = 0.25
 
 
+_BUFFERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = weakref.WeakKeyDictionary()
+"""What an event loop reads into for all of its connections: what was read is parsed before the next read begins."""
+
+
 class FastSource:
-    """Makes the connections of one origin in one event loop; they share a buffer, which is empty between two reads."""
+    """Makes the connections of one origin in one event loop."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._buffer = memoryview(bytearray(_READ_BYTES))
+        loop = asyncio.get_running_loop()
+        self._buffer = _BUFFERS.get(loop) or _BUFFERS.setdefault(loop, memoryview(bytearray(_READ_BYTES)))
 
     def create_connection(self, origin: Any) -> FastConnection:
         """One that connects when it is used."""
@@ -148,7 +154,9 @@ class FastConnection(asyncio.BufferedProtocol):
 
     def is_idle(self) -> bool:
         """Whether the last exchange came to its end and the connection can carry another."""
-        return self._is_complete and self._is_kept and not self._is_lost and not self._parts
+        if not self._is_complete or not self._is_kept or self._is_lost or self._parts or self._transport is None:
+            return False
+        return not self._transport.get_write_buffer_size()  # the server answered before it had read all
 
     def has_expired(self) -> bool:
         """Whether it was idle for too long, or the server has closed it."""
