@@ -24,6 +24,7 @@ from pydantic_core import from_json
 from agentkit.assemble import take_apart
 from agentkit.errors import AgentkitError, ConfigurationError, ExchangeError
 from agentkit.exchange import Delta, Request, Response
+from agentkit.identity import ModelIdentity
 from agentkit.json_bytes import json_bytes
 from agentkit.messages import AssistantMessage, messages_from_json, messages_to_json
 from agentkit.models import CountingModel, Model, Sink, identity_of
@@ -80,6 +81,10 @@ class _Flight:
         self.error: ExchangeError | None = None
 
 
+_FLIGHTS: RunVar[dict[tuple[str, bytes], _Flight]] = RunVar("agentkit-flights")
+"""What is being asked in an event loop: (store, key) -> flight. Caches of one file share it."""
+
+
 class CachedModel:
     """What `cached` gives. It stands for the model that it wraps: same name, same abilities, same price."""
 
@@ -93,7 +98,6 @@ class CachedModel:
         namespace: str = "",
     ) -> None:
         self.model = model
-        self.identity = identity_of(model)
         self.namespace = namespace
         self._store = (
             store
@@ -106,32 +110,47 @@ class CachedModel:
             )
         self._of_model = json_bytes([namespace, fingerprint(model)])
         self._memo_key = f"cache {id(self)}"
-        self._flights: RunVar[dict[bytes, _Flight]] = RunVar(self._memo_key)  # of each event loop: key -> flight
+        self._place = str(self._store.path or id(self._store))
 
     def __repr__(self) -> str:
         return f"cached({self.model!r}, {str(self._store.path) if self._store.path else 'in memory'})"
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """That of the wrapped model."""
+        return identity_of(self.model)
 
     async def respond(self, request: Request, sink: Sink | None = None) -> Response:
         """The answer, kept or new. Raises what the wrapped model raises, StateError, NewerVersionError."""
         key = key_of(
             request, model=request.model or self.identity.model, of_model=self._of_model, memo_key=self._memo_key
         )
-        flights = self._flights_here()
-        while (flight := flights.get(key)) is not None:
+        flights = _flights_here()
+        asked = (self._place, key)
+        while (flight := flights.get(asked)) is not None:
             await flight.ended.wait()
             if flight.response is not None:
                 return await _told_again(flight.response, sink)
             if flight.error is not None:
                 raise _same_error(flight.error)
             # Whoever asked was cancelled, or has a slow reader: the next of those who wait asks.
-        flight = flights[key] = _Flight()
+        flight = flights[asked] = _Flight()
+        end = partial(_end, asked, flight)
         try:
-            return await self._find_or_ask(request, sink, key=key, flight=flight)
+            kept = await self._kept(key)
+            if kept is not None:
+                flight.response = kept
+                return await _told_again(kept, sink)
+            watched = None if sink is None else _Patient(sink, end)
+            flight.response = response = await self.model.respond(request, watched)
+            if _is_worth_keeping(response):
+                await self._try(partial(self._store.save, key, _to_bytes(response)))
+            return response
         except ExchangeError as error:
             flight.error = error
             raise
         finally:
-            self._end(key, flight)
+            end()
 
     async def count_tokens(self, request: Request) -> int | None:
         """What the wrapped model counts."""
@@ -144,18 +163,6 @@ class CachedModel:
     def close(self) -> None:
         """Close the file now instead of when this object goes; it is opened again when it is needed."""
         self._store.close()
-
-    async def _find_or_ask(self, request: Request, sink: Sink | None, *, key: bytes, flight: _Flight) -> Response:
-        kept = await self._kept(key)
-        if kept is not None:
-            flight.response = kept
-            return await _told_again(kept, sink)
-        watched = _Patient(sink, partial(self._end, key, flight)) if sink is not None else None
-        response = await self.model.respond(request, watched)
-        flight.response = response
-        if _is_worth_keeping(response):
-            await self._try(partial(self._store.save, key, _to_bytes(response)))
-        return response
 
     async def _kept(self, key: bytes) -> Response | None:
         found = await self._try(partial(self._store.load, key))
@@ -173,20 +180,23 @@ class CachedModel:
             warnings.warn(f"the cache {str(self._store.path)!r} was passed by: {error}", CacheWarning, stacklevel=2)
             return None
 
-    def _flights_here(self) -> dict[bytes, _Flight]:
-        try:
-            return self._flights.get()
-        except LookupError:
-            flights: dict[bytes, _Flight] = {}
-            self._flights.set(flights)
-            return flights
 
-    def _end(self, key: bytes, flight: _Flight) -> None:
-        """Let those who wait go on."""
-        flights = self._flights_here()
-        if flights.get(key) is flight:
-            del flights[key]
-        flight.ended.set()
+def _flights_here() -> dict[tuple[str, bytes], _Flight]:
+    """Those of the running event loop."""
+    try:
+        return _FLIGHTS.get()
+    except LookupError:
+        flights: dict[tuple[str, bytes], _Flight] = {}
+        _FLIGHTS.set(flights)
+        return flights
+
+
+def _end(asked: tuple[str, bytes], flight: _Flight) -> None:
+    """Let those who wait go on."""
+    flights = _flights_here()
+    if flights.get(asked) is flight:
+        del flights[asked]
+    flight.ended.set()
 
 
 class _Patient:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, cast
 
 from agentkit.exchange import Request
@@ -43,9 +44,12 @@ def fingerprint(model: Model) -> list[Any]:
     if isinstance(model, LimitedModel):  # when an answer comes does not change it
         return fingerprint(model.model)
     identity = identity_of(model)
-    told: list[Any] = [
-        type(model).__qualname__, identity.provider, identity.model, identity.api, identity.address, identity.port
-    ]  # fmt: skip
+    told: list[Any] = [type(model).__qualname__, identity.provider, identity.model, identity.api]
+    path: object = getattr(model, "path", None)
+    if isinstance(path, Path):  # served by a process of our own, at a port that changes
+        told += [str(path), *_file_marks(path), repr(getattr(model, "options", None))]
+    else:
+        told += [identity.address, identity.port]
     if isinstance(model, RemoteModel):
         told += [model.codec.name, redacted_url(model.endpoint.base_url), _headers(model.endpoint.headers)]
     settings = getattr(model, "settings", None)
@@ -112,6 +116,15 @@ def _settings(settings: Settings) -> dict[str, Any]:
 def _headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     """Headers may switch on features; those that are secret only say who asks."""
     return sorted((name.lower(), value) for name, value in headers.items() if not is_secret_header(name))
+
+
+def _file_marks(path: Path) -> list[int]:
+    """What changes when another model is put into the same file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return []
+    return [found.st_size, found.st_mtime_ns]
 
 
 def _below(model: Model) -> list[Model]:

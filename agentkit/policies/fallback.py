@@ -131,22 +131,23 @@ class FallbackModel:
     ) -> None:
         self.models = tuple(models)
         """In the order in which they are asked."""
-        self._members = members = [
-            _Member(place, each, identity_of(each), Breaker(cool_down_seconds, clock=clock))
-            for place, each in enumerate(models)
+        self._members = [
+            _Member(place, each, Breaker(cool_down_seconds, clock=clock)) for place, each in enumerate(models)
         ]
         if len(models) < 2:
             raise ConfigurationError(f"fallback needs two models or more, got {len(models)}")
-        self.identity = replace(
-            members[0].identity, capabilities=reduce(_common, (member.identity.capabilities for member in members))
-        )
-        """The first model's, with the abilities that all have."""
+        self._capabilities = reduce(_common, (member.identity.capabilities for member in self._members))
         self.longest_wait_seconds = longest_wait_seconds
         self.restarts = restarts
         self.may_switch = _predicate(on)
 
     def __repr__(self) -> str:
         return f"fallback({', '.join(str(member.identity) for member in self._members)})"
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The first model's, with the abilities that all have."""
+        return replace(self._members[0].identity, capabilities=self._capabilities)
 
     async def respond(self, request: Request, sink: Sink | None = None) -> Response:
         """The answer of the first model that gives one. Raises ExchangeError, and what `on` does not name."""
@@ -172,8 +173,12 @@ class _Member:
 
     place: int
     model: Model
-    identity: ModelIdentity
     breaker: Breaker
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Who this is now: a model may learn its address on the way."""
+        return identity_of(self.model)
 
     def memo(self, memo: Memo | None, owner: object) -> Memo | None:
         """A memo of this model's own: models of one wire format would overwrite, or worse take, each other's bytes."""

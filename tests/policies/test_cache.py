@@ -51,6 +51,7 @@ class Echo:
 
     def __init__(self, settings: Settings | None = None, *, identity: ModelIdentity | None = None) -> None:
         self.asked = 0
+        self.path: Path | None = None
         self.settings = settings
         self.identity = identity or ModelIdentity("echo", "e", is_remote=False)
 
@@ -156,6 +157,24 @@ async def test_models_that_differ_share_a_file_and_no_answer(tmp_path: Path) -> 
     same = cached(limited(Echo(), concurrency=3), tmp_path / "a.db")
     assert (await same.respond(question())).saved == Usage(10, output=2)
     for each in (*policies, same):
+        each.close()
+
+
+async def test_a_model_in_a_file_is_known_by_the_file_and_not_by_the_port_that_serves_it(tmp_path: Path) -> None:
+    weights = tmp_path / "m.gguf"
+
+    def served(port: int) -> CachedModel:
+        echo = Echo(identity=ModelIdentity("llamacpp", "m.gguf", address="127.0.0.1", port=port))
+        echo.path = weights
+        return cached(echo, tmp_path / "a.db")
+
+    weights.write_bytes(b"one")
+    first, second = served(1), served(2)
+    weights.write_bytes(b"another")
+    third = served(2)
+    found = [(await each.respond(question())).saved is None for each in (first, second, third)]
+    assert found == [True, False, True]
+    for each in (first, second, third):
         each.close()
 
 
