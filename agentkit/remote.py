@@ -7,11 +7,11 @@ three requests on the wire, and "silent for two minutes" mean two minutes withou
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
 
 import anyio
 
@@ -74,6 +74,11 @@ class Endpoint:
     def __repr__(self) -> str:
         return f"Endpoint({redacted_url(self.base_url)}, headers: {', '.join(self.headers) or 'none'})"
 
+    @property
+    def host(self) -> str:
+        """Host and port, as the address spells them."""
+        return re.split(r"[/?#]", self.base_url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
+
     def url(self, path: str) -> str:
         """The address of `path`, which may have a query string of its own."""
         base, _, base_query = self.base_url.partition("?")
@@ -107,8 +112,8 @@ class RemoteModel:
         """Gives numbers from 0 to 1, for waits."""
         self.wall_clock = wall_clock
         """Seconds since 1970, for dates that providers ask to wait for."""
-        self.quotas = quotas
-        """What may be sent again to each host."""
+        self.quota = quotas.of(endpoint.host)
+        """What may be sent again to this host, shared by all models that are there."""
 
     def __repr__(self) -> str:
         return f"RemoteModel({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self.endpoint!r})"
@@ -161,6 +166,14 @@ class _Exchange:
 
     async def perform(self) -> Response:
         """The answer of the first attempt that gets one."""
+        quota = self._model.quota
+        quota.under_way += 1
+        try:
+            return await self._attempts()
+        finally:
+            quota.under_way -= 1
+
+    async def _attempts(self) -> Response:
         model, request = self._model, self._request
         wire = model.codec.encode(request, request.memo)
         outgoing = _http_request(model.endpoint, wire, request.settings.headers)
@@ -198,10 +211,10 @@ class _Exchange:
 
     def _answered(self, response: Response, attempt: Attempt, notes: tuple[str, ...]) -> Response:
         """The response with what only this floor knows of it."""
-        quotas = self._model.quotas
+        quota = self._model.quota
         attempts = self._sent + self._unsent + 1
-        if quotas.spent:
-            quotas.answered(_host(self._model.endpoint), was_retried=attempts > 1)
+        if quota.booked:
+            quota.answered(was_retried=attempts > 1)
         if attempts > 1:
             tell_attempts(attempts, waited_seconds=self._waited)
         request_id = _request_id(attempt.headers) or ""
@@ -272,12 +285,11 @@ class _Exchange:
 
     def _may_retry_once_more(self, error: ExchangeError) -> bool:
         """Whether the run and the host may be asked for one more retry, which is booked then."""
-        host = _host(self._model.endpoint)
-        if not is_offline() and not self._model.quotas.take(host):
+        if not is_offline() and not self._model.quota.take():
             _extend(
                 error,
-                f"not tried again, since so many requests to {host} have failed lately that more would not help it; "
-                "try later, or send it fewer at once: limited(model, concurrency=...)",
+                f"not tried again, since so many requests to {self._model.endpoint.host} have failed lately that more "
+                "would not help it; try later, or send it fewer at once: limited(model, concurrency=...)",
             )
             return False
         memo = self._request.memo
@@ -310,7 +322,3 @@ def _request_id(headers: Mapping[str, str]) -> str | None:
         if name in headers:
             return headers[name]
     return None
-
-
-def _host(endpoint: Endpoint) -> str:
-    return urlsplit(endpoint.base_url).netloc.rpartition("@")[2]

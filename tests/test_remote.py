@@ -438,7 +438,8 @@ class TestWhatBoundsRetries:
         )
 
     async def test_is_what_a_host_can_bear(self) -> None:
-        quotas = RetryQuotas(capacity=100, clock=lambda: 0.0)
+        quotas = RetryQuotas(clock=lambda: 0.0)
+        quota = quotas.of("api.acme.test")
         sent = 0
 
         async def fail() -> None:
@@ -452,20 +453,20 @@ class TestWhatBoundsRetries:
             for _ in range(1_000):
                 tasks.start_soon(fail)
 
-        assert sent == 1_100
+        assert (sent, quota.under_way) == (1_300, 0)
         model, transport = remote(failing(503), quotas=quotas)
         with pytest.raises(ServerError, match=r"so many requests to api\.acme\.test have failed lately.*limited\("):
             await model.respond(ASK)
         assert len(transport.requests) == 1
 
     async def test_does_not_count_connections_that_had_gone_stale(self) -> None:
-        quotas = RetryQuotas(capacity=0)
+        quotas = RetryQuotas(room=-1)
         model, _ = remote(StaleConnectionError("closed"), ok(), quotas=quotas)
 
         assert (await model.respond(replace(ASK, memo=Memo(Ledger(Budget(retries=0)))))).attempts == 2
 
     async def test_is_given_back_by_answers(self) -> None:
-        quotas = RetryQuotas(capacity=1, clock=lambda: 0.0)
+        quotas = RetryQuotas(room=1, clock=lambda: 0.0)
         for _ in range(5):
             model, _ = remote(failing(500), ok(), quotas=quotas)
             assert (await model.respond(ASK)).attempts == 2
@@ -734,6 +735,17 @@ class TestACount:
 
 
 class TestAnEndpoint:
+    @pytest.mark.parametrize(
+        ("base_url", "host"),
+        [
+            ("https://api.acme.test/v1", "api.acme.test"),
+            ("http://user:secret@127.0.0.1:8080?a=b/c", "127.0.0.1:8080"),
+            ("http://[::1", "[::1"),
+        ],
+    )
+    def test_names_its_host(self, base_url: str, host: str) -> None:
+        assert Endpoint(base_url).host == host
+
     def test_keeps_its_secrets_out_of_its_repr(self) -> None:
         model, _ = remote(endpoint=Endpoint("https://u:pw@a.test/v1?api-key=sk-1&v=2", {"x-api-key": "sk-2"}))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentkit.retry_quotas import RetryQuotas
+from agentkit.retry_quotas import RetryQuota, RetryQuotas
 
 
 class Clock:
@@ -13,48 +13,58 @@ class Clock:
         return self.now
 
 
-def emptied(clock: Clock, *, capacity: float = 3) -> RetryQuotas:
-    quotas = RetryQuotas(capacity=capacity, clock=clock)
-    while quotas.take("a.test"):
-        pass
-    return quotas
+def taken(quota: RetryQuota, times: int) -> int:
+    return sum(quota.take() for _ in range(times))
 
 
-def test_each_host_has_tokens_of_its_own() -> None:
-    quotas = RetryQuotas(capacity=2, clock=Clock())
+def test_each_host_has_one_quota_that_all_who_ask_share() -> None:
+    quotas = RetryQuotas(room=2, clock=Clock())
+    first, same, other = quotas.of("a.test"), quotas.of("a.test"), quotas.of("b.test")
 
-    assert [quotas.take("a.test") for _ in range(3)] == [True, True, False]
-    assert quotas.take("b.test")
+    assert (taken(first, 3), taken(same, 3), taken(other, 3)) == (2, 0, 2)
 
 
-def test_an_answer_gives_back_a_fifth_and_one_that_took_a_retry_a_whole_one() -> None:
-    quotas = emptied(Clock())
+def test_a_quota_that_nobody_keeps_is_forgotten() -> None:
+    quotas = RetryQuotas(room=2, clock=Clock())
+
+    assert [taken(quotas.of("a.test"), 3) for _ in range(2)] == [2, 2]
+
+
+def test_there_is_more_room_while_more_is_under_way() -> None:
+    quota = RetryQuota(10, Clock())
+    quota.under_way = 1_000
+
+    assert taken(quota, 999) == 210
+
+
+def test_an_answer_takes_off_a_fifth_and_one_that_took_a_retry_a_whole_one() -> None:
+    quota = RetryQuota(3, Clock())
+    assert taken(quota, 9) == 3
 
     for _ in range(4):
-        quotas.answered("a.test", was_retried=False)
-    assert not quotas.take("a.test")
+        quota.answered(was_retried=False)
+    assert taken(quota, 9) == 0
 
-    quotas.answered("a.test", was_retried=False)
-    assert [quotas.take("a.test"), quotas.take("a.test")] == [True, False]
-
-    quotas.answered("a.test", was_retried=True)
-    assert quotas.take("a.test")
+    quota.answered(was_retried=False)
+    quota.answered(was_retried=True)
+    assert taken(quota, 9) == 2
 
 
-def test_time_gives_one_back_each_second() -> None:
+def test_time_takes_one_off_each_second() -> None:
     clock = Clock()
-    quotas = emptied(clock)
+    quota = RetryQuota(3, clock)
+    assert taken(quota, 9) == 3
 
     clock.now = 2.5
 
-    assert [quotas.take("a.test") for _ in range(3)] == [True, True, False]
+    assert taken(quota, 9) == 2
 
 
-def test_a_host_that_has_all_its_tokens_is_forgotten() -> None:
+def test_nothing_is_saved_up_beyond_the_room() -> None:
     clock = Clock()
-    quotas = emptied(clock)
-    clock.now = 600.0
+    quota = RetryQuota(3, clock)
+    for _ in range(100):
+        quota.answered(was_retried=True)
+    clock.now = 1e6
 
-    quotas.answered("a.test", was_retried=False)
-
-    assert quotas.spent == {}
+    assert taken(quota, 9) == 3
