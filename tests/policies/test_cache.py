@@ -285,11 +285,28 @@ async def test_what_failed_is_asked_for_again() -> None:
     assert (await model.respond(question())).text == "fine"
 
 
+class Hangs(Echo):
+    """Never answers the first request, and says when it has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = anyio.Event()
+
+    async def respond(self, request: Request, sink: Sink | None = None) -> Response:
+        if not self.begun.is_set():
+            self.begun.set()
+            await anyio.sleep_forever()
+        return await super().respond(request, sink)
+
+
 async def test_what_was_cancelled_is_asked_for_again() -> None:
-    model = cached(ScriptedModel(Delay(60, "late"), "fine"))
-    with anyio.move_on_after(0.01):
-        await model.respond(question())
-    assert (await model.respond(question())).text == "fine"
+    hangs = Hangs()
+    model = cached(hangs)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(model.respond, question())
+        await hangs.begun.wait()
+        tasks.cancel_scope.cancel()
+    assert (await model.respond(question())).text == "1"
 
 
 async def test_the_answer_of_a_stand_in_is_not_kept_as_that_of_the_first() -> None:
@@ -339,23 +356,43 @@ async def test_the_same_question_at_a_time_is_asked_once() -> None:
 
 
 async def test_different_questions_do_not_wait_for_each_other() -> None:
-    script = ScriptedModel(Delay(0.02, "slow"), "fast")
-    model = cached(script)
-    responses = await gather(lambda: model.respond(question("a")), lambda: model.respond(question("b")))
-    assert [each.text for each in responses] == ["slow", "fast"]
+    answered = anyio.Event()
+
+    class Waits(Echo):
+        async def respond(self, request: Request, sink: Sink | None = None) -> Response:
+            if request.messages[0].text == "a":
+                await answered.wait()
+            return await super().respond(request, sink)
+
+    model = cached(Waits())
+
+    async def other() -> Response:
+        response = await model.respond(question("b"))
+        answered.set()
+        return response
+
+    with anyio.fail_after(10):
+        responses = await gather(lambda: model.respond(question("a")), other)
+    assert [each.text for each in responses] == ["2", "1"]
 
 
 async def test_when_who_asks_is_cancelled_another_one_asks() -> None:
-    script = ScriptedModel(Delay(60, "never"), "two")
-    model = cached(script)
+    hangs = Hangs()
+    model = cached(hangs)
+    scope = anyio.CancelScope()
 
     async def impatient() -> None:
-        with anyio.move_on_after(0.02):
+        with scope:
             await model.respond(question())
 
-    responses = await gather(impatient, lambda: model.respond(question()), lambda: model.respond(question()))
-    assert [each and each.text for each in responses] == [None, "two", "two"]
-    assert len(script.requests) == 2
+    async def stop() -> None:
+        await hangs.begun.wait()
+        scope.cancel()
+
+    with anyio.fail_after(10):
+        responses = await gather(impatient, *[lambda: model.respond(question())] * 2, stop)
+    assert [each and each.text for each in responses] == [None, "1", "1", None]
+    assert hangs.asked == 1
 
 
 async def test_who_waits_may_leave_without_harm() -> None:
