@@ -628,6 +628,7 @@ async def test_nothing_is_remembered_between_calls(server: Server) -> None:
     assert "cookie" not in server.seen[1][2]
 
 
+@pytest.mark.shows_keys  # of what httpx logs by itself; what is ours is asserted below
 async def test_secrets_are_never_shown(server: Server) -> None:
     token = f"Bearer {KEY}"
 
@@ -657,6 +658,7 @@ async def test_secrets_are_never_shown(server: Server) -> None:
     assert server.seen[0][2]["authorization"] == token
 
 
+@pytest.mark.shows_keys  # the same
 async def test_a_secret_at_the_cut_is_not_shown_in_part(server: Server) -> None:
     server.pages["/page"] = reply("x" * 95 + KEY + "y" * 95)
     result = await Http(server.url, allow_private=True, headers={"x-key": KEY}, max_bytes=103).http_get("page")
