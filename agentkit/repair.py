@@ -20,10 +20,14 @@ from typing import Any
 
 __all__ = ["Repaired", "repair_json"]
 
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n?(.*?)```", re.DOTALL)
-_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_ANY_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)  # Python's too
+_FENCE = "```"
+_LANGUAGE = re.compile(r"[a-zA-Z]*+\s*+")
+_TRAILING_COMMA = re.compile(r",(\s*+[}\]])")
+# A string that nothing closes reaches to the end: were it none, each quote inside would be tried as a beginning.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
+_ANY_STRING = re.compile(_STRING.pattern + "|" + _STRING.pattern.replace('"', "'"), re.DOTALL)  # Python's too
+_WORD = re.compile(r"\b(?:True|False|None)\b")
+_WORDS = {"True": "true", "False": "false", "None": "null"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,11 @@ def _is_object(text: str) -> bool:
 def _fence(text: str) -> str | None:
     if text.startswith(("{", "[", '"')):
         return None  # a value that is broken itself: what looks like a fence or an object is inside it
-    match = _FENCE.search(text)
-    if match:
-        return match.group(1).strip()
+    _, fence, fenced = text.partition(_FENCE)
+    inside, closing, _ = fenced.partition(_FENCE)
+    if fence and closing:
+        language = _LANGUAGE.match(inside)
+        return inside[language.end() if language else 0 :].strip()
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start or (start == 0 and end == len(text) - 1):
         return None
@@ -94,11 +100,21 @@ def _trailing_comma(text: str) -> str | None:
 
 
 def _python_literal(text: str) -> str | None:
+    # Piece by piece: Python's own parser takes exponential time for some nested brackets.
+    pieces: list[str] = []
+    end = 0
     try:
-        value: object = ast.literal_eval(text)
-        return json.dumps(value) if isinstance(value, dict) else None
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        for found in _ANY_STRING.finditer(text):
+            pieces.append(_WORD.sub(_in_json, text[end : found.start()]))
+            pieces.append(json.dumps(ast.literal_eval(found[0])))
+            end = found.end()
+    except (ValueError, SyntaxError):
         return None
+    return "".join([*pieces, _WORD.sub(_in_json, text[end:])])
+
+
+def _in_json(word: re.Match[str]) -> str:
+    return _WORDS[word[0]]
 
 
 _LADDER: tuple[tuple[str, Callable[[str], str | None]], ...] = (
