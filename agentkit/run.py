@@ -38,7 +38,7 @@ from agentkit.events import (
     RunStarted,
     StepStarted,
 )
-from agentkit.exchange import Delta, Memo, Request, Response, ToolDefinition
+from agentkit.exchange import AttemptFailed, Delta, Memo, ModelSwitched, Request, Response, ToolDefinition, Waiting
 from agentkit.execute import Scene, run_calls
 from agentkit.loop import AwaitApproval, CallModel, CallTools, Finish, RunState, advance, next_need, state_to_json
 from agentkit.messages import AssistantMessage, Failed
@@ -111,6 +111,9 @@ def carry(state: RunState) -> Generator[None]:
         raise
 
 
+_BEFORE_THE_ANSWER = (AttemptFailed, ModelSwitched, Waiting)
+
+
 class _DeltaSink:
     """Passes an answer's deltas on to the listener, and keeps them for the case that the answer is cut."""
 
@@ -127,7 +130,8 @@ class _DeltaSink:
         for delta in deltas:
             push(delta)
         if self.first_at is None and deltas:
-            self.first_at = perf_counter()
+            if type(deltas[0]) not in _BEFORE_THE_ANSWER:
+                self.first_at = perf_counter()
             return True  # so that `drain` lets the listener see the first delta before more are decoded
         return self.listener.is_behind()
 

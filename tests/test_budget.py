@@ -13,8 +13,10 @@ from agentkit.approvals import Approve
 from agentkit.budget import Budget, Ledger
 from agentkit.catalog import Price
 from agentkit.errors import BudgetExceededError, ConfigurationError, UnsupportedError
+from agentkit.exchange import Request, Response
 from agentkit.loop import state_from_json
 from agentkit.messages import Failed, Lost, Returned
+from agentkit.models import Sink
 from agentkit.prices import PriceBook
 from agentkit.settings import Settings
 from agentkit.testing import ScriptedModel, Turn, calls
@@ -262,3 +264,28 @@ def test_the_mean_answer_is_expected_but_at_least_a_thousand_tokens() -> None:
 async def test_what_is_no_bound_is_refused(bound: Any) -> None:
     with pytest.raises(ConfigurationError, match=rf"Budget\(steps={bound!r}\) is no bound; give a number"):
         Budget(steps=bound)
+
+
+def test_retries_are_booked_with_the_runs_above_and_bounded_by_each_of_them() -> None:
+    run = Ledger(Budget(retries=3))
+    below, beside = Ledger(Budget(retries=1), run), Ledger(Budget(), run)
+
+    assert [ledger.reserve_retry() for ledger in (below, below, beside, run, run)] == [True, False, True, True, False]
+    assert (below.root, beside.root, run.root) == (run, run, run)
+
+
+async def test_a_run_and_its_sub_agents_are_one_account() -> None:
+    roots: list[object] = []
+
+    class Noting(ScriptedModel):
+        async def respond(self, request: Request, sink: Sink | None = None) -> Response:
+            assert request.memo is not None and request.memo.account is not None
+            roots.append(request.memo.account.root)
+            return await super().respond(request, sink)
+
+    helper = Agent(Noting("yes"), name="helper")
+    agent = Agent(Noting(calls(("helper", {"prompt": "go"})), "done"), tools=[helper.as_tool()])
+    await agent.run("go")
+
+    assert len(roots) == 3
+    assert len(set(map(id, roots))) == 1

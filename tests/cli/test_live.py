@@ -14,7 +14,7 @@ from agentkit.events import (
     ToolProgress,
     ToolStarted,
 )
-from agentkit.exchange import AttemptFailed, ModelSwitched, Response, TextDelta, ThinkingDelta
+from agentkit.exchange import AttemptFailed, ModelSwitched, Response, TextDelta, ThinkingDelta, Waiting
 from agentkit.messages import AssistantMessage, Cancelled, Denied, Failed, Lost, Outcome, Pending, Returned, Text
 from agentkit.usage import Cost, Usage
 
@@ -88,6 +88,14 @@ def test_retries_and_rejected_outputs_are_told(capsys: pytest.CaptureFixture[str
     )
     assert shown(*events, capture=capsys)[1] == (
         "  trying again in 2.0 s: OverloadedError: busy\n  the answer is not what was declared: days is missing\n"
+    )
+
+
+def test_a_wait_for_a_limit_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    events = (Waiting("60 requests per minute", 3.2, 2), Waiting("4 at once", None))
+    assert (
+        shown(*events, capture=capsys)[1]
+        == "  waiting for 3.2 s: 60 requests per minute, 2 ahead\n  waiting: 4 at once\n"
     )
 
 

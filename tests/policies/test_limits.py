@@ -10,6 +10,10 @@ from typing import Any
 import anyio
 import pytest
 from jumping_clock import jumping
+from lines_format import FakeReply, failing, ok, remote
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agentkit.agent import Agent
 from agentkit.budget import Budget, Ledger
@@ -379,6 +383,44 @@ class TestTheModel:
     def test_refuses_what_is_no_limit(self, limits: dict[str, Any]) -> None:
         with pytest.raises(ConfigurationError, match="is no limit; give a number of 1 or more"):
             limited(SlowModel(), **limits)
+
+
+class TestAroundARemoteModel:
+    async def test_a_refusal_holds_everybody_as_long_as_the_provider_asks(self) -> None:
+        wrapped, transport = remote(failing(429, {"retry-after": "7"}), ok(), ok())
+        model = slowly(wrapped)
+
+        await all_of(asking(model), asking(model))
+
+        assert transport.waits == [7, 0]
+
+    async def test_what_headers_say_is_left_is_kept_to(self) -> None:
+        headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "5s"}
+        wrapped, transport = remote(*[FakeReply(200, [b'{"text": "Hello"}'], headers)] * 2)
+        model = slowly(wrapped)
+
+        await model.respond(ASK)
+        await model.respond(ASK)
+
+        assert transport.waits == [5]
+
+    async def test_a_wait_stands_on_the_span_of_the_model_call(self) -> None:
+        exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        model = slowly(SlowModel(), requests_per_minute=1)
+        await model.respond(ASK)
+
+        with provider.get_tracer("test").start_as_current_span("chat"):
+            await model.respond(ASK)
+
+        (span,) = exporter.get_finished_spans()
+        (event,) = span.events
+        told = dict(event.attributes or {})
+        assert event.name == "agentkit.limit_waited"
+        assert told["agentkit.limit"] == "1 request per minute"
+        assert told["agentkit.wait_seconds"] == (span.attributes or {})["agentkit.limit_wait_seconds"]
+        assert told["agentkit.wait_seconds"] == pytest.approx(59, abs=0.1)
 
 
 def test_one_limit_holds_for_event_loops_in_several_threads() -> None:
