@@ -1,4 +1,4 @@
-"""Every async test runs on asyncio and on trio, and no test leaves a thread, a socket or a task behind."""
+"""Every async test runs on asyncio and on trio; no test leaves a thread, a socket or a task behind, nor shows a key."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import gc
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 
+import canaries
 import pytest
 from _pytest.terminal import TerminalReporter
+from canaries import WATCH
 
 # The one portal of run_sync, and the idle workers that we, anyio and trio keep for the next sync call.
 KEPT_THREADS = (
@@ -80,6 +83,37 @@ def no_task_is_left() -> Iterator[None]:
     yield
     gc.collect()
     assert _tasks() == []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    canaries.begin()
+
+
+@pytest.fixture(autouse=True)
+def no_key_is_shown(request: pytest.FixtureRequest) -> Iterator[None]:
+    WATCH.may_show_keys = request.node.get_closest_marker("shows_keys") is not None
+    WATCH.may_show_content = request.node.get_closest_marker("shows_content") is not None
+    yield
+    found = WATCH.take()
+    assert not found, "a key, or content, came to light: " + "\n".join(found)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_file_holds_a_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield
+    gc.collect()
+    WATCH.look_through(tmp_path_factory.getbasetemp().rglob("*"))
+    found = WATCH.take()
+    assert not found, "a key came to light: " + "\n".join(found)
+
+
+def pytest_warning_recorded(warning_message: warnings.WarningMessage) -> None:
+    WATCH.look("warning", str(warning_message.message))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.passed:
+        WATCH.look(f"output: {report.nodeid}", report.capstdout, report.capstderr)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

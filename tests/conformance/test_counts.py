@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from canaries import KEY
 from conformance.recordings import Recorded, exchanges
 from conformance.wires import InTurn
 from shared import needs_shared, oracle
@@ -150,7 +151,7 @@ async def test_a_run_counts_before_it_asks() -> None:
         "content": [{"type": "text", "text": "Hi."}], "usage": {"input_tokens": 30, "output_tokens": 5},
     }  # fmt: skip
     transport = InTurn([b'{"input_tokens": 30}', json.dumps(answer).encode()])
-    claude = model("anthropic:claude-sonnet-5", api_key="k", transport=transport)
+    claude = model("anthropic:claude-sonnet-5", api_key=KEY, transport=transport)
 
     result = await Agent(claude, budget=Budget(usd=1, counts_exactly=True)).run("go")
 
@@ -159,4 +160,4 @@ async def test_a_run_counts_before_it_asks() -> None:
         "https://api.anthropic.com/v1/messages/count_tokens",
         "https://api.anthropic.com/v1/messages",
     ]
-    assert ("x-api-key", "k") in transport.sent[0].headers
+    assert ("x-api-key", KEY) in transport.sent[0].headers

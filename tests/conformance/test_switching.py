@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from canaries import KEY
 from conformance.formats import FORMATS, TARGETS, Format
 from conformance.recordings import Recorded, exchanges
 from conformance.wires import InTurn
@@ -290,7 +291,7 @@ async def test_a_run_that_goes_on_elsewhere_tells_it_once_and_every_span_says_it
         {**message, "content": [{"type": "text", "text": "Done."}], "stop_reason": "end_turn"},
     ]
     transport = InTurn([json.dumps(reply).encode() for reply in replies])
-    claude = model("anthropic:claude-sonnet-5", api_key="k", transport=transport)
+    claude = model("anthropic:claude-sonnet-5", api_key=KEY, transport=transport)
     spans, provider, told = InMemorySpanExporter(), TracerProvider(), list[Adapted]()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     configure(tracer_provider=provider)

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from canaries import KEY
 
 from agentkit.catalog import ModelRow, find_model
 from agentkit.errors import (
@@ -71,7 +72,7 @@ def test_openai_speaks_responses_with_the_key_of_the_environment(monkeypatch: py
 
 
 def test_openai_chat_is_the_same_vendor_in_another_format() -> None:
-    made = remote("openai-chat:gpt-6-luna", api_key="k")
+    made = remote("openai-chat:gpt-6-luna", api_key=KEY)
     assert (made.codec.name, made.identity.provider, made.identity.api) == ("openai:chat", "openai", "chat_completions")
 
 
@@ -103,9 +104,9 @@ def test_a_mistyped_provider_gets_the_nearest_names() -> None:
 
 def test_a_mistyped_model_gets_the_nearest_real_names() -> None:
     with pytest.raises(UnknownModelError, match=r"openai has no model 'gpt-6-sool'; did you mean 'openai:gpt-6-sol'"):
-        model("openai:gpt-6-sool", api_key="k")
+        model("openai:gpt-6-sool", api_key=KEY)
     with pytest.raises(UnknownModelError, match=r"did you mean 'openai-chat:gpt-6-luna'"):
-        model("openai-chat:gpt6-luna", api_key="k")
+        model("openai-chat:gpt6-luna", api_key=KEY)
 
 
 def test_a_model_id_alone_is_told_how_to_be_written() -> None:
@@ -116,25 +117,25 @@ def test_a_model_id_alone_is_told_how_to_be_written() -> None:
 
 
 def test_a_newer_model_can_be_named_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert remote("openai:gpt-9", api_key="k", is_listed=False).identity.model == "gpt-9"
+    assert remote("openai:gpt-9", api_key=KEY, is_listed=False).identity.model == "gpt-9"
     assert remote("openai:gpt-9", base_url="http://localhost:8000/v1").identity.model == "gpt-9"
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:8000/v1")
-    assert remote("openai:gpt-9", api_key="k").identity.model == "gpt-9"
+    assert remote("openai:gpt-9", api_key=KEY).identity.model == "gpt-9"
 
 
 @pytest.mark.parametrize("id", ["gpt-5.6", "gpt-5.4-2026-03-05", "gpt-5.4-mini-2026-03-17", "ft:gpt-4o-mini:acme::x"])
 def test_aliases_dated_ids_and_fine_tuned_models_are_known(id: str) -> None:
-    assert remote(f"openai:{id}", api_key="k").identity.model == id
+    assert remote(f"openai:{id}", api_key=KEY).identity.model == id
 
 
 def test_a_model_that_does_not_chat_is_refused() -> None:
     with pytest.raises(UnsupportedError, match=r"text-embedding-3-small is a model for embedding"):
-        model("openai:text-embedding-3-small", api_key="k")
+        model("openai:text-embedding-3-small", api_key=KEY)
 
 
 def test_warns_of_a_model_that_was_shut_down() -> None:
     with pytest.warns(RetirementWarning, match=r"openai:o1 was shut down on 2026-10-23"):
-        model("openai:o1", api_key="k")
+        model("openai:o1", api_key=KEY)
 
 
 def test_a_retirement_is_told_from_sixty_days_before() -> None:
@@ -190,16 +191,16 @@ def test_every_row_makes_a_model(name: str) -> None:
     provider = PROVIDERS[name]
     id = provider.default_model or "gpt-6-luna"
     url = provider.base_url or "https://mine.example/v1"
-    made = model(f"{provider.name}:{id}", api_key="k", base_url=url, is_listed=False)
+    made = model(f"{provider.name}:{id}", api_key=KEY, base_url=url, is_listed=False)
     identity = identity_of(made)
     assert (identity.provider, identity.model, identity.api) == (provider.vendor, id, provider.api)
     assert (identity.provider in FREE_PROVIDERS) == provider.is_local
 
 
 def test_what_a_server_cannot_do_is_in_its_capabilities() -> None:
-    assert not remote("deepseek:deepseek-v4-pro", api_key="k").identity.capabilities.structured_output
-    assert not remote("groq:openai/gpt-oss-120b", api_key="k").identity.capabilities.output_with_tools
-    old = remote("openai:gpt-4o-mini", api_key="k", base_url="https://mine.example/v1").identity.capabilities
+    assert not remote("deepseek:deepseek-v4-pro", api_key=KEY).identity.capabilities.structured_output
+    assert not remote("groq:openai/gpt-oss-120b", api_key=KEY).identity.capabilities.output_with_tools
+    old = remote("openai:gpt-4o-mini", api_key=KEY, base_url="https://mine.example/v1").identity.capabilities
     assert (old.reasoning, old.structured_output) == (False, True)
 
 
@@ -218,7 +219,7 @@ def test_a_model_stays_what_it_is() -> None:
 def test_models_that_are_in_use_do_not_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model("openai:gpt-6-luna", api_key="k")
+        model("openai:gpt-6-luna", api_key=KEY)
     row = find_model("openai", "gpt-6-luna")
     assert row is not None
     assert row.retires is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from canaries import KEY
 
 from agentkit.errors import ConfigurationError, MissingKeyError
 from agentkit.models import Capabilities, ModelIdentity
@@ -58,7 +59,7 @@ def test_takes_an_address_with_or_without_its_version() -> None:
     ],
 )
 def test_knows_what_older_and_newer_models_cannot_do(model: str, capabilities: tuple[bool, bool, bool]) -> None:
-    found = connected(model, api_key="k").identity.capabilities
+    found = connected(model, api_key=KEY).identity.capabilities
     assert (found.structured_output, found.forced_tools, found.reasoning) == capabilities
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from canaries import KEY
 from providers.google.content_strategies import SIGNED
 from providers.google.test_provider import ROW
 
@@ -49,7 +50,7 @@ def get_weather(city: str) -> str:
 async def test_runs_tools_and_sends_signatures_back_in_their_places(*, is_streamed: bool) -> None:
     script = ScriptedModel(STEP, "Sunny in both.")
     async with simulate(script, faults=[Rule((Status(503),), first=1)]) as simulator:
-        model = connect(ROW, "gemini-3.8-flash", Options(api_key="k", base_url=simulator.url))
+        model = connect(ROW, "gemini-3.8-flash", Options(api_key=KEY, base_url=simulator.url))
         agent = Agent(model, tools=[get_weather], settings=Settings(stream=is_streamed))
         result = await agent.run("Weather in Paris and Rome?")
         assert simulator.count == 3
@@ -65,7 +66,7 @@ async def test_runs_tools_and_sends_signatures_back_in_their_places(*, is_stream
 
 async def test_a_rate_limit_is_waited_for_as_the_body_says_and_then_told() -> None:
     async with simulate(ScriptedModel("hi"), faults=[Rule((Status(429, 0.02),))]) as simulator:
-        model = connect(ROW, "gemini-3.8-flash", Options(api_key="k", base_url=simulator.url))
+        model = connect(ROW, "gemini-3.8-flash", Options(api_key=KEY, base_url=simulator.url))
         with pytest.raises(RateLimitError) as caught:
             await Agent(model).run("hi")
         assert simulator.count == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from canaries import KEY
 
 from agentkit.errors import ConfigurationError, MissingKeyError
 from agentkit.models import Capabilities, ModelIdentity, identity_of
@@ -84,5 +85,5 @@ def test_refuses_an_address_that_is_none() -> None:
     ],
 )
 def test_knows_what_a_generation_can_do(model: str, capabilities: Capabilities) -> None:
-    made = remote(model, Options(api_key="k"))
+    made = remote(model, Options(api_key=KEY))
     assert made.identity.capabilities == capabilities
