@@ -1,12 +1,12 @@
 """Canaries: keys that may come to light nowhere, and a watch over the whole suite that looks for them.
 
 Every key that a test hands out holds one of MARKS. Looked through are: log records of every logger at DEBUG, warnings,
-every AgentkitError when it dies (its text, repr, notes, attributes, what it is chained to, and the locals of our frames
-in its traceback), every span and measurement, what tests and commands print, and every file that the suite leaves. A test
-that means to show a key says `@pytest.mark.shows_keys`.
+every AgentkitError when it dies (its text, repr, notes, attributes, what it is chained to, and the locals of our
+frames in its traceback), every span and measurement, what tests and commands print, and every file that the suite
+leaves. A test that means to show a key says `@pytest.mark.shows_keys`.
 
-CONTENT is the same for what people and tools say: nothing of it may be in logs, spans or measurements unless a test asked
-for content there, with `@pytest.mark.shows_content`.
+CONTENT is the same for what people and tools say: nothing of it may be in logs, spans or measurements unless a test
+asked for content there, with `@pytest.mark.shows_content`.
 """
 
 from __future__ import annotations
