@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -20,6 +21,7 @@ from tracing.watched import (
 )
 
 from agentkit.errors import RateLimitError
+from agentkit.telemetry.attempts import tell_attempts, tell_failed_attempt, tell_limit_wait
 
 
 def test_a_plain_run_is_accepted(tmp_path: Path) -> None:
@@ -121,3 +123,26 @@ async def test_parallel_tools_and_a_sub_agent_are_accepted(tmp_path: Path) -> No
     tools = [span for span in watched.finished if span.name == "execute_tool get_weather"]
     assert [span.parent and span.parent.span_id for span in tools] == [planner.context.span_id] * 2
     check(tmp_path, watched, "--expect-content")
+
+
+def test_retries_waits_and_request_ids_are_accepted(tmp_path: Path) -> None:
+    watched = Watched()
+    error = RateLimitError(MARKER, status=429, attempts=1)
+    with watched.telemetry.agent_span(name="weather", model=IDENTITY) as agent:
+        agent.asked([])
+        with watched.telemetry.model_span(identity=IDENTITY, request=weather_request()) as step:
+            tell_limit_wait("60 requests per minute", seconds=3.2)
+            tell_failed_attempt(error, wait_seconds=0.5)
+            tell_attempts(2, waited_seconds=0.5)
+            step.responded(replace(answering(), attempts=2, request_id="req-1"))
+
+    chat = next(span for span in watched.finished if span.name.startswith("chat"))
+    assert [event.name for event in chat.events] == ["agentkit.limit_waited", "agentkit.attempt_failed"]
+    told = {name: value for name, value in (chat.attributes or {}).items() if name.startswith("agentkit.")}
+    assert told == {
+        "agentkit.attempts": 2,
+        "agentkit.limit_wait_seconds": 3.2,
+        "agentkit.request_id": "req-1",
+        "agentkit.retry_wait_seconds": 0.5,
+    }
+    check(tmp_path, watched, "--expect-no-content", "--forbid", MARKER)
