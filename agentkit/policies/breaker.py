@@ -44,21 +44,26 @@ class Breaker:
         """Let others pass the model over while one call tries it; a trial that is cancelled leaves the next one due."""
         self._until = self._clock() + self._cool_down_seconds
 
-    def failed(self, error: Exception, *, had_begun: bool) -> None:
+    def failed(self, error: Exception, *, was_trial: bool, had_begun: bool) -> None:
         """The model failed. An answer that broke off may be one lost connection among many: it takes two in a row."""
-        self._failures += 1
+        now = self._clock()
+        asked = error.retry_after_seconds if isinstance(error, ExchangeError) else None
         self.error_name = type(error).__name__
+        if self._until > now and not was_trial:  # one of many calls that were under way: the first one has told it
+            if asked is not None:
+                self._until = max(self._until, now + min(asked, _LONGEST_ASKED_SECONDS))
+            return
+        self._failures += 1
         if had_begun and self._failures < 2:
             return
-        asked = error.retry_after_seconds if isinstance(error, ExchangeError) else None
         if asked is not None:
             wait = min(asked, _LONGEST_ASKED_SECONDS)
         else:
             wait = self._cool_down_seconds * min(2 ** (self._failures - 1), _LONGEST_DOUBLED)
-        self._until = self._clock() + wait
+        self._until = now + wait
 
-    def answered(self) -> None:
-        """The model answered: it is asked by everybody again."""
-        if self._failures or self._until:
+    def answered(self, *, was_trial: bool) -> None:
+        """The model answered. While it is passed over only a trial decides: other calls began before it failed."""
+        if was_trial or not self._until:
             self._failures = 0
             self._until = 0.0

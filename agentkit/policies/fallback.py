@@ -218,7 +218,7 @@ class _Call:
                 text = f"{type(error).__name__}: {error}"
                 await self._tell(ModelSwitched(str(member.identity), text, str(following.identity), watch.is_shown))
             else:
-                member.breaker.answered()
+                member.breaker.answered(was_trial=watch.is_trial)
                 return self._answered(member, response)
         raise AssertionError("the last model answers or raises")
 
@@ -229,10 +229,10 @@ class _Call:
         await self._tell(ModelSwitched(str(member.identity), f"passed over: {why}", str(taker.identity)))
 
     async def _ask(self, member: _Member, watch: _Watch, *, is_last: bool) -> Response:
-        is_trial = member.breaker.is_on_trial
-        if is_trial:
+        watch.is_trial = member.breaker.is_on_trial
+        if watch.is_trial:
             member.breaker.begin_trial()
-        asked = self._request_for(member, is_trial=is_trial)
+        asked = self._request_for(member, is_trial=watch.is_trial)
         if is_last:
             return await member.model.respond(asked, self._sink)
         object.__setattr__(asked, "observe", watch.observe)
@@ -262,9 +262,9 @@ class _Call:
         self._failures.append((member, error))
         self._failed_over.append(f"{member.identity} {type(error).__name__}")
         if isinstance(error, (BadRequestError, ContentFilteredError)):  # it is there, and read the request
-            member.breaker.answered()
+            member.breaker.answered(was_trial=watch.is_trial)
         elif self._owner.may_switch(error) and _tells_of_the_model(error):
-            member.breaker.failed(error, had_begun=watch.is_shown)
+            member.breaker.failed(error, was_trial=watch.is_trial, had_begun=watch.is_shown)
 
     def _may_go_on(self, error: Exception, watch: _Watch) -> bool:
         return self._owner.may_switch(error) and (self._owner.restarts or not watch.is_shown)
@@ -311,7 +311,7 @@ class _Call:
 class _Watch:
     """Listens to one model: whether content was told, and whether it is about to wait too long."""
 
-    __slots__ = ("_observe", "_owner", "_sink", "error", "is_shown", "scope")
+    __slots__ = ("_observe", "_owner", "_sink", "error", "is_shown", "is_trial", "scope")
 
     def __init__(self, owner: FallbackModel, sink: Sink | None, observe: Callable[[ReplySeen], None] | None) -> None:
         self._owner = owner
@@ -321,6 +321,8 @@ class _Watch:
         self.error: ExchangeError | None = None
         """Of the last request on the wire."""
         self.is_shown = False
+        self.is_trial = False
+        """Whether the call decides if the model is asked by others again."""
 
     def observe(self, seen: ReplySeen) -> None:
         self.error = seen.error

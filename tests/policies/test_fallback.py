@@ -315,6 +315,27 @@ async def test_the_cool_down_doubles_while_trials_fail_and_a_wait_that_was_asked
     assert asked == [1, 1, 2, 2, 3, 3, 4]
 
 
+async def test_many_calls_that_fail_at_once_count_once() -> None:
+    clock = Clock()
+    model = first(*[Delay(0.01, ServerError("x"))] * 5, "back")
+    both = FallbackModel([model, second(*"abcdefg")], cool_down_seconds=30, clock=clock)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(both.respond, question())
+    clock.now += 31
+    assert (await both.respond(question())).text == "back"
+
+
+async def test_an_answer_that_was_under_way_before_a_failure_does_not_end_the_cool_down() -> None:
+    clock = Clock()
+    model = first(Delay(0.01, "late"), RateLimitError("x", retry_after_seconds=20))
+    both = FallbackModel([model, second(*"abc")], clock=clock)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(both.respond, question())
+    assert (await both.respond(question())).text == "b"
+
+
 async def test_a_request_that_is_too_much_for_a_model_does_not_keep_others_from_it() -> None:
     model = first(ContextLengthError("too long"), "short")
     both = fallback(model, second("long"))
