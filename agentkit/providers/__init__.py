@@ -157,10 +157,11 @@ def model(
     UnknownModelError (not with `base_url`, nor with is_listed=False, for models newer than agentkit's list),
     MissingKeyError. Warns with RetirementWarning of a model that is shut down within 60 days.
     """
+    options = Options(settings, base_url, api_key, headers, transport)
+    del base_url, api_key, headers  # the locals of a traceback are shown by many tools
     prefix, colon, id = name.partition(":")
     provider = find_provider(prefix, is_whole=not colon)
     id = id or provider.default_model
-    options = Options(settings, base_url, api_key, headers, transport)
     if not id:
         raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id{_example(provider)}")
     _look_up(provider, id, is_checked=is_listed and _is_at_home(provider, options))
