@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 import click
 
 from agentkit.agent import Agent
 from agentkit.budget import Budget
-from agentkit.cli.loading import load_agent, load_tools
+from agentkit.cli.loading import found_from_anywhere, load_agent, load_tools
 from agentkit.cli.terminal import notice
 from agentkit.errors import ConfigurationError, UnknownModelError
 from agentkit.models import Model
 from agentkit.providers import model
 
-__all__ = ["OFFLINE", "Chosen", "agent_options", "choose_agent", "said_again"]
+__all__ = [
+    "OFFLINE",
+    "Chosen",
+    "agent_options",
+    "choice_from_json",
+    "choice_to_json",
+    "choose_agent",
+    "said_again",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -113,6 +121,26 @@ def _budget(own: Budget, chosen: Chosen) -> Budget | None:
         usd=own.usd if chosen.budget_usd is None else chosen.budget_usd,
         steps=own.steps if chosen.max_steps is None else chosen.max_steps,
     )
+
+
+def choice_to_json(name: str | None, chosen: Chosen) -> dict[str, Any]:
+    """How an agent was chosen, for a store: files are named so that they are found from other folders."""
+    found = replace(chosen, tools=tuple(found_from_anywhere(place) for place in chosen.tools))
+    if name is None and found.model is None:
+        found = replace(found, model=os.environ.get("AGENTKIT_MODEL"))
+    return {"agent": found_from_anywhere(name) if name else None, **asdict(found)}
+
+
+def choice_from_json(document: Mapping[str, Any]) -> Chosen:
+    """What was said about the agent beside its name. Raises ConfigurationError."""
+    said: dict[str, Any] = {key: value for key, value in document.items() if key != "agent"}
+    said["tools"] = tuple(said.get("tools", ()))
+    try:
+        return Chosen(**said)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"how this run was begun was written by another agentkit ({error}); say it anew: --agent or --tools"
+        ) from error
 
 
 def said_again(name: str | None, chosen: Chosen, options: Sequence[str]) -> list[str]:

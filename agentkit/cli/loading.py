@@ -19,7 +19,7 @@ from agentkit.providers.offline import OfflineModel
 from agentkit.tools import Tool
 from agentkit.toolsets import Toolset
 
-__all__ = ["ToolSource", "is_agent_name", "load_agent", "load_for_tools", "load_tools"]
+__all__ = ["ToolSource", "found_from_anywhere", "is_agent_name", "load_agent", "load_for_tools", "load_tools"]
 
 ToolSource: TypeAlias = "Tool | Toolset | Callable[..., Any]"
 
@@ -45,6 +45,14 @@ def is_agent_name(text: str) -> bool:
         return True
     is_dotted = all(piece.isidentifier() for piece in found.place.split("."))
     return is_dotted and found.name.isidentifier()
+
+
+def found_from_anywhere(text: str) -> str:
+    """The name with its file, if it has one, as a path that holds in every folder."""
+    found = _taken_apart(text)
+    if not found.is_file:
+        return text
+    return str(Path(found.place).resolve()) + (f":{found.name}" if found.name else "")
 
 
 def load_agent(text: str) -> Agent[Any, Any]:

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "tools": LazyCommand("agentkit.cli.tools", "List, explain and call tools; no model needed."),
     "sim": LazyCommand("agentkit.cli.sim", "Serve providers' wire formats locally, faults included."),
     "models": LazyCommand("agentkit.cli.models", "List models with context, prices and shutdown dates."),
+    "runs": LazyCommand("agentkit.cli.runs", "List, show, decide on and resume runs that are kept in a store."),
     "trace": LazyCommand("agentkit.cli.trace", "Show the trace of an earlier run."),
     "doctor": LazyCommand("agentkit.cli.doctor", "Check this installation."),
     "completion": LazyCommand("agentkit.cli.completion", "Print the completion script of a shell."),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from pydantic_core import from_json, to_json, to_jsonable_python
 
 from agentkit.agent import Agent
@@ -18,20 +19,31 @@ from agentkit.approvals import Approve, Decision, PendingCall
 from agentkit.cli.asking import ask_about, call_text, load_readline
 from agentkit.cli.attachments import with_attachments
 from agentkit.cli.background import run_in_background
-from agentkit.cli.chosen import Chosen, agent_options, choose_agent, said_again
+from agentkit.cli.chosen import Chosen, agent_options, choice_to_json, choose_agent, said_again
 from agentkit.cli.documents import read_document, write_document
 from agentkit.cli.live import LiveRun, summary
 from agentkit.cli.loading import is_agent_name
-from agentkit.cli.options import debug_option, json_option
+from agentkit.cli.options import debug_option, json_option, resume_words, store_option
 from agentkit.cli.result_json import result_to_json
 from agentkit.cli.terminal import is_interactive, notice, print_json, printable
 from agentkit.cli.watched import KeptTrace, draw, watched
 from agentkit.errors import AgentkitError
+from agentkit.events import RunStarted
 from agentkit.messages import Prompt
 from agentkit.models import Deny
 from agentkit.result import Result
+from agentkit.runs.store import SqliteRunStore
 
-__all__ = ["command"]
+__all__ = [
+    "WAITS",
+    "Answers",
+    "Kept",
+    "command",
+    "keep_what_was_earned",
+    "run_to_the_end",
+    "say_what_waits",
+    "show_ended",
+]
 
 WAITS = 3
 """Exit code when a call waits for a person and nobody can be asked."""
@@ -49,17 +61,20 @@ class _Words:
 
 
 @dataclass(slots=True)
-class _Kept:
+class Kept:
     """Where a run is kept, and how far it came."""
 
     path: Path | None
-    state: Mapping[str, Any] | None = None
+    state: Mapping[str, Any] | str | None = None
+    """The state; with a store the id of the run there."""
     is_changed: bool = False
     """Whether anything happened since the state was read."""
+    store: SqliteRunStore | None = None
+    """Keeps the run while it goes on, in place of the file."""
 
     def save(self, *, needs_file: bool = False) -> Path | None:
         """Write the state, if it is new, to its file; one of our own naming where a file is needed."""
-        if self.state is None or not self.is_changed:
+        if self.state is None or isinstance(self.state, str) or not self.is_changed:
             return None
         if self.path is None and needs_file:
             self.path = Path(f"agentkit-{self.state['journal'][0]['run_id'][:8]}.json")
@@ -69,7 +84,7 @@ class _Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answers:
+class Answers:
     """Decisions that were said on the command line."""
 
     approves_all: bool = False
@@ -96,6 +111,7 @@ class _Answers:
 @click.option("--approve", "approved", multiple=True, metavar="CALL", help="Approve a waiting call, such as 1.0.")
 @click.option("--deny", "denied", multiple=True, metavar="CALL[=WHY]", help="Deny a waiting call.")
 @click.option("--state", "state_path", type=FILE, metavar="FILE", help="Keep the run here; go on with it if it exists.")
+@store_option("Keep the run in this store while it goes on, so that a crash loses nothing.")
 @click.option("--trace", is_flag=True, help="Print the trace as a tree at the end.")
 @click.option("--trace-dir", type=FOLDER, metavar="FOLDER", help="Write the trace to a file there.")
 @json_option("Print one JSON document: output, pending, usage, cost, messages, state.")
@@ -117,6 +133,7 @@ def command(
     approved: tuple[str, ...],
     denied: tuple[str, ...],
     state_path: Path | None,
+    store_path: Path | None,
     trace: bool,
     trace_dir: Path | None,
     json: bool,
@@ -132,37 +149,46 @@ def command(
       agentkit run --model openai:gpt-6-luna "Describe this" --image plan.png
     """
     said = _taken_apart(words)
-    kept = _Kept(state_path, _read_state(state_path))
+    kept = Kept(state_path, _read_state(state_path))
+    if store_path is not None and state_path is not None and not _is_from_environment(ctx, "store_path"):
+        raise click.UsageError("keep the run with --store or with --state, not with both")
     prompt = _prompt(said, kept, images, files)
     schema = read_document(output_schema, "output schema") if output_schema else None
     chosen = Chosen(tools, model, unlisted, instructions, schema, budget_usd, max_steps)
     agent = choose_agent(said.agent, chosen)
+    if store_path is not None and state_path is None:
+        kept.store = SqliteRunStore(store_path, notes={"cli": choice_to_json(said.agent, chosen)})
     live = LiveRun(shows_text=not json and sys.stdout.isatty(), shows_calls=not json and sys.stderr.isatty())
-    answers = _Answers(yes, _decisions(approved, denied))
+    answers = Answers(yes, _decisions(approved, denied))
     began = time.perf_counter()
     with watched(keeps=trace, folder=trace_dir) as traced:
         try:
-            result = _to_the_end(agent, prompt, kept, live, answers)
+            result = run_to_the_end(agent, prompt, kept, live, answers)
         except (AgentkitError, KeyboardInterrupt) as error:
-            _keep_what_was_earned(error, kept)
+            keep_what_was_earned(error, kept)
             _show_trace(traced)
             raise
     kept.save(needs_file=bool(result.pending))
-    if json:
+    show_ended(result, kept, live, is_json=json, seconds=time.perf_counter() - began)
+    _show_trace(traced)
+    if result.pending:
+        again = ["agentkit", "run", *said_again(said.agent, chosen, ["--state", str(kept.path)])]
+        say_what_waits(result, kept, shlex.join(again))
+        ctx.exit(WAITS)
+
+
+def show_ended(result: Result[Any], kept: Kept, live: LiveRun, *, is_json: bool, seconds: float) -> None:
+    """Print how a run ended: its output, or all of it as JSON."""
+    if is_json:
         print_json({**result_to_json(result), "state_file": str(kept.path) if kept.path else None})
     elif not result.pending:
         _print_output(result, live)
         if sys.stderr.isatty():
-            notice(summary(result.steps, result.usage, result.cost, time.perf_counter() - began))
-    _show_trace(traced)
-    if result.pending:
-        again = ["agentkit", "run", *said_again(said.agent, chosen, ["--state", str(kept.path)])]
-        _say_what_waits(result.pending, shlex.join(again))
-        ctx.exit(WAITS)
+            notice(summary(result.steps, result.usage, result.cost, seconds))
 
 
-def _to_the_end(
-    agent: Agent[Any, Any], prompt: Prompt | None, kept: _Kept, live: LiveRun, answers: _Answers
+def run_to_the_end(
+    agent: Agent[Any, Any], prompt: Prompt | None, kept: Kept, live: LiveRun, answers: Answers
 ) -> Result[Any]:
     """Run until there is an output, or until calls wait on which nobody decides now."""
     decisions = answers.by_id
@@ -175,18 +201,21 @@ def _to_the_end(
 
 
 async def _run(
-    agent: Agent[Any, Any], prompt: Prompt | None, kept: _Kept, live: LiveRun, decisions: Mapping[str, Decision]
+    agent: Agent[Any, Any], prompt: Prompt | None, kept: Kept, live: LiveRun, decisions: Mapping[str, Decision]
 ) -> Result[Any]:
-    run = agent.stream(prompt, state=kept.state, approvals=decisions or None)
+    run = agent.stream(prompt, state=kept.state, approvals=decisions or None, store=kept.store)
     has_begun = False
     try:
         async with run:
             async for event in run:
                 has_begun = True
+                if isinstance(event, RunStarted) and kept.store is not None and kept.state is None:
+                    kept.state = event.run_id  # told now: afterwards may be too late
+                    notice(f"run {event.run_id[:12]}, kept in {kept.store.path}")
                 live.show(event)
     finally:
         live.end_line()
-        if has_begun:
+        if has_begun and kept.store is None:
             kept.state, kept.is_changed = run.state, True
     return run.result
 
@@ -205,7 +234,7 @@ def _taken_apart(words: tuple[str, ...]) -> _Words:
             raise click.UsageError(f"put the prompt in quotes: agentkit run {shlex.quote(' '.join(words))}")
 
 
-def _prompt(said: _Words, kept: _Kept, images: tuple[str, ...], files: tuple[str, ...]) -> Prompt | None:
+def _prompt(said: _Words, kept: Kept, images: tuple[str, ...], files: tuple[str, ...]) -> Prompt | None:
     text = said.prompt
     if text == "-":
         text = sys.stdin.read()
@@ -233,8 +262,12 @@ def _read_state(path: Path | None) -> dict[str, Any] | None:
     return read_document(path, "state file") if path is not None and path.exists() else None
 
 
-def _keep_what_was_earned(error: AgentkitError | KeyboardInterrupt, kept: _Kept) -> None:
+def keep_what_was_earned(error: AgentkitError | KeyboardInterrupt, kept: Kept) -> None:
     """What a run did before it ended is kept where --state says; what was paid for is kept in any case."""
+    if kept.store is not None:
+        if isinstance(kept.state, str):
+            notice(f"what the run did so far is kept; go on with {resume_words('resume', kept.state, kept.store.path)}")
+        return
     has_spent = isinstance(error, AgentkitError) and any((error.usage or {}).values())
     path = kept.save(needs_file=has_spent)
     if path is not None:
@@ -246,7 +279,13 @@ def _show_trace(traced: KeptTrace) -> None:
         click.echo(draw(traced.spans, to_stdout=False), err=True)
 
 
-def _say_what_waits(pending: list[PendingCall], again: str) -> None:
+def _is_from_environment(ctx: click.Context, parameter: str) -> bool:
+    return ctx.get_parameter_source(parameter) is ParameterSource.ENVIRONMENT
+
+
+def say_what_waits(result: Result[Any], kept: Kept, again: str = "") -> None:
+    """Say which calls wait for a person, and how to go on: by `again`, where there is no store."""
+    pending = result.pending
     count = len(pending)
     click.echo(f"{count} call{'s wait' if count > 1 else ' waits'} for a person:", err=True)
     for call in pending:
@@ -254,6 +293,11 @@ def _say_what_waits(pending: list[PendingCall], again: str) -> None:
         click.echo(f"  {call.id}  {call_text(call)}{reason}", err=True)
     first = pending[0].id
     click.echo("to go on:", err=True)
+    if kept.store is not None:
+        id, path = result.run_id, kept.store.path
+        click.echo(f"  {resume_words('approve', id, path, first)}   or deny", err=True)
+        click.echo(f"  {resume_words('resume', id, path)}", err=True)
+        return
     click.echo(f"  {again} --yes" + "   or --approve CALL, --deny CALL for each" * (count > 1), err=True)
     click.echo(f"  {again} --deny {first}" + "=why" * (count == 1), err=True)
 

@@ -21,9 +21,9 @@ __all__ = ["KeptRecord", "KeptRun", "Row", "Status", "read_journal", "read_run",
 
 PROMPT_CHARS = 200
 
-Status: TypeAlias = Literal["running", "paused", "finished", "failed", "interrupted"]
-"""Paused: a person has to decide. Failed: an error ended it. Interrupted: it was cut off, or all that it waited for is
-decided. A failed or interrupted run goes on when it is resumed."""
+Status: TypeAlias = Literal["running", "paused", "ready", "finished", "failed", "interrupted"]
+"""Paused: a person has to decide. Ready: all that it waited for is decided. Failed: an error ended it. Interrupted: it
+was cancelled, or its process died. A run that is ready, failed or interrupted goes on when it is resumed."""
 
 
 @dataclass(frozen=True, slots=True)

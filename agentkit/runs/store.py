@@ -294,7 +294,7 @@ class SqliteRunStore:
         for row in map(Row._make, rows):
             if row.status == "running" and not self._is_held(row.owner):  # its process died
                 state = fold(read_journal(connection, row.run, row.run))
-                found.append(row._replace(status=_status(state, None), summary=summary_of(state)).as_run())
+                found.append(row._replace(status=_status_after_death(state), summary=summary_of(state)).as_run())
                 continue
             found.append(row.as_run())
         return found
@@ -407,9 +407,15 @@ def _move_log(connection: Connection) -> None:
 
 
 def _status(state: RunState, error: BaseException | None) -> Status:
-    """How a run that nobody drives stands."""
-    if isinstance(error, Exception):
-        return "failed"
+    """How a run stands whose driving ended so."""
+    if error is not None:
+        return "failed" if isinstance(error, Exception) else "interrupted"
     if state.is_ended:
         return "finished"
-    return "paused" if error is None and pending_calls(state) else "interrupted"
+    return "paused" if pending_calls(state) else "ready"
+
+
+def _status_after_death(state: RunState) -> Status:
+    """How a run stands whose process died: what can be told from the journal alone."""
+    status = _status(state, None)
+    return "interrupted" if status == "ready" else status

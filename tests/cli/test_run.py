@@ -134,7 +134,7 @@ def test_a_broken_state_file_is_told_and_left_alone(shell: Shell, folder: Path) 
     assert ended.err.startswith("error: the state file 'run.json' is not JSON: ")
     assert (folder / "run.json").read_text() == "{"
     (folder / "run.json").write_text('{"version": 99}')
-    assert "has version 99, this agentkit reads up to 1" in shell("run", "shop.py", "--state", "run.json").err
+    assert "has version 99, this agentkit reads up to 2" in shell("run", "shop.py", "--state", "run.json").err
 
 
 def test_wrong_usage_says_what_to_write(shell: Shell) -> None:

@@ -231,7 +231,7 @@ async def test_decisions_are_written_down_for_whoever_resumes(path: Path) -> Non
     left = await store.decide(run_id, {"1.0": Approve()})
     assert [call.id for call in left] == ["1.1"]
     assert await store.decide(run_id, {"1.1": Deny("no")}) == []
-    assert (await store.list())[0].status == "interrupted"
+    assert (await store.list())[0].status == "ready"
     result = await Agent(ScriptedModel("done"), tools=[refund]).resume(run_id, store=store)
     assert outcomes(result.messages) == [Returned("paid"), Denied("no")]
     with pytest.raises(ConfigurationError, match=r"no call '9.9' waits for a decision"):
