@@ -44,7 +44,7 @@ from agentkit.transport.protocol import (
     StaleConnectionError,
     Transport,
 )
-from agentkit.transport.redact import redacted_url
+from agentkit.transport.redact import Secret, redacted_url
 
 __all__ = ["Endpoint", "RemoteModel"]
 
@@ -70,6 +70,10 @@ class Endpoint:
             raise ConfigurationError(
                 f"base_url is {redacted_url(self.base_url)!r}; it has to begin with https:// or http://"
             )
+        # Whatever shows the parts one by one, a traceback's locals or asdict, shows no key either.
+        object.__setattr__(self, "headers", {name: Secret(value) for name, value in self.headers.items()})
+        if redacted_url(self.base_url) != self.base_url:
+            object.__setattr__(self, "base_url", Secret(self.base_url))
 
     def __repr__(self) -> str:
         return f"Endpoint({redacted_url(self.base_url)}, headers: {', '.join(self.headers) or 'none'})"

@@ -183,6 +183,8 @@ def task_model(
 
     Raises UnsupportedError where the provider does not offer it, naming those that do, and what `model` raises.
     """
+    options = Options(settings, base_url, api_key, headers, transport)
+    del base_url, api_key, headers
     prefix, colon, id = name.partition(":")
     provider = find_provider(prefix, is_whole=not colon)
     id = id or provider.default_model
@@ -192,7 +194,7 @@ def task_model(
         others = ", ".join(row.name for row in PROVIDERS.values() if kind in row.tasks)
         raise UnsupportedError(f"{provider.title} does not offer {TASK_WORDS[kind]}; these do: {others}")
     loaded = cast("TaskModule", importlib.import_module(provider.task_module))
-    return loaded.connect_task(provider, kind, id, Options(settings, base_url, api_key, headers, transport))
+    return loaded.connect_task(provider, kind, id, options)
 
 
 def read_history(items: Sequence[Any]) -> list[Message]:
