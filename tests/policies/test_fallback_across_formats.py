@@ -16,14 +16,14 @@ from simulator.talking import SPOKEN, remote
 from agentkit.agent import Agent
 from agentkit.budget import Budget
 from agentkit.codec import WireRequest
-from agentkit.errors import BudgetExceededError
+from agentkit.errors import BudgetExceededError, ConnectionFailedError
 from agentkit.events import Answer
 from agentkit.exchange import ModelSwitched, Request, Response, TextDelta
 from agentkit.identity import ModelIdentity
 from agentkit.messages import AssistantMessage, Returned, Thinking
 from agentkit.models import Middleware, ModelCallNext
 from agentkit.policies.cache import cached
-from agentkit.policies.fallback import FallbackModel
+from agentkit.policies.fallback import FallbackModel, fallback
 from agentkit.providers.openai.responses import ResponsesCodec
 from agentkit.settings import Deadlines, Settings
 from agentkit.simulator.connection_faults import Reset, Silence
@@ -206,3 +206,11 @@ async def test_what_was_answered_once_is_answered_again_streamed_or_not(
         assert (first.output, sound.count) == (second.output, 2)
         assert [message.parts for message in first.messages] == [message.parts for message in second.messages]
         assert (second.usage, first.usage.total > 0) == (Usage(), True)
+
+
+@pytest.mark.parametrize("format", SPOKEN)
+async def test_a_simulator_that_serves_a_fallback_streams_one_answer(format: str) -> None:
+    cut = [TextDelta("One two"), ConnectionFailedError("gone")]
+    source = fallback(ScriptedModel(cut), ScriptedModel("One two three."))
+    async with simulate(source) as served, Agent(remote(served, format)).stream("Count.") as run:
+        assert await run.text() == "One two three."

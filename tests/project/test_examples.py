@@ -16,6 +16,12 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PROMISES = {  # program -> lines or pieces of lines that it has to print, in this order
     "approvals.py": ["refund({'order': 1002, 'amount': 79.9}) waits for a person", "paid back 79.90 for order 1002"],
     "extract_orders.py": ['"customer": "Grace Hopper"', '"wish": "refund"', '"order": 1002', '"refund": 79.9'],
+    "fallback_and_cache.py": [
+        "not anthropic:claude-sonnet-5: OverloadedError",
+        "step 2 was answered by openai:gpt-6-luna",
+        "not anthropic:claude-sonnet-5: passed over",
+        "step 2 was answered by the cache",
+    ],
     "files_assistant.py": ["notes.md", "I ask for a refund of order 1002", "A refund above 50 needs a second look."],
     "fork_and_replay.py": ["lookups: ['order 1002']", "forked: ", "lookups: ['order 1002']", "same answer: True"],
     "guardrail.py": ["sent to ada@shop.example: Card [card]", "mail to a partner", "mail to elsewhere.example is not"],
