@@ -16,7 +16,7 @@ from agentkit.models import ModelIdentity
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Deadlines, Settings
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 from agentkit.transport.protocol import NotSentError, RedirectError
 
 from .transport.raw_server import CHUNKED, LAST_CHUNK, RawServer, Visit, chunk, raw_server, reply
@@ -74,7 +74,7 @@ async def respond(
         ChatCodec(),
         Endpoint(f"http://127.0.0.1:{server.port}/v1", {"authorization": "Bearer sk-secret"}),
         ModelIdentity("openai", "m"),
-        transport=HttpxTransport(),
+        transport=default_transport(),
         random=lambda: 0.0,
     )
     return await model.respond(Request("m", (user_message("Hi"),), settings=settings, is_streamed=stream), sink)

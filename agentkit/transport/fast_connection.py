@@ -16,7 +16,7 @@ import anyio
 
 from agentkit.errors import ConnectionFailedError, ProtocolError
 from agentkit.transport.connections import KEEP_ALIVE_SECONDS, Source, tls_context
-from agentkit.transport.protocol import NotSentError, StaleConnectionError
+from agentkit.transport.protocol import HttpRequest, NotSentError, StaleConnectionError
 from agentkit.transport.sockets import ONE_WRITE_BYTES, SOCKET_OPTIONS, connect_deadline, is_readable, reason_of
 from agentkit.transport.target import Target
 
@@ -32,6 +32,19 @@ _HAPPY_EYEBALLS_SECONDS = 0.25
 
 _BUFFERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = weakref.WeakKeyDictionary()
 """What an event loop reads into for all of its connections: what was read is parsed before the next read begins."""
+
+
+class RequestHead:
+    """The head of a request but for the length of its body. No repr shows it: it holds keys, and tracebacks locals."""
+
+    __slots__ = ("_head",)
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+
+    def before(self, body: bytes) -> bytes:
+        """The whole head, for this body."""
+        return b"%bcontent-length: %d\r\n\r\n" % (self._head, len(body))
 
 
 class FastSource:
@@ -105,7 +118,7 @@ class FastConnection(asyncio.BufferedProtocol):
         self._is_kept = False  # whether the server keeps the connection after this reply
         self._is_complete = True  # whether nothing more is to come
 
-    async def ask(self, head: bytes, body: bytes, *, connect_seconds: float) -> None:
+    async def ask(self, head: RequestHead, request: HttpRequest, *, connect_seconds: float) -> None:
         """Send a request and wait for the head of its reply."""
         if self._transport is None:
             await self._connect(connect_seconds)
@@ -115,11 +128,11 @@ class FastConnection(asyncio.BufferedProtocol):
         self.headers = {}
         self._field_bytes = 0
         self._has_head = self._is_answered = self._is_read = self._is_complete = self._is_kept = False
-        if len(head) + len(body) <= ONE_WRITE_BYTES:
-            self._transport.write(head + body)
+        if len(request.body) <= ONE_WRITE_BYTES:
+            self._transport.write(head.before(request.body) + request.body)
         else:  # copying a long body to spare the second write would cost more
-            self._transport.write(head)
-            self._transport.write(body)
+            self._transport.write(head.before(request.body))
+            self._transport.write(request.body)
         while not self._has_head:
             if self._is_lost or self._cause is not None:
                 raise self._failure()

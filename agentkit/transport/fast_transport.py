@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from agentkit.errors import ConfigurationError
 from agentkit.transport.connections import Connections, LoopConnections
-from agentkit.transport.fast_connection import FastConnection, fast_source
+from agentkit.transport.fast_connection import FastConnection, RequestHead, fast_source
 from agentkit.transport.heads import REDIRECTS, redirect_host, refuse_unfit_headers, wire_headers
 from agentkit.transport.httpx_transport import HttpxTransport, decoded_reply, is_compressed
 from agentkit.transport.protocol import HttpRequest, RedirectError, Reply
@@ -45,7 +45,7 @@ class FastTransport:
         self._is_direct: dict[Origin, bool] = {}
         self._known: tuple[_LoopReference, Connections[FastConnection] | None] = (_no_loop, None)
         """The connections of the loop that was used last: looking them up would cost as much as parsing a reply."""
-        self._last: tuple[HttpRequest, bytes] | None = None  # a request without its body, and its head as bytes
+        self._last: tuple[HttpRequest, RequestHead] | None = None  # a request without its body, and its head
 
     async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
         """Send the request and wait for the head of the reply; see `Transport.send`."""
@@ -53,11 +53,13 @@ class FastTransport:
         loop = _asyncio_loop()
         if loop is None or request.method == "HEAD" or not self._reaches(target):
             return await self._other.send(request, connect_seconds=connect_seconds)
-        head = b"%bcontent-length: %d\r\n\r\n" % (self._head(request, target), len(request.body))
+        head = self._head(request, target)
         connections = await self._connections_of(loop)
-        connection = await connections.take(target, most=self._max_connections)
+        connection = await connections.take(
+            target, most=self._max_connections, stands_in_line=request.stands_in_line
+        )
         try:
-            await connection.ask(head, request.body, connect_seconds=connect_seconds)
+            await connection.ask(head, request, connect_seconds=connect_seconds)
         except BaseException:
             await connections.drop(connection)
             raise
@@ -89,8 +91,8 @@ class FastTransport:
             self._known = (weakref.ref(loop), connections)
         return connections
 
-    def _head(self, request: HttpRequest, target: Target) -> bytes:
-        """The head but for the length of the body. An agent's requests have mostly the same one."""
+    def _head(self, request: HttpRequest, target: Target) -> RequestHead:
+        """The head; an agent's requests have mostly the same one."""
         last = self._last
         if last is not None:
             known = last[0]
@@ -98,15 +100,18 @@ class FastTransport:
                 return last[1]
         refuse_unfit_headers(request)
         bare = HttpRequest(request.method, request.url, request.headers, b"")
-        lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target.url.target)]
-        lines += [
-            b"%b: %b" % (name, value)
-            for name, value in wire_headers(bare, target)
-            if name not in (b"content-length", b"transfer-encoding")  # said by us, of the body as it is
-        ]
-        head = b"\r\n".join([*lines, b""])
-        self._last = (bare, head)
-        return head
+        self._last = (bare, _head_of(bare, target))
+        return self._last[1]
+
+
+def _head_of(request: HttpRequest, target: Target) -> RequestHead:
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target.url.target)]
+    lines += [
+        b"%b: %b" % (name, value)
+        for name, value in wire_headers(request, target)
+        if name not in (b"content-length", b"transfer-encoding")  # said by us, of the body as it is
+    ]
+    return RequestHead(b"\r\n".join([*lines, b""]))
 
 
 class FastReply:

@@ -43,7 +43,7 @@ from agentkit.retry import asked_wait, may_retry
 from agentkit.settings import Settings
 from agentkit.testing import ScriptedModel
 from agentkit.testing import calls as scripted_calls
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 from agentkit.usage import Usage
 
 TESTS = Path(__file__).parents[1]
@@ -526,7 +526,7 @@ async def ask(server: RawServer, *, stream: bool = False) -> Response:
         chat("llamacpp-server"),
         Endpoint(f"http://127.0.0.1:{server.port}/v1"),
         ModelIdentity("llamacpp-server", "m"),
-        transport=HttpxTransport(),
+        transport=default_transport(),
     )
     return await model.respond(Request("m", (HI,), is_streamed=stream))
 

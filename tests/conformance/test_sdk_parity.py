@@ -23,7 +23,7 @@ from agentkit.messages import user_message as said
 from agentkit.models import ModelIdentity
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Settings
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 from agentkit.usage import Usage
 
 openai = pytest.importorskip("openai")
@@ -729,7 +729,7 @@ def ask_ours(url: str, provider: Provider, case: Case) -> None:
 
     async def ask() -> None:
         endpoint = Endpoint(url + provider.base, dict([provider.key_header]))
-        model = RemoteModel(provider.format.make_codec(), endpoint, identity, transport=HttpxTransport())
+        model = RemoteModel(provider.format.make_codec(), endpoint, identity, transport=default_transport())
         await model.respond(case.request(provider.format.model))
 
     anyio.run(ask)

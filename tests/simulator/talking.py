@@ -22,6 +22,8 @@ from agentkit.providers.openai.responses import ResponsesCodec
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Deadlines, Settings
 from agentkit.simulator.server import Simulator
+from agentkit.transport.default import default_transport
+from agentkit.transport.fast_transport import FastTransport
 from agentkit.transport.httpx_transport import HttpxTransport
 from agentkit.transport.protocol import Transport
 
@@ -78,7 +80,7 @@ def remote(
         spoken.codec,
         endpoint,
         ModelIdentity(format, spoken.model),
-        transport=transport or HttpxTransport(),
+        transport=transport or default_transport(),
         settings=Settings(deadlines=deadlines, attempts=attempts),
         random=chance,
     )
@@ -108,7 +110,8 @@ async def longest_standstill() -> AsyncGenerator[Callable[[], float]]:
 
 def transports(backend: str) -> dict[str, Callable[[], Transport]]:
     """What moves bytes on this event loop: name -> how to make one."""
-    return {"httpx": HttpxTransport}
+    fast: dict[str, Callable[[], Transport]] = {"fast": FastTransport} if backend == "asyncio" else {}
+    return {"httpx": HttpxTransport, **fast}
 
 
 async def outcome(model: RemoteModel, request: Request) -> Response | ExchangeError:

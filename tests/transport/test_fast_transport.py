@@ -6,7 +6,9 @@ import asyncio
 import gzip
 import importlib.util
 import tracemalloc
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 
 import anyio
@@ -128,6 +130,30 @@ async def test_an_endless_head_is_given_up(form: str) -> None:
 async def test_what_is_not_http_is_a_protocol_error(whole: bytes) -> None:
     async with raw_server(always(whole)) as server:
         assert type(await refused(server)) is ProtocolError
+
+
+async def test_any_bytes_give_a_reply_or_a_typed_error() -> None:
+    random = Random(7)
+    whole = CHUNKED + chunk(b"data: 1\n\n") * 3 + LAST_CHUNK
+
+    async def garbled(visit: Visit) -> None:
+        data = bytearray(random.choice([whole, reply(b"{}"), b"HTTP/1.0 200\r\n\r\nx"]))
+        for _ in range(random.randrange(4)):
+            data[random.randrange(len(data))] = random.randrange(256)
+        await visit.stream.send(bytes(data[: random.randrange(1, 2 * len(data))]))
+        await visit.stream.aclose()
+
+    ended: Counter[str] = Counter()
+    async with raw_server(garbled) as server:
+        for _ in range(400):
+            try:
+                got = await send(server.url)
+                await got.read()
+                ended["read"] += 1
+            except (ProtocolError, ConnectionFailedError) as error:
+                ended[type(error).__name__] += 1
+        await server.wait_until_open(0)
+    assert min(ended["read"], ended["ProtocolError"], ended["ConnectionFailedError"]) > 10, ended
 
 
 async def test_bytes_behind_a_reply_cost_the_connection_and_not_the_reply() -> None:

@@ -30,7 +30,7 @@ from agentkit.providers.llamacpp.server import Server
 from agentkit.providers.llamacpp.servers import running_server
 from agentkit.providers.llamacpp.watched import ServerDiedError
 from agentkit.settings import Deadlines, Settings
-from agentkit.transport.httpx_transport import HttpxTransport
+from agentkit.transport.default import default_transport
 from agentkit.transport.protocol import HttpRequest, Reply
 from agentkit.usage import Cost
 
@@ -60,7 +60,7 @@ class Announcing:
     def __init__(self) -> None:
         self.is_busy = anyio.Event()
         self._sent = 0
-        self._inner = HttpxTransport()
+        self._inner = default_transport()
 
     async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
         self._sent += 1
@@ -176,7 +176,7 @@ class ThroughPort:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._inner = HttpxTransport()
+        self._inner = default_transport()
 
     async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
         address = urlsplit(request.url)._replace(netloc=f"127.0.0.1:{self._port}").geturl()
@@ -192,7 +192,7 @@ def forwarding(found: LlamaCppModel) -> Callable[[Visit], Awaitable[None]]:
             return
         headers = (("content-type", "application/json"), ("authorization", visit.header("authorization") or ""))
         request = HttpRequest("POST", f"{server_of(found).base_url}/chat/completions", headers, visit.body)
-        answer = await HttpxTransport().send(request, connect_seconds=10)
+        answer = await default_transport().send(request, connect_seconds=10)
         kind = answer.headers["content-type"]
         await visit.stream.send(reply(await answer.read(), headers={"content-type": kind}))
 
