@@ -26,7 +26,12 @@ from agentkit.exchange import (
 from agentkit.messages import AssistantMessage, Finish, Part, Text, Thinking, ToolCall, misfit
 from agentkit.usage import Usage
 
-__all__ = ["Slots", "assemble", "assemble_cut", "checked", "take_apart"]
+__all__ = ["MAX_CALLS", "MAX_PARTS", "Slots", "assemble", "assemble_cut", "checked", "take_apart"]
+
+MAX_PARTS = 10_000
+"""The most parts that an answer may have."""
+MAX_CALLS = 1_000
+"""The most tool calls among them: each is a task, a span and a record."""
 
 
 class Slots:
@@ -134,7 +139,12 @@ def assemble(deltas: Iterable[Delta]) -> Response:
 
 
 def checked(response: Response) -> Response:
-    """The response, if all its texts are texts. Raises ProtocolError."""
+    """The response, if it is of a size to be kept and all its texts are texts. Raises ProtocolError."""
+    count = len(response.message.parts)
+    if count > MAX_CALLS and len(response.calls) > MAX_CALLS:
+        raise ProtocolError(f"the answer makes {len(response.calls)} calls; {MAX_CALLS} are the most that are made")
+    if count > MAX_PARTS:
+        raise ProtocolError(f"the answer has {count} parts; {MAX_PARTS} are the most that are taken")
     wrong = misfit(response.message) or ("" if response.finish_raw.__class__ is str else "the reason of its end")
     if wrong:
         raise ProtocolError(f"the answer makes no sense: {wrong} is no text")

@@ -8,6 +8,7 @@ from typing import Any, cast
 from agentkit.json_value import json_value
 from agentkit.media import Audio, Document, Image, Video
 from agentkit.messages import Media, Returned, Text
+from agentkit.telemetry.failures import words_of
 
 __all__ = ["as_json", "capped", "cut", "readable", "told", "without_media"]
 
@@ -74,12 +75,8 @@ def capped(outcome: Returned, max_chars: int, result_id: str) -> tuple[Returned,
 
 
 def told(error: BaseException) -> str:
-    """An exception as it is told to a model: its type and its text, where that can be had."""
-    try:
-        text = str(error)
-    except Exception:  # of a user's class, which may fail in any way
-        text = "its text cannot be read"
-    return cut(f"{type(error).__name__}: {text}")
+    """An exception as it is told to a model: its type and its text, as far as that can be had."""
+    return cut(f"{type(error).__name__}: {words_of(error)}")
 
 
 def cut(text: str) -> str:

@@ -14,8 +14,9 @@ _ODD: tuple[Any, ...] = (
     [None], [[]], {"": None}, {"type": "text", "text": "x"}, {"type": None}, [{"index": 0}], "a" * 300,
 )  # fmt: skip
 _ODD_BYTES = (
-    b"", b"\n", b"\r\n", b"\n\n", b"\xff", b"\x00", b"\xef\xbb\xbf", b"\\ud800", b"\\u0000", b"NaN", b"1e999", b"-Infinity",
-    b"{", b"}", b"[", b"]", b'"', b"\\", b",", b":", b"data: ", b"event: x\n", b": x\n\n", b"1" * 5_000, b"[" * 300,
+    b"", b"\n", b"\r\n", b"\n\n", b"\xff", b"\x00", b"\xef\xbb\xbf", b"\\ud800", b"\\u0000", b"NaN", b"1e999",
+    b"-Infinity", b"{", b"}", b"[", b"]", b'"', b"\\", b",", b":", b"data: ", b"event: x\n", b": x\n\n", b"1" * 5_000,
+    b"[" * 300,
 )  # fmt: skip
 _DOCUMENT = re.compile(rb"(?<=data: )\{.*\}|^\s*[{\[].*[}\]]\s*$", re.MULTILINE)
 

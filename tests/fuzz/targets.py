@@ -257,7 +257,9 @@ def _seeds() -> Iterable[tuple[str, bytes]]:
     for arguments in ('```json\n{"query": "x",}\n```', "{'query': 'x', 'limit': None}", '"{\\"query\\": \\"x\\"}"'):
         yield "arguments", arguments.encode()
     yield "schema", to_json(search.tool.parameters)
-    yield "schema", b'{"type":"object","$defs":{"n":{"anyOf":[{"$ref":"#/$defs/n"},{"type":"null"}]}},"properties":{"a":{"$ref":"#/$defs/n"}}}'
+    itself = {"$ref": "#/$defs/n"}
+    circle = {"$defs": {"n": {"anyOf": [itself, {"type": "null"}]}}, "properties": {"a": itself}}
+    yield "schema", to_json({"type": "object", **circle})
     yield "texts", b"https://user:pass@host/path?key=abc&x=1#frag"
     yield "texts", b"Mon, 23 Nov 2026 01:00:00 GMT"
     yield "texts", b"6m0.5s"
