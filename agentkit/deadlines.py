@@ -52,6 +52,11 @@ class Timer:
         self._move_at = -math.inf
         return self._scope
 
+    def stands_in_line(self, is_waiting: bool) -> None:
+        """The request waits for a connection that others have: no time of the provider's, but of the exchange."""
+        first = math.inf if is_waiting else self._now() + _seconds(self.deadlines.first_event_seconds)
+        self._stand("exchange_seconds" if is_waiting else "first_event_seconds", first)
+
     def heard(self) -> None:
         """An event came. The timer is moved only when that is worth it, and never stands too early."""
         now = self._now()

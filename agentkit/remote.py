@@ -180,7 +180,9 @@ class _Exchange:
     async def _attempts(self) -> Response:
         model, request = self._model, self._request
         wire = model.codec.encode(request, request.memo)
-        outgoing = _http_request(model.endpoint, wire, request.settings.headers)
+        outgoing = _http_request(
+            model.endpoint, wire, request.settings.headers, stands_in_line=self._timer.stands_in_line
+        )
         renew = None
         while True:
             attempt = Attempt(
@@ -311,14 +313,20 @@ def _extend(error: ExchangeError, text: str) -> None:
     error.args = (error.message,)
 
 
-def _http_request(endpoint: Endpoint, wire: WireRequest, more: Mapping[str, str] | None) -> HttpRequest:
+def _http_request(
+    endpoint: Endpoint,
+    wire: WireRequest,
+    more: Mapping[str, str] | None,
+    *,
+    stands_in_line: Callable[[bool], None],
+) -> HttpRequest:
     headers = {name.lower(): value for name, value in wire.headers}
     for name, value in endpoint.headers.items():
         headers[name.lower()] = value
     if more:
         for name, value in more.items():
             headers[name.lower()] = value
-    return HttpRequest(wire.method, endpoint.url(wire.path), tuple(headers.items()), wire.body)
+    return HttpRequest(wire.method, endpoint.url(wire.path), tuple(headers.items()), wire.body, stands_in_line)
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:

@@ -89,10 +89,12 @@ class Connections(Generic[AConnection]):
         self.closer: AsyncGenerator[None] | None = None
         """Suspended until the loop ends."""
 
-    async def take(self, target: Target, *, most: int | None = None) -> AConnection:
+    async def take(
+        self, target: Target, *, most: int | None = None, stands_in_line: Callable[[bool], None] | None = None
+    ) -> AConnection:
         """A connection for one exchange: a living idle one, else one that connects when it is used.
 
-        Waits while `most` are in use by this origin; None: as many as is usual.
+        Waits while `most` are in use by this origin (None: as many as is usual), and tells `stands_in_line` of it.
         """
         origin = target.origin
         idle = self._idle.get(origin)
@@ -100,7 +102,7 @@ class Connections(Generic[AConnection]):
             self._sources[origin] = self._source(target)  # first: it raises for a proxy that cannot be used
             idle = self._idle[origin] = []
         if self._in_use[origin] >= (most or self._most):
-            await self._wait(origin)
+            await self._wait(origin, stands_in_line or _nobody_asks)
         else:
             self._in_use[origin] += 1
         try:
@@ -147,11 +149,12 @@ class Connections(Generic[AConnection]):
             await self.drop(connection)
         return None
 
-    async def _wait(self, origin: Origin) -> None:
+    async def _wait(self, origin: Origin, stands_in_line: Callable[[bool], None]) -> None:
         """Wait in line until another leaves its place to us."""
         line = self._waiting.setdefault(origin, OrderedDict())
         turn = anyio.Event()
         line[turn] = None
+        stands_in_line(True)
         try:
             await turn.wait()
         except BaseException:
@@ -160,6 +163,7 @@ class Connections(Generic[AConnection]):
             else:
                 del line[turn]
             raise
+        stands_in_line(False)
 
     def _free(self, connection: AConnection) -> None:
         origin = self._taken.pop(connection, None)
@@ -213,6 +217,10 @@ async def _close_when_loop_ends(connections: Connections[Any]) -> AsyncGenerator
         await connections.aclose()
         # A generator holds its loop, and the loop's variables hold this one: the loop would never be collected.
         connections.closer = None
+
+
+def _nobody_asks(is_waiting: bool) -> None:
+    return
 
 
 def _most_connections() -> int:

@@ -55,9 +55,7 @@ class FastTransport:
             return await self._other.send(request, connect_seconds=connect_seconds)
         head = self._head(request, target)
         connections = await self._connections_of(loop)
-        connection = await connections.take(
-            target, most=self._max_connections, stands_in_line=request.stands_in_line
-        )
+        connection = await connections.take(target, most=self._max_connections, stands_in_line=request.stands_in_line)
         try:
             await connection.ask(head, request, connect_seconds=connect_seconds)
         except BaseException:

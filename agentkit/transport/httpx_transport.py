@@ -179,7 +179,7 @@ async def _send_by_socket(
         extensions={"timeout": {"connect": connect_seconds}},
     )
     connections = await _CONNECTIONS.get()
-    connection = await connections.take(target, most=most)
+    connection = await connections.take(target, most=most, stands_in_line=request.stands_in_line)
     failures = _httpcore_failures()
     try:
         response = await connection.handle_async_request(wire_request)

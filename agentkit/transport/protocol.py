@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agentkit.errors import ConnectionFailedError, DeadlineError, ProtocolError
@@ -18,6 +18,8 @@ class HttpRequest:
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    stands_in_line: Callable[[bool], None] | None = field(default=None, compare=False)
+    """Told True when the request waits for others to leave a connection, and False when its turn has come."""
 
     def __repr__(self) -> str:
         names = ", ".join(name for name, _ in self.headers)
