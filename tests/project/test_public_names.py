@@ -23,6 +23,7 @@ MODULES = (
     "agentkit.messages",
     "agentkit.models",
     "agentkit.prices",
+    "agentkit.runs",
     "agentkit.sessions",
     "agentkit.testing",
     "agentkit.tracing",

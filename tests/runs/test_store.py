@@ -353,6 +353,25 @@ async def test_one_run_is_driven_once_at_a_time(path: Path) -> None:
     assert list(path.parent.glob("*.lock")) == []
 
 
+async def test_where_the_lock_fails_the_second_writer_is_refused_before_it_acts(path: Path) -> None:
+    @tool(effect="read")
+    async def overtake(context: Context[Any]) -> str:
+        if not made:
+            made.append("overtaken")
+            for lock in path.parent.glob("*.lock"):
+                lock.unlink()
+            other = Agent(ScriptedModel(calls(("wipe", {})), "done"), tools=[overtake, wipe])
+            assert (await other.resume(context.run_id, store=SqliteRunStore(path))).output == "done"
+        return "late"
+
+    agent = Agent(ScriptedModel(calls(("overtake", {})), calls(("wipe", {})), "done"), tools=[overtake, wipe])
+    with pytest.raises(RunBusyError):
+        await agent.run("go", store=SqliteRunStore(path))
+    assert made == ["overtaken", "wipe"]
+    (run,) = await SqliteRunStore(path).list()
+    assert (await SqliteRunStore(path).load(run.run_id))["journal"][-1]["kind"] == "ended"
+
+
 HOLDER = """
 import sys, anyio
 from agentkit import Agent, tool
