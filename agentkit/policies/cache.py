@@ -22,7 +22,7 @@ from anyio.lowlevel import RunVar
 from pydantic_core import from_json
 
 from agentkit.assemble import take_apart
-from agentkit.errors import AgentkitError, ConfigurationError, ExchangeError
+from agentkit.errors import AgentkitError, ConfigurationError, ExchangeError, StateError
 from agentkit.exchange import Delta, Request, Response
 from agentkit.identity import ModelIdentity
 from agentkit.json_bytes import json_bytes
@@ -158,7 +158,13 @@ class CachedModel:
 
     async def clear(self) -> None:
         """Forget all answers in the store, those of other models too. Raises StateError, NewerVersionError."""
-        await anyio.to_thread.run_sync(self._store.clear)
+        try:
+            await anyio.to_thread.run_sync(self._store.clear)
+        except (OSError, sqlite3.Error) as error:
+            raise StateError(
+                f"the cache {str(self._store.path)!r} could not be cleared: {error}; try again when no other process "
+                "uses it, or delete the file then"
+            ) from error
 
     def close(self) -> None:
         """Close the file now instead of when this object goes; it is opened again when it is needed."""

@@ -503,6 +503,19 @@ async def test_it_can_be_cleared(tmp_path: Path) -> None:
     assert echo.asked == 2
 
 
+async def test_what_cannot_be_cleared_now_is_told(tmp_path: Path) -> None:
+    model = cached(Echo(), tmp_path / "a.db")
+    await model.respond(question())
+    holder = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateError, match="could not be cleared: database is locked; try again"):
+            await model.clear()
+    finally:
+        holder.close()
+        model.close()
+
+
 @pytest.mark.parametrize("bounds", [{"max_bytes": 0}, {"ttl_seconds": 0}])
 def test_a_cache_that_could_keep_nothing_is_refused(bounds: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="keeps nothing; give more than 0"):
