@@ -403,6 +403,29 @@ async def test_a_cancel_after_a_restart_keeps_only_what_came_after_it() -> None:
     assert run.state["journal"][-1]["message"]["parts"][0]["text"] == "The rest"
 
 
+async def test_a_run_can_be_cut_at_any_event_and_goes_on() -> None:
+    place = 0
+    while True:
+        cut = [TextDelta("void "), TextDelta("words"), ConnectionFailedError("gone")]
+        agent = Agent(fallback(first(cut, "Whole at last."), second("Whole and new.", "Whole again.")))
+        seen: list[object] = []
+        async with agent.stream("What?") as run:
+            async for event in run:
+                seen.append(event)
+                if len(seen) > place:
+                    break
+        is_void = any(isinstance(event, ModelSwitched) for event in seen)
+        kept = [message["parts"][0]["text"] for record in run.state["journal"] if (message := record.get("message"))]
+        assert not (is_void and any("void" in text for text in kept))
+        result = await agent.resume(run.state)
+        assert result.output in ("Whole at last.", "Whole and new.", "Whole again.")
+        assert not any("void" in message.text for message in result.messages)
+        if len(seen) <= place:
+            break
+        place += 1
+    assert place > 8
+
+
 async def test_half_an_output_is_forgotten_at_a_restart() -> None:
     cut = [TextDelta('{"days": 1'), ConnectionFailedError("gone")]
     model = fallback(first(cut), second('{"days": 2}'))
