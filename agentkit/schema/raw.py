@@ -16,8 +16,11 @@ from agentkit.errors import SchemaError
 from agentkit.schema.arguments import ArgumentsError, BoundArguments, Problem, parse_object, path_text, shown
 from agentkit.schema.nodes import is_array, is_object, map_subschemas, resolve, subschemas
 from agentkit.schema.nulls import without_filler_nulls
+from agentkit.schema.sizes import most_choices
 
 __all__ = ["RawSchema", "compile_raw"]
+
+_MOST_CHOICES = 2_000
 
 _DRAFT = re.compile(r"https?://json-schema\.org/draft[-/](?:0([467])|(2019-09|2020-12))/schema#?")
 
@@ -95,6 +98,12 @@ def compile_raw(schema: Mapping[str, Any], *, tool: str) -> RawSchema:
         raise SchemaError(problem, tool=tool, advice=f"correct it by {kind.META_SCHEMA['$schema']}") from None
     _check_references(given, tool)
     _check_root(given, tool)
+    if (count := most_choices(given)) > _MOST_CHOICES:
+        raise SchemaError(
+            f"one value would have to be checked against {count} schemas, and {_MOST_CHOICES} are the most",
+            tool=tool,
+            advice="its anyOf, oneOf and allOf lead to definitions that are such themselves; name fewer choices",
+        )
     return RawSchema(given)
 
 

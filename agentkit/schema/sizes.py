@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agentkit.schema.nodes import is_array, is_object, subschemas
+from agentkit.schema.nodes import is_array, is_object, resolve, subschemas
 
-__all__ = ["SIZES", "is_recursive", "named_references"]
+__all__ = ["SIZES", "is_recursive", "most_choices", "named_references"]
 
 _LONG_ENUM = 250
 """Only enums of more values than this have a limit of characters."""
@@ -36,6 +36,28 @@ def is_recursive(schema: Mapping[str, Any]) -> bool:
             seen |= fresh
             pending.extend(fresh)
     return False
+
+
+def most_choices(schema: Mapping[str, Any]) -> int:
+    """How many schemas one value may have to be checked against: choices of definitions that are choices multiply."""
+    known: dict[str, int] = {}  # reference -> its number; 0 while it is counted, so that a circle ends
+    return max((_choices(node, schema, known) for _, node in subschemas(schema)), default=0)
+
+
+def _choices(node: Any, root: Mapping[str, Any], known: dict[str, int]) -> int:
+    if not is_object(node):
+        return 1
+    count = 1
+    reference = node.get("$ref")
+    if isinstance(reference, str):
+        if reference not in known:
+            known[reference] = 0
+            known[reference] = _choices(resolve(reference, root), root, known)
+        count += known[reference]
+    for word in ("anyOf", "oneOf", "allOf"):
+        branches = node.get(word)
+        count += sum(_choices(branch, root, known) for branch in branches) if is_array(branches) else 0
+    return count + sum(_choices(node[word], root, known) for word in ("not", "if", "then", "else") if word in node)
 
 
 def _count_properties(schema: Mapping[str, Any]) -> int:

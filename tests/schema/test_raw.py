@@ -95,3 +95,28 @@ def test_a_mapping_that_is_no_dict_is_taken():
 
     schema: Any = MappingProxyType({"type": "object"})
     assert compile_raw(schema, tool="probe").parameters == {"type": "object"}
+
+
+def choices(word: str, depth: int) -> dict[str, Any]:
+    """Definitions of which each is twice the next one."""
+    named = {f"a{n}": {word: [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(depth)}
+    return {
+        "type": "object",
+        "$defs": {**named, f"a{depth}": {"type": "string"}},
+        "properties": {"a": {"$ref": "#/$defs/a0"}},
+    }
+
+
+@pytest.mark.parametrize("word", ["anyOf", "oneOf", "allOf"])
+def test_a_schema_whose_choices_multiply_is_refused(word: str) -> None:
+    with pytest.raises(SchemaError, match="one value would have to be checked against .* schemas"):
+        compile_raw(choices(word, 30), tool="t")
+    compile_raw(choices(word, 5), tool="t")
+
+
+@pytest.mark.timeout(20)
+def test_a_union_that_holds_itself_complains_of_the_schema() -> None:
+    itself = {"$ref": "#/$defs/n"}
+    circle = {"$defs": {"n": {"anyOf": [itself, {"type": "null"}]}}, "type": "object", "properties": {"a": itself}}
+    with pytest.raises(ArgumentsError, match="the schema of this tool leads in a circle"):
+        compile_raw(circle, tool="t").validate_json('{"a": 1}', strict=False)
