@@ -233,8 +233,9 @@ class _Call:
         if watch.is_trial:
             member.breaker.begin_trial()
         asked = self._request_for(member, is_trial=watch.is_trial)
-        if is_last:
-            return await member.model.respond(asked, self._sink)
+        if is_last:  # nobody is left to go to: its waits are waited for
+            watch.may_leave = False
+            return await member.model.respond(asked, None if self._sink is None else watch)
         object.__setattr__(asked, "observe", watch.observe)
         with watch.scope:
             return await member.model.respond(asked, watch)
@@ -311,7 +312,7 @@ class _Call:
 class _Watch:
     """Listens to one model: whether content was told, and whether it is about to wait too long."""
 
-    __slots__ = ("_observe", "_owner", "_sink", "error", "is_shown", "is_trial", "scope")
+    __slots__ = ("_observe", "_owner", "_sink", "error", "is_shown", "is_trial", "may_leave", "scope")
 
     def __init__(self, owner: FallbackModel, sink: Sink | None, observe: Callable[[ReplySeen], None] | None) -> None:
         self._owner = owner
@@ -323,6 +324,8 @@ class _Watch:
         self.is_shown = False
         self.is_trial = False
         """Whether the call decides if the model is asked by others again."""
+        self.may_leave = True
+        """Whether another model is there to go to instead of waiting."""
 
     def observe(self, seen: ReplySeen) -> None:
         self.error = seen.error
@@ -340,7 +343,9 @@ class _Watch:
 
     def _is_too_long(self, seconds: float) -> bool:
         owner = self._owner
-        return seconds > owner.longest_wait_seconds and self.error is not None and owner.may_switch(self.error)
+        if not self.may_leave or self.error is None or seconds <= owner.longest_wait_seconds:
+            return False
+        return owner.may_switch(self.error)
 
     async def drain(self) -> None:
         if self._sink is not None:

@@ -362,6 +362,25 @@ async def test_one_answer_that_broke_off_does_not_yet_take_a_model_out() -> None
     assert len(model.requests) == 2
 
 
+async def test_the_last_model_may_break_off_once_too() -> None:
+    clock = Clock()
+    last = second([TextDelta("Hal"), ConnectionFailedError("gone")], "whole")
+    both = FallbackModel([first(ServerError("x")), last], clock=clock)
+    with pytest.raises(ConnectionFailedError):
+        await both.respond(question(is_streamed=True), Listener())
+    response = await both.respond(question(is_streamed=True), Listener())
+    assert response.failed_over == ("acme:big passed over after ServerError",)
+    assert last.requests[1].settings.attempts is None
+
+
+async def test_the_last_model_is_waited_for() -> None:
+    listener = Listener()
+    model = FallbackModel([first(ServerError("x")), Waits(3, sleeps=0.001)])
+    response = await model.respond(question(is_streamed=True, observe=lambda seen: None), listener)
+    assert response.text == "first after all"
+    assert AttemptFailed(1, "RateLimitError: slow down", 3) in listener.deltas
+
+
 # What a listener is told
 
 
@@ -452,9 +471,9 @@ async def test_content_that_nobody_was_told_needs_no_restart() -> None:
 class Waits:
     """A model that is told to wait before it tries again."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, sleeps: float | None = None) -> None:
         self.seconds = seconds
-        self.waited = False
+        self.sleeps = seconds if sleeps is None else sleeps
 
     async def respond(self, request: Request, sink: Sink | None = None) -> Response:
         error = RateLimitError("slow down", retry_after_seconds=self.seconds)
@@ -462,8 +481,7 @@ class Waits:
         request.observe(ReplySeen({}, error))
         if sink is not None and sink.emit((AttemptFailed(1, f"RateLimitError: {error}", self.seconds),)):
             await sink.drain()
-        await anyio.sleep(min(self.seconds, 0.001) if self.seconds <= 2 else self.seconds)
-        self.waited = True
+        await anyio.sleep(self.sleeps)
         return Response(AssistantMessage((Text("first after all"),)))
 
 
@@ -482,12 +500,12 @@ async def test_a_long_wait_is_not_waited_for_while_another_model_is_there() -> N
 
 
 async def test_a_short_wait_is_waited_for() -> None:
-    assert (await fallback(Waits(1), second()).respond(question())).text == "first after all"
+    assert (await fallback(Waits(1, sleeps=0.001), second()).respond(question())).text == "first after all"
 
 
 async def test_observers_of_the_request_go_on_observing() -> None:
     seen: list[ReplySeen] = []
-    await fallback(Waits(1), second()).respond(question(observe=seen.append))
+    await fallback(Waits(1, sleeps=0.001), second()).respond(question(observe=seen.append))
     assert [type(each.error) for each in seen] == [RateLimitError]
 
 
