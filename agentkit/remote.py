@@ -224,6 +224,8 @@ class _Exchange:
         if attempts > 1:
             tell_attempts(attempts, waited_seconds=self._waited)
         request_id = _request_id(attempt.headers) or ""
+        if attempts == 1 and not notes and not request_id:
+            return response
         return Response(response.message, response.finish_raw, response.details, attempts, notes, request_id)
 
     def _give_up(self, error: ExchangeError, attempt: Attempt) -> None:

@@ -47,9 +47,11 @@ class Gate:
             self._line.ask(turn, begun)
             if turn.is_granted:
                 return turn
-            event = self._event(turn)
+            obstacle = self._line.obstacle
+            assert obstacle is not None  # what waits has a reason
+            event = Waiting(obstacle.limit, obstacle.seconds, self._line.ahead_of(turn)) if sink is not None else None
         try:
-            if sink is not None and sink.emit((event,)):
+            if sink is not None and event is not None and sink.emit((event,)):
                 await sink.drain()
             await self._granted(turn, waker, until=math.inf if limit_seconds is None else begun + limit_seconds)
         except BaseException as error:
@@ -61,7 +63,7 @@ class Gate:
                 error.waited_seconds = self._clock() - begun
             raise
         finally:
-            tell_limit_wait(event.limit, seconds=self._clock() - begun)
+            tell_limit_wait(obstacle.limit, seconds=self._clock() - begun)
         return turn
 
     def saw(self, turn: Turn, seen: ReplySeen) -> None:
@@ -91,24 +93,20 @@ class Gate:
                 woken = waker.rearm()
                 known = line.obstacle.seconds if line.obstacle is not None else None
                 if now >= until or (known is not None and now + known > until):
-                    raise DeadlineError(self._too_late(turn, known))
+                    raise DeadlineError(self._too_late())
                 seconds = until - now
                 if known is not None and line.is_next(turn):
                     seconds = min(seconds, known)
             with anyio.move_on_after(seconds):
                 await woken.wait()
 
-    def _event(self, turn: Turn) -> Waiting:
-        obstacle = self._line.obstacle
-        assert obstacle is not None  # what waits has a reason
-        return Waiting(obstacle.limit, obstacle.seconds, self._line.ahead_of(turn))
-
-    def _too_late(self, turn: Turn, known: float | None) -> str:
-        event = self._event(turn)
-        needs = "" if known is None else f", for {known:.3g} s at the least"
+    def _too_late(self) -> str:
+        obstacle, others = self._line.obstacle, self._line.waiting - 1
+        assert obstacle is not None
+        needs = "" if obstacle.seconds is None else f", for {obstacle.seconds:.3g} s at the least"
         return (
-            f"no turn comes in time: the request waits for {event.limit}{needs}, with {event.ahead} before it, and was "
-            f"not sent; start fewer runs at once, raise the limit, or {advice('exchange_seconds')}"
+            f"no turn comes in time: the request waits for {obstacle.limit}{needs}, as do {others} others, and was not "
+            f"sent; start fewer runs at once, raise the limit, or {advice('exchange_seconds')}"
         )
 
 

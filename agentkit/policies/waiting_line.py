@@ -58,6 +58,8 @@ class WaitingLine:
         self.obstacle: Obstacle | None = None
         """Why the line does not move, if anybody waits."""
         self.under_way = 0
+        self.waiting = 0
+        """How many requests wait."""
         self._requests = requests
         self._tokens = tokens
         self._at_once = at_once
@@ -67,15 +69,13 @@ class WaitingLine:
         self._taken = 0.0
         self._line: OrderedDict[object, deque[Turn]] = OrderedDict()  # run -> its requests; the first run is next
 
-    @property
-    def waiting(self) -> int:
-        """How many requests wait."""
-        return sum(len(turns) for turns in self._line.values())
-
     def ahead_of(self, turn: Turn) -> int:
         """How many requests go before this one, if none gives up."""
+        depth = self._line[turn.run].index(turn)
+        if depth == 0 and next(reversed(self._line)) is turn.run:  # mostly, when thousands of runs wait
+            return len(self._line) - 1
         runs = list(self._line)
-        place, depth = runs.index(turn.run), self._line[turn.run].index(turn)
+        place = runs.index(turn.run)
         return sum(min(len(self._line[run]), depth + (at < place)) for at, run in enumerate(runs))
 
     def is_next(self, turn: Turn) -> bool:
@@ -85,6 +85,7 @@ class WaitingLine:
     def ask(self, turn: Turn, now: float) -> None:
         """Stand in line; go at once where nothing is in the way."""
         self._line.setdefault(turn.run, deque()).append(turn)
+        self.waiting += 1
         self.admit(now)
 
     def admit(self, now: float) -> None:
@@ -98,6 +99,7 @@ class WaitingLine:
                 turn.wake()
                 return
             turns.popleft()
+            self.waiting -= 1
             if turns:
                 self._line.move_to_end(run)
             else:
@@ -108,11 +110,12 @@ class WaitingLine:
     def give_up(self, turn: Turn, now: float) -> None:
         """Leave the line, or give the turn back that came too late: nothing was sent."""
         if turn.is_granted:
-            self._correct(turn, requests=0, tokens=0)
-            self._leave(turn, now)
+            self._not_sent(turn)
+            self._leave(now)
             return
         turns = self._line[turn.run]
         turns.remove(turn)
+        self.waiting -= 1
         if not turns:
             del self._line[turn.run]
         self.admit(now)
@@ -135,17 +138,19 @@ class WaitingLine:
 
     def answered(self, turn: Turn, *, tokens: float, was_sent: bool, now: float) -> None:
         """The answer is complete and took so many tokens; `was_sent` is False where a cache gave it."""
-        self._correct(turn, requests=1 if was_sent else 0, tokens=tokens)
         if was_sent:
+            self._correct(turn, requests=1, tokens=tokens)
             self._at_once.went_well()
-        self._leave(turn, now)
+        else:
+            self._not_sent(turn)
+        self._leave(now)
 
     def failed(self, turn: Turn, error: BaseException, *, now: float) -> None:
         """There is no answer. What was reserved stays booked, since it may have been counted; not for a refusal."""
         if isinstance(error, RateLimitError | OverloadedError):
             self._correct(turn, requests=1, tokens=0)
             self._pushed_back(turn, error, now)
-        self._leave(turn, now)
+        self._leave(now)
 
     def _obstacle(self, turn: Turn, now: float) -> Obstacle | None:
         waits = [("the provider's wish to wait", self._held_until - now)]
@@ -203,7 +208,12 @@ class WaitingLine:
         if self._tokens is not None and turn.tokens_booked is not None:
             self._tokens.correct(turn.tokens_booked, tokens)
 
-    def _leave(self, turn: Turn, now: float) -> None:
+    def _not_sent(self, turn: Turn) -> None:
+        self._correct(turn, requests=0, tokens=0)
+        for kind, spare in self._spare.items():
+            spare.take(-1 if kind == "requests" else -turn.tokens)
+
+    def _leave(self, now: float) -> None:
         self.under_way -= 1
         self.admit(now)
 
