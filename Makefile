@@ -2,7 +2,7 @@
 BIN := .venv/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check bench faults load clean
+.PHONY: demo test check bench faults fuzz load clean
 
 demo: .venv/core-ready
 	@$(BIN)/agentkit demo
@@ -25,13 +25,18 @@ bench: .venv/dev-ready .venv/bench-ready
 faults: .venv/dev-ready
 	@$(BIN)/python tests/simulator/print_faults.py
 
+# Atheris has wheels for some platforms only; without it the same changes are made at random.
+fuzz: .venv/dev-ready
+	@$(BIN)/python $(PIP) --only-binary=:all: atheris || true
+	@$(BIN)/python tests/fuzz/run.py $(or $(SECONDS),600)
+
 # 10,000 runs at once against a simulator that fails one request of twenty, on both event loops.
 load: .venv/dev-ready
 	@$(BIN)/python tests/simulator/load.py 10000 asyncio
 	@$(BIN)/python tests/simulator/load.py 10000 trio
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache .fuzz
 
 # The first Python that is new enough, unless one is named: make PYTHON=python3.12 demo
 .venv/bin/python:

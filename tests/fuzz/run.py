@@ -1,8 +1,8 @@
 """Looks for bytes that break a reader, for as long as it is told: `make fuzz`, or `python tests/fuzz/run.py SECONDS`.
 
 Atheris finds its way by what code the bytes reach, and changes values of JSON as well as bytes. Where it is not
-installed (it has wheels for Linux and macOS, up to Python 3.13) the same changes are made at random. What breaks a
-reader is kept in `.fuzz/`, and the exit status is 1. `python tests/fuzz/run.py TARGET FILE` reads one of these again.
+installed the same changes are made at random. What breaks a reader is kept in `.fuzz/`, and the exit status is 1.
+`python tests/fuzz/run.py TARGET FILE` reads one of these again.
 """
 
 from __future__ import annotations
