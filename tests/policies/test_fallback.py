@@ -185,6 +185,11 @@ async def test_each_model_is_asked_by_its_own_id_and_never_sent_another_ones_key
     assert (asked.model, asked.settings) == ("small", replace(settings, headers={"x-team": "blue"}))
 
 
+async def test_a_hook_may_name_another_model_of_the_first_provider() -> None:
+    response = await fallback(first("one"), second()).respond(replace(question(), model="bigger"))
+    assert str(response.answered_by) == "acme:bigger"
+
+
 async def test_it_promises_what_all_of_its_models_can_do() -> None:
     able = ScriptedModel(provider="acme", model="big")
     less = ScriptedModel(capabilities=Capabilities(structured_output=False, media=frozenset({"image"})))
@@ -324,6 +329,24 @@ async def test_many_calls_that_fail_at_once_count_once() -> None:
             tasks.start_soon(both.respond, question())
     clock.now += 31
     assert (await both.respond(question())).text == "back"
+
+
+async def test_the_longest_wait_that_any_of_them_was_asked_for_is_kept_to() -> None:
+    clock = Clock()
+    model = first(
+        Delay(0.005, RateLimitError("x", retry_after_seconds=5)),
+        Delay(0.03, RateLimitError("x", retry_after_seconds=50)),
+        "back",
+    )
+    both = FallbackModel([model, second(*"abcd")], clock=clock)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(both.respond, question())
+    texts: list[str] = []
+    for step in (40, 11):
+        clock.now += step
+        texts.append((await both.respond(question())).text)
+    assert texts == ["c", "back"]
 
 
 async def test_an_answer_that_was_under_way_before_a_failure_does_not_end_the_cool_down() -> None:
