@@ -38,7 +38,6 @@ __all__ = [
     "UserMessage",
     "messages_from_json",
     "messages_to_json",
-    "misfit",
     "user_message",
 ]
 
