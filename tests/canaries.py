@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -75,6 +76,7 @@ class Watch:
 
 
 WATCH = Watch()
+_looking = threading.local()
 
 
 def begin() -> None:
@@ -119,6 +121,9 @@ def _look_at_measurement(measurement: Any) -> None:
 
 def _look_at_error(error: BaseException) -> None:
     name = type(error).__name__
+    if getattr(_looking, "is_on", False):  # a repr made an error of ours, which dies within the look at another
+        return
+    _looking.is_on = True
     try:
         chained: BaseException | None = error
         for _ in range(10):
@@ -131,6 +136,8 @@ def _look_at_error(error: BaseException) -> None:
             chained = chained.__cause__ or chained.__context__
     except Exception as problem:  # whatever it is: an exception in here would be lost
         WATCH.found.append(f"error: {name} cannot be shown: {type(problem).__name__}")
+    finally:
+        _looking.is_on = False
 
 
 def _look_at_frame(frame: FrameType, name: str) -> None:
@@ -151,5 +158,5 @@ def _shown(value: Any, depth: int = 3) -> str:
         return ""
     try:
         return repr(value)[:_LONGEST]
-    except AttributeError:  # it was not yet made when the error was raised
+    except Exception:  # it was not yet made when the error was raised
         return ""
