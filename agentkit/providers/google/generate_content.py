@@ -315,7 +315,7 @@ def _make_room(kept: dict[Any, Any]) -> None:
 
 def _to_bytes(value: object) -> bytes:
     try:
-        return to_json(value)
+        return to_json(value, inf_nan_mode="strings")
     except PydanticSerializationError:
         # Half of a surrogate pair cannot be sent as UTF-8; a tool's odd text must not end a run.
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
