@@ -257,11 +257,11 @@ class SqliteRunStore:
                 state = fold(runtime.journal)
                 status = _status(state, error)
                 said = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else ""
-                values = (status, said, time(), summary_of(state), runtime.run_id)
+                values = (status, said, time(), summary_of(state), runtime.run_id, self._owner)
                 await self.work(
                     lambda connection: connection.execute(
                         "UPDATE agentkit_runs SET owner = '', status = ?, error = ?, changed = ?, summary = ? "
-                        "WHERE run = ?",
+                        "WHERE run = ? AND owner = ?",
                         values,
                     )
                 )

@@ -369,6 +369,7 @@ async def test_where_the_lock_fails_the_second_writer_is_refused_before_it_acts(
         await agent.run("go", store=SqliteRunStore(path))
     assert made == ["overtaken", "wipe"]
     (run,) = await SqliteRunStore(path).list()
+    assert run.status == "finished"
     assert (await SqliteRunStore(path).load(run.run_id))["journal"][-1]["kind"] == "ended"
 
 
