@@ -142,6 +142,24 @@ class _DeltaSink:
             await checkpoint()
 
 
+class _Remarks:
+    """Passes on what is told beside an answer that is not streamed: failed attempts, waits, another model."""
+
+    __slots__ = ("listener",)
+
+    def __init__(self, listener: EventSink) -> None:
+        self.listener = listener
+
+    def emit(self, deltas: Sequence[Delta]) -> bool:
+        for delta in deltas:
+            if isinstance(delta, _BEFORE_THE_ANSWER):
+                self.listener.push(delta)
+        return self.listener.is_behind()
+
+    async def drain(self) -> None:
+        await self.listener.drain()
+
+
 class _Driver:
     """One run on its way."""
 
@@ -238,7 +256,8 @@ class _Driver:
             if self._count_error:
                 span.note("count_error", self._count_error)
             began = perf_counter() if sink else 0.0
-            self.response = response = await _respond(plan, request, sink)
+            remarks = _Remarks(self.listener) if self.listener and sink is None else None
+            self.response = response = await _respond(plan, request, sink or remarks)
             message = response.message
             cost = _cost(plan, request, response)
             if response.notes:

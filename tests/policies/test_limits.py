@@ -264,6 +264,17 @@ class TestAWait:
         assert [event.limit for event in events if isinstance(event, Waiting)] == ["1 request per minute"]
         assert run.result.output == "Hello"
 
+    async def test_is_told_of_a_run_that_does_not_stream_its_answers_too(self) -> None:
+        model = slowly(ScriptedModel("Hello", "Hello again"), requests_per_minute=1)
+        agent = Agent(model, settings=Settings(stream=False))
+        await agent.run("Hi")
+        kinds: list[type] = []
+
+        async with agent.stream("Hi") as run:
+            kinds += [type(event) async for event in run]
+
+        assert Waiting in kinds and TextDelta not in kinds
+
     async def test_that_would_pass_the_deadline_ends_at_once(self) -> None:
         model = slowly(SlowModel(), requests_per_minute=1)
         request = replace(ASK, settings=Settings(deadlines=Deadlines(exchange_seconds=30.0)))
