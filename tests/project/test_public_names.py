@@ -26,6 +26,7 @@ MODULES = (
     "agentkit.runs",
     "agentkit.sessions",
     "agentkit.testing",
+    "agentkit.testing.recording",
     "agentkit.tracing",
     "agentkit_tools.files",
     "agentkit_tools.http",
