@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from agentkit.assemble import take_apart
-from agentkit.errors import ProtocolError
+from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import (
     Delta,
     PartFinished,
@@ -44,6 +44,7 @@ class MessagesDecoder:
 
     __slots__ = (
         "_blocks",
+        "_error",
         "_handlers",
         "_has_calls",
         "_is_done",
@@ -64,6 +65,7 @@ class MessagesDecoder:
 
     def __init__(self, origin: str, provider: str) -> None:
         self.events = 0
+        self._error: ExchangeError | None = None  # told after the deltas that came before it in the same bytes
         self._origin = origin
         self._provider = provider
         self._splitter = SseSplitter()
@@ -90,10 +92,20 @@ class MessagesDecoder:
         }
 
     def feed(self, chunk: bytes) -> list[Delta]:
-        """The deltas of some more bytes. Raises the error of an error event, ProtocolError for data that is no JSON."""
+        """The deltas of some more bytes. Raises the error of an error event, ProtocolError for data that is no JSON.
+
+        Deltas that came before an error are given first; it is raised the next time, by `finish` too.
+        """
+        if self._error is not None:
+            raise self._error
         deltas: list[Delta] = []
-        for data in self._splitter.feed(chunk):
-            self._decode(data, deltas)
+        try:
+            for data in self._splitter.feed(chunk):
+                self._decode(data, deltas)
+        except ExchangeError as error:
+            if not deltas:
+                raise
+            self._error = error
         if not self.events and self._plain_bytes < _LONGEST_PLAIN_REPLY:
             self._plain.append(chunk)
             self._plain_bytes += len(chunk)
@@ -101,6 +113,8 @@ class MessagesDecoder:
 
     def finish(self) -> list[Delta]:
         """The last deltas. Raises ProtocolError when no message_stop came."""
+        if self._error is not None:
+            raise self._error
         deltas: list[Delta] = []
         for data in self._splitter.finish():
             self._decode(data, deltas)

@@ -123,8 +123,10 @@ def test_a_stream_that_fails_ends_with_an_error_event_of_the_same_kind() -> None
         RateLimitError("slow down", code="rate_limit_exceeded")
     )
     assert oracle("oracle_stream").check(stream.decode(), "responses") == []
+    decoder = CODEC.decoder()
+    assert decoder.feed(stream) == [ResponseStarted("resp_1", "m")]
     with pytest.raises(RateLimitError, match="slow down"):
-        CODEC.decoder().feed(stream)
+        decoder.finish()
 
 
 def test_joins_calls_with_their_outputs_wherever_these_stand() -> None:
