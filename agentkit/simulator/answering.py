@@ -160,7 +160,7 @@ def _dressed(deltas: Iterable[Delta], request: Request, *, format: Format, momen
     """The matcher's answer as a model would give it: call ids that never repeat, thinking where it was asked for."""
     ids: dict[int, str] = {}
     dressed: list[Delta] = []
-    thinks = request.settings.reasoning not in (None, "none")
+    thinks = _is_to_think(request)
     if thinks:
         thought = format.thinking(_THOUGHT, moment.number)
         dressed += [ThinkingDelta(_THOUGHT, -1), PartFinished(thought, -1)] if thought is not None else []
@@ -173,6 +173,13 @@ def _dressed(deltas: Iterable[Delta], request: Request, *, format: Format, momen
         else:
             dressed.append(delta)
     return dressed
+
+
+def _is_to_think(request: Request) -> bool:
+    effort, extra = request.settings.reasoning, request.settings.extra or {}
+    # Anthropic takes any number of tokens to think with; those that are no effort of ours stay fields of the request.
+    asked = [fields["thinking"] for fields in extra.values() if isinstance(fields.get("thinking"), dict)]
+    return effort not in (None, "none") or any(each.get("type") in ("enabled", "adaptive") for each in asked)
 
 
 def _written(deltas: list[Delta], request: Request, *, asked: HttpAsked, format: Format) -> Reply:

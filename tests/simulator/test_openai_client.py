@@ -77,6 +77,18 @@ def test_a_chat_gives_structured_output(client) -> None:
     assert answer.choices[0].message.parsed == Order(customer="Ada", pizzas=2)
 
 
+def test_structured_output_streams_in_both_formats(client) -> None:
+    asked = [{"role": "user", "content": "Two pizzas for customer Ada"}]
+    with client.chat.completions.stream(model="gpt-x", messages=asked, response_format=Order) as stream:
+        told = "".join(event.delta for event in stream if event.type == "content.delta")
+        final = stream.get_final_completion()
+    assert Order.model_validate_json(told) == final.choices[0].message.parsed == Order(customer="Ada", pizzas=2)
+    with client.responses.stream(model="gpt-x", input=asked, text_format=Order) as stream:
+        told = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+        response = stream.get_final_response()
+    assert Order.model_validate_json(told) == response.output_parsed == Order(customer="Ada", pizzas=2)
+
+
 def test_a_response_calls_tools_side_by_side_and_goes_on(client) -> None:
     first = client.responses.create(model="gpt-x", input=ASKED, tools=[TOOL])
     assert [item.arguments for item in first.output] == ARGUMENTS

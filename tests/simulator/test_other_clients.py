@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from agentkit.simulator.status_faults import Status
 from agentkit.simulator.stream_faults import ErrorInside
@@ -15,6 +16,11 @@ QUESTION = "What is the weather in Paris and in Oslo?"
 ASKED = [{"role": "user", "content": QUESTION}]
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOL = {"name": "get_weather", "description": "Current weather for a city.", "input_schema": PARAMETERS}
+
+
+class Order(BaseModel):
+    customer: str
+    pizzas: int
 
 
 @pytest.fixture
@@ -43,6 +49,20 @@ class TestAnthropic:
         with client.messages.stream(model="claude-x", max_tokens=500, messages=ASKED, tools=[TOOL]) as stream:
             final = stream.get_final_message()
         assert [block.input for block in final.content] == [{"city": "Paris"}, {"city": "Oslo"}]
+
+    def test_thinking_and_pieces_of_arguments_stream(self, client) -> None:
+        asked = {"model": "claude-x", "max_tokens": 4000, "messages": ASKED, "tools": [TOOL]}
+        with client.messages.stream(**asked, thinking={"type": "enabled", "budget_tokens": 2000}) as stream:
+            kinds = {event.type for event in stream}
+            final = stream.get_final_message()
+        assert {"thinking", "input_json", "content_block_stop", "message_stop"} <= kinds
+        assert [block.type for block in final.content] == ["thinking", "tool_use", "tool_use"]
+        assert (final.stop_reason, final.usage.output_tokens > 0) == ("tool_use", True)
+
+    def test_structured_output_is_read(self, client) -> None:
+        asked = [{"role": "user", "content": "Two pizzas for customer Ada"}]
+        answer = client.messages.parse(model="claude-x", max_tokens=500, messages=asked, output_format=Order)
+        assert answer.parsed_output == Order(customer="Ada", pizzas=2)
 
     def test_models_are_listed_in_its_own_form(self, client) -> None:
         assert [model.display_name for model in client.models.list()] == ["simulator"]
@@ -81,6 +101,31 @@ class TestGoogle:
         answer = client.models.generate_content(model="gemini-x", contents=QUESTION, config=self.config)
         assert [call.args for call in answer.function_calls] == [{"city": "Paris"}, {"city": "Oslo"}]
         assert answer.usage_metadata.total_token_count > 0
+
+    def test_the_answer_follows_the_results_of_tools(self, client) -> None:
+        types = pytest.importorskip("google.genai.types")
+        first = client.models.generate_content(model="gemini-x", contents=QUESTION, config=self.config)
+        results = [
+            types.Part.from_function_response(name=call.name, response={"result": "rain"})
+            for call in first.function_calls
+        ]
+        contents = [
+            types.UserContent(QUESTION),
+            first.candidates[0].content,
+            types.UserContent(results),
+        ]
+        second = client.models.generate_content(model="gemini-x", contents=contents, config=self.config)
+        assert "rain" in second.text
+
+    def test_calls_stream(self, client) -> None:
+        chunks = client.models.generate_content_stream(model="gemini-x", contents=QUESTION, config=self.config)
+        made = [call.args for chunk in chunks for call in chunk.function_calls or ()]
+        assert made == [{"city": "Paris"}, {"city": "Oslo"}]
+
+    def test_structured_output_is_read(self, client) -> None:
+        config = {"response_mime_type": "application/json", "response_schema": Order}
+        answer = client.models.generate_content(model="gemini-x", contents="Two pizzas for customer Ada", config=config)
+        assert answer.parsed == Order(customer="Ada", pizzas=2)
 
     def test_an_answer_streams(self, client) -> None:
         chunks = list(client.models.generate_content_stream(model="gemini-x", contents="Hello"))
