@@ -19,7 +19,7 @@ from pydantic_core import from_json
 
 from agentkit.codec import WireRequest
 from agentkit.counting import count_in
-from agentkit.errors import ExchangeError, ProtocolError
+from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -114,11 +114,19 @@ class ResponsesCodec:
         self._formats: dict[int, tuple[OutputFormat, dict[str, Any]]] = {}  # id(format) -> format, as sent
 
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
-        """The request's bytes. Raises UnsupportedError for media, SchemaError for impossible strict schemas."""
+        """The request's bytes. Raises UnsupportedError for media and stop sequences, SchemaError for impossible strict
+        schemas."""
         extra = (request.settings.extra or {}).get(self._provider, {})
         tools = self._tools_of(request.tools)
-        notes = {STOP_LEFT_OUT} if request.settings.stop else set[str]()
-        notes |= {SEED_LEFT_OUT} if request.settings.seed is not None else set()
+        notes = {SEED_LEFT_OUT} if request.settings.seed is not None else set[str]()
+        if request.settings.stop:
+            if request.settings.on_unsupported != "omit":  # without them an answer goes on behind its end
+                raise UnsupportedError(
+                    f"the Responses format has no stop sequences, {len(request.settings.stop)} were given; use Chat "
+                    f'Completions (such as "openai-chat:{request.model}"), or go on without: '
+                    'Settings(on_unsupported="omit")'
+                )
+            notes.add(STOP_LEFT_OUT)
         fields = self._fields(request, extra, tools, notes=notes)
         pieces = [json_bytes(fields)[:-1]]
         if "input" not in extra:

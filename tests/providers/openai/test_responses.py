@@ -128,7 +128,7 @@ class TestEncode:
         assert not {"tools", "tool_choice", "parallel_tool_calls"} & set(body)
 
     def test_leaves_out_what_the_format_or_the_provider_has_not_and_says_so(self) -> None:
-        settings = Settings(stop=("END",), seed=7, service_tier="standard_only")
+        settings = Settings(stop=("END",), seed=7, service_tier="standard_only", on_unsupported="omit")
         wire = ResponsesCodec().encode(Request("gpt-5.2", (user_message("hi"),), settings=settings))
         assert not {"stop", "seed", "service_tier"} & json.loads(wire.body).keys()
         assert wire.notes == (
@@ -136,6 +136,10 @@ class TestEncode:
             "left out stop sequences: this format has none",
             "left out the service tier 'standard_only', which is another provider's",
         )
+
+    def test_stop_sequences_are_refused_unless_they_may_be_left_out(self) -> None:
+        with pytest.raises(UnsupportedError, match=r'no stop sequences, 1 were given; use .*"openai-chat:gpt-6-sol"'):
+            sent(settings=Settings(stop=("END",)))
 
     @pytest.mark.parametrize("tier", ["flex", "a-tier-of-tomorrow"])
     def test_tiers_that_may_be_its_own_are_sent(self, tier: str) -> None:
