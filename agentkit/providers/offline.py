@@ -31,7 +31,7 @@ from agentkit.providers.table import Options, Provider
 from agentkit.settings import Settings
 from agentkit.usage import Usage
 
-__all__ = ["OfflineModel", "answer", "connect", "estimate_tokens"]
+__all__ = ["OfflineModel", "answer", "connect", "estimate_tokens", "prompt_tokens"]
 
 MODEL = "matcher"
 _FOLLOW_UP = re.compile(r"(?i)^\s*(?:and|what about|how about|now|same for|also)\b")
@@ -207,12 +207,13 @@ def _response(request: Request, parts: Sequence[Part], finish: Finish) -> Respon
             break
         kept.append(part)
         spent += estimate_tokens(text)
-    usage = Usage(_prompt_tokens(request), output=spent)
+    usage = Usage(prompt_tokens(request), output=spent)
     message = AssistantMessage(tuple(kept), MODEL, f"offline_{len(request.messages)}", finish, usage)
     return Response(message, finish)
 
 
-def _prompt_tokens(request: Request) -> int:
+def prompt_tokens(request: Request) -> int:
+    """About how many tokens the prompt of a request has."""
     size = estimate_tokens(request.instructions)
     for tool in request.tools:
         size += estimate_tokens(tool.name + tool.description + str(tool.parameters))

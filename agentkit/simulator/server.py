@@ -25,6 +25,7 @@ from agentkit.models import Model
 from agentkit.simulator.answering import Answering
 from agentkit.simulator.connection_faults import Refused, Stale
 from agentkit.simulator.control import control, is_control
+from agentkit.simulator.counts import about_size
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.formats import Moment
 from agentkit.simulator.http import BadHttpError, HttpAsked, read_request
@@ -257,6 +258,9 @@ class Simulator:
         if format is None and (found := self._answering.about_models(asked, family)) is not None:
             return found.with_headers(*family.headers(moment))
         if format is None and not isinstance(self._answering.source, Recording):
+            size = about_size(asked, format_of=format_of, read=self._answering.read)
+            if size is not None:
+                return size
             return self._answering.nothing_here(asked, family)
         reply = await self._answering.answer(asked, request, format=family, moment=moment, faults=faults)
         is_recorded = isinstance(self._answering.source, Recording)

@@ -110,6 +110,21 @@ async def test_models_that_it_does_not_have_are_refused() -> None:
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
 
 
+@pytest.mark.parametrize("format", ["responses", "messages", "gemini"])
+async def test_the_size_of_a_prompt_is_told_as_its_answer_tells_it(format: str) -> None:
+    asked = question(format, is_streamed=False)
+    async with simulate() as simulator:
+        model = remote(simulator, format)
+        counted, answer = await model.count_tokens(asked), await model.respond(asked)
+    assert counted == answer.message.usage.total_input > 0
+
+
+async def test_a_question_for_the_size_of_nothing_is_refused() -> None:
+    async with simulate() as simulator:
+        reply = await send(simulator, "POST", "/v1/messages/count_tokens", json={"model": "m", "messages": []})
+    assert (reply.status_code, reply.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "error"),
     [
