@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeVar
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import current_token
 
 from agentkit.approvals import Decisions, PendingCall, pending_calls
 from agentkit.errors import ConfigurationError, RunBusyError, StateError
@@ -39,7 +40,7 @@ __all__ = ["SqliteRunStore"]
 
 IMPATIENT_SECONDS = 0.02
 """How long the event loop waits for another process that writes; a thread waits from then on."""
-CHECKPOINT_BYTES = 4_000_000
+CHECKPOINT_BYTES = 16_000_000
 """How much is written into the log before it is moved into the file."""
 
 T = TypeVar("T")
@@ -156,6 +157,7 @@ class SqliteRunStore:
         connection = self._connection
         assert connection is not None
         try:
+            await self._moved()
             if self._synchronous == "normal":
                 try:
                     with self._lock:
@@ -173,10 +175,23 @@ class SqliteRunStore:
     async def wrote(self, size: int) -> None:
         """Take note of what was written; now and then the log is moved into the file."""
         self._log_bytes += size
-        if self._log_bytes > CHECKPOINT_BYTES:
-            self._log_bytes = 0
+        if self._log_bytes < CHECKPOINT_BYTES or self._moving is not None:
+            return
+        # All who write meanwhile wait. If they went on, the log would never be empty, and grow for ever.
+        done = anyio.Event()
+        self._log_bytes, self._moving = 0, (current_token(), done)
+        try:
             with suppress(*unusable(), StateError):  # the next one will do it
                 await _uncancelled(lambda: self._in_own_connection(_move_log))
+        finally:
+            self._moving = None
+            done.set()
+
+    async def _moved(self) -> None:
+        """Wait once, so that nobody starves, while the log is moved. In another event loop SQLite does the waiting."""
+        if self._moving is not None and self._moving[0] == current_token():
+            with anyio.CancelScope(shield=True):
+                await self._moving[1].wait()
 
     def begin_row(self, run_id: str, began: Record) -> Row:
         """The row of a run that begins here."""
@@ -202,6 +217,7 @@ class SqliteRunStore:
         self._owner = ""
         self._driven: set[str] = set()
         self._log_bytes = 0
+        self._moving: tuple[object, anyio.Event] | None = None
 
     def _leave_to_parent(self) -> None:
         """In a forked child: the connection and the lease are the parent's. Closing it here would harm the parent."""
@@ -382,7 +398,7 @@ class _KeepingRuntime:
         self.counts[run_id] = first + len(rows)
         if run_id == self.run_id:
             self.journal += records
-        await self.store.wrote(sum(map(len, documents)) + 8_192 * len(rows))  # a row dirties two pages of 4 KB
+        await self.store.wrote(sum(map(len, documents)) + 12_288 * len(rows))  # a row dirties three pages of 4 KB
 
 
 def _insert(connection: Connection, row: Row | None, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -403,7 +419,7 @@ async def _uncancelled(work: Callable[[], T]) -> T:
 
 
 def _move_log(connection: Connection) -> None:
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
 
 def _status(state: RunState, error: BaseException | None) -> Status:

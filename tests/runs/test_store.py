@@ -517,6 +517,21 @@ async def test_waiting_for_the_disk_keeps_the_same(path: Path) -> None:
     assert await store.load(result.run_id) == result.state
 
 
+async def test_the_log_is_moved_into_the_file_before_it_grows_large(path: Path) -> None:
+    store = SqliteRunStore(path)
+
+    async def run() -> None:
+        for _ in range(5):
+            await Agent(ScriptedModel("done")).run("x" * 1_000_000, store=store)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(8):
+            group.start_soon(run)
+    assert path.with_name("runs.db-wal").stat().st_size < 30_000_000
+    assert {run.status for run in await store.list()} == {"finished"}
+    assert len(await _rows(path)) == 3 * 40
+
+
 async def test_runs_are_forgotten(path: Path) -> None:
     store = SqliteRunStore(path)
     first, second = [(await Agent(ScriptedModel("done")).run("the secret word", store=store)).run_id for _ in range(2)]
