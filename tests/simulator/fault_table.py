@@ -214,31 +214,31 @@ SLOW = [
     row(KeepAlives(0.001, times=20), plain=ANSWERED),
     row(KeepAlives(0.001, times=20, after_events=3), plain=ANSWERED),
     # Each attempt ends by the deadline of 0.4 s; that it is met to a tenth has a test of its own.
-    row(Silence(), plain=Cell(DeadlineError, 2, 0.8, 1.0), attempts=2, deadlines=SHORT),
-    row(Silence("headers"), plain=Cell(DeadlineError, 2, 0.8, 1.0), attempts=2, deadlines=SHORT),
-    row(Silence("bytes", 10), plain=Cell(DeadlineError, 2, 0.8, 1.0), attempts=2, deadlines=SHORT),
+    row(Silence(), plain=Cell(DeadlineError, 2, 0.8, 1.5), attempts=2, deadlines=SHORT),
+    row(Silence("headers"), plain=Cell(DeadlineError, 2, 0.8, 1.5), attempts=2, deadlines=SHORT),
+    row(Silence("bytes", 10), plain=Cell(DeadlineError, 2, 0.8, 1.5), attempts=2, deadlines=SHORT),
     row(
         Silence("events", 5),
         plain=ANSWERED,
-        streamed=Cell(DeadlineError, 1, 0.4, 0.5),
+        streamed=Cell(DeadlineError, 1, 0.4, 0.9),
         attempts=2,
         deadlines=SHORT,
     ),
-    row(KeepAlives(0.02), plain=Cell(DeadlineError, 2, 0.8, 1.0), attempts=2, deadlines=SHORT),
+    row(KeepAlives(0.02), plain=Cell(DeadlineError, 2, 0.8, 1.5), attempts=2, deadlines=SHORT),
     row(
         KeepAlives(0.02, after_events=5),
-        plain=Cell(DeadlineError, 2, 0.8, 1.0),
-        streamed=Cell(DeadlineError, 1, 0.4, 0.5),
+        plain=Cell(DeadlineError, 2, 0.8, 1.5),
+        streamed=Cell(DeadlineError, 1, 0.4, 0.9),
         attempts=2,
         deadlines=SHORT,
     ),
-    row(SlowHeaders(0.1), plain=Cell(DeadlineError, 2, 0.8, 1.0), attempts=2, deadlines=SHORT),
-    row(Flood(64, "spaces"), plain=Cell(DeadlineError, 1, 0.4, 0.6), attempts=1, deadlines=SHORT),
+    row(SlowHeaders(0.1), plain=Cell(DeadlineError, 2, 0.8, 1.5), attempts=2, deadlines=SHORT),
+    row(Flood(64, "spaces"), plain=Cell(DeadlineError, 1, 0.4, 0.9), attempts=1, deadlines=SHORT),
     # An event every 50 ms is not silence; the exchange as a whole has its own deadline.
     row(
         SlowEvents(0.05),
         plain=ANSWERED,
-        streamed=Cell(DeadlineError, 1, 0.3, 0.4),
+        streamed=Cell(DeadlineError, 1, 0.3, 0.7),
         deadlines=Deadlines(5, 0.4, 0.4, 0.3),
     ),
 ]
@@ -300,8 +300,8 @@ PASSING = [  # what passes costs one more request for each time
     row(Rule((BadCompression(),), first=1), plain=Cell(ANSWER, 2)),
     row(Rule((HtmlPage(200, "Sign in"),), first=2), plain=NONSENSE),  # nonsense is asked for once more only
     row(Rule((Refused(0.05),), at=(1,)), plain=Cell(ANSWER, 1), chance=0.5),
-    row(Rule((Silence(),), first=1), plain=Cell(ANSWER, 2, 0.4, 0.5), deadlines=SHORT),
-    row(Rule((KeepAlives(0.02),), first=1), plain=Cell(ANSWER, 2, 0.4, 0.5), deadlines=SHORT),
+    row(Rule((Silence(),), first=1), plain=Cell(ANSWER, 2, 0.4, 0.9), deadlines=SHORT),
+    row(Rule((KeepAlives(0.02),), first=1), plain=Cell(ANSWER, 2, 0.4, 0.9), deadlines=SHORT),
     row(
         Rule((Status(429),), at=(1,)),
         Rule((Reset(),), at=(2,)),
