@@ -624,3 +624,18 @@ else:
     runs = await store.list()
     assert [run.status for run in runs] == ["finished"] * 4
     assert await store.load(first.run_id) == first.state
+
+
+async def test_a_state_taken_while_a_call_runs_has_it_lost_also_without_a_store() -> None:
+    taken: list[dict[str, Any]] = []
+
+    @tool(effect="write")
+    async def save() -> str:
+        taken.append(run.state)
+        return "saved"
+
+    async with Agent(ScriptedModel(calls(("look", {}), ("save", {})), "done"), tools=[look, save]).stream("go") as run:
+        await run.text()
+    result = await Agent(ScriptedModel("done"), tools=[look, save]).resume(taken[0])
+    assert outcomes(result.messages) == [Returned("seen"), Lost()]
+    assert len(taken) == 1
