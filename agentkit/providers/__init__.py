@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import importlib
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -19,6 +20,7 @@ from agentkit.messages import Message
 from agentkit.models import Model
 from agentkit.providers.compatible import COMPATIBLE
 from agentkit.providers.table import (
+    OptionName,
     Options,
     Provider,
     ProviderModule,
@@ -43,8 +45,10 @@ __all__ = [
     "task_model",
 ]
 
+_REGION = re.compile(r"[a-z0-9][a-z0-9-]*")
 _OPENAI = "agentkit.providers.openai_family"
 _OPENAI_TASKS = "agentkit.providers.openai_tasks"
+_OPENAI_REGIONS = "https://{region}.api.openai.com/v1"
 _AZURE_ADDRESS = ("AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT")
 
 _ROWS = (
@@ -59,6 +63,8 @@ _ROWS = (
         tasks=frozenset({"embed"}),
         task_module=_OPENAI_TASKS,
         is_listed=True,
+        takes=frozenset({"region"}),
+        regional_url=_OPENAI_REGIONS,
     ),
     Provider(
         "openai-chat",
@@ -69,6 +75,8 @@ _ROWS = (
         key_variables=("OPENAI_API_KEY",),
         family="openai",
         is_listed=True,
+        takes=frozenset({"region"}),
+        regional_url=_OPENAI_REGIONS,
     ),
     Provider(
         "azure",
@@ -137,6 +145,13 @@ TASK_WORDS: Mapping[TaskKind, str] = {
 }
 """What the tasks are called in sentences."""
 
+_OPTION_WORDS: Mapping[OptionName, str] = {
+    "region": "no regions to choose among",
+    "project": "no projects to choose among",
+    "credentials": "no credentials but a key",
+}
+"""What a provider has that cannot be told an option."""
+
 PROVIDERS: Mapping[str, Provider] = {row.name: row for row in _ROWS}
 """Name before the colon -> row."""
 
@@ -149,18 +164,25 @@ def model(
     api_key: str | None = None,
     headers: Mapping[str, str] | None = None,
     transport: Transport | None = None,
+    region: str | None = None,
+    project: str | None = None,
+    credentials: object | None = None,
     is_listed: bool = True,
 ) -> Model:
     """The model of a name such as "openai:gpt-6-luna". Nothing is sent; connections are shared by all models.
 
-    Keys and addresses that are not given are read from the environment now. Raises UnknownProviderError,
-    UnknownModelError (not with `base_url`, nor with is_listed=False, for models newer than agentkit's list),
-    MissingKeyError. Warns with RetirementWarning of a model that is shut down within 60 days.
+    Keys and addresses that are not given are read from the environment now. `region` and `project` are where it runs
+    and who pays, where a provider has such. `credentials` are what tokens come from that end: a token, a function (async
+    or not) that gives one, an object of azure-identity or google-auth. Raises UnknownProviderError, UnknownModelError
+    (not with `base_url`, nor with is_listed=False, for models newer than agentkit's list), MissingKeyError,
+    UnsupportedError for what the provider cannot be told. Warns with RetirementWarning of a model that is shut down
+    within 60 days.
     """
-    options = Options(settings, base_url, api_key, headers, transport)
-    del base_url, api_key, headers  # the locals of a traceback are shown by many tools
+    options = Options(settings, base_url, api_key, headers, transport, region, project, credentials)
+    del base_url, api_key, headers, credentials  # the locals of a traceback are shown by many tools
     prefix, colon, id = name.partition(":")
     provider = find_provider(prefix, is_whole=not colon)
+    _refuse_foreign(provider, options)
     id = id or provider.default_model
     if not id:
         raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id{_example(provider)}")
@@ -178,15 +200,19 @@ def task_model(
     api_key: str | None = None,
     headers: Mapping[str, str] | None = None,
     transport: Transport | None = None,
+    region: str | None = None,
+    project: str | None = None,
+    credentials: object | None = None,
 ) -> TaskModel[Any, Any]:
     """The model of a name such as "openai:text-embedding-3-small" for an API that is not chat. Nothing is sent.
 
     Raises UnsupportedError where the provider does not offer it, naming those that do, and what `model` raises.
     """
-    options = Options(settings, base_url, api_key, headers, transport)
-    del base_url, api_key, headers
+    options = Options(settings, base_url, api_key, headers, transport, region, project, credentials)
+    del base_url, api_key, headers, credentials
     prefix, colon, id = name.partition(":")
     provider = find_provider(prefix, is_whole=not colon)
+    _refuse_foreign(provider, options)
     id = id or provider.default_model
     if not id:
         raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id")
@@ -233,13 +259,31 @@ def find_provider(name: str, *, is_whole: bool = False) -> Provider:
     raise UnknownProviderError(name, list(PROVIDERS), meant=meant)
 
 
+def _refuse_foreign(provider: Provider, options: Options) -> None:
+    """Raises UnsupportedError for an option that this provider cannot be told: to go on without it would be wrong."""
+    if options.region is not None and not _REGION.fullmatch(options.region):
+        raise ConfigurationError(f"region is {options.region!r}; it has to be a name such as 'eu' or 'europe-west1'")
+    given: Mapping[OptionName, object] = {
+        "region": options.region,
+        "project": options.project,
+        "credentials": options.credentials,
+    }
+    for name, value in given.items():
+        if value is None or name in provider.takes:
+            continue
+        others = ", ".join(row.name for row in PROVIDERS.values() if name in row.takes)
+        raise UnsupportedError(
+            f"{provider.name} has {_OPTION_WORDS[name]}: leave out {name}=, or use a provider that takes it ({others})"
+        )
+
+
 def _example(provider: Provider) -> str:
     return ", such as 'openai:gpt-6-luna'" if provider.vendor == "openai" else ""
 
 
 def _is_at_home(provider: Provider, options: Options) -> bool:
     """Whether the model is asked for at the provider's own address, where the list of models holds."""
-    return provider.is_listed and base_url_of(provider, options) == provider.base_url
+    return provider.is_listed and (bool(options.region) or base_url_of(provider, options) == provider.base_url)
 
 
 def _look_up(provider: Provider, id: str, *, is_checked: bool) -> None:

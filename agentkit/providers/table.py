@@ -20,6 +20,7 @@ from agentkit.transport.redact import Secret
 
 __all__ = [
     "Connect",
+    "OptionName",
     "Options",
     "Provider",
     "ProviderModule",
@@ -29,10 +30,14 @@ __all__ = [
     "base_url_of",
     "key_of",
     "retirement",
+    "value_of",
 ]
 
 TaskKind: TypeAlias = Literal["embed", "generate_image", "transcribe", "classify"]
 """The APIs beside chat."""
+
+OptionName: TypeAlias = Literal["region", "project", "credentials"]
+"""What only some providers can be told beside the model's name."""
 
 _SOON = datetime.timedelta(days=60)
 
@@ -50,6 +55,12 @@ class Options:
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     transport: Transport | None = None
+    region: str | None = None
+    """Where the model is to run, as the provider spells its regions."""
+    project: str | None = None
+    """The project that is charged, at providers who have such."""
+    credentials: object | None = field(default=None, repr=False)
+    """What tokens come from: a token, something that gives one, or an object of the vendor's own library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,10 @@ class Provider:
     """The model of a name that ends with the colon."""
     model_form: str = "model-id"
     """What stands behind the colon, as people are told."""
+    takes: frozenset[OptionName] = frozenset()
+    """Which options it can be told beside a key and an address."""
+    regional_url: str = ""
+    """The address of a region, with "{region}" in its place."""
 
     @property
     def vendor(self) -> str:
@@ -120,7 +135,7 @@ def key_of(provider: Provider, options: Options) -> str | None:
 
     An address of the user's own may need none, so none is demanded for it, nor while a recording is replayed.
     """
-    found = options.api_key or _from_environment(provider.key_variables)
+    found = options.api_key or value_of(provider.key_variables)
     if found is None and provider.needs_key and options.base_url is None and not is_offline():
         raise MissingKeyError(provider.name, provider.key_variables)
     return Secret(found.strip()) if found else None
@@ -128,7 +143,11 @@ def key_of(provider: Provider, options: Options) -> str | None:
 
 def base_url_of(provider: Provider, options: Options) -> str:
     """The address: as said, else from the environment, else the provider's. Raises ConfigurationError without one."""
-    found = options.base_url or _from_environment(provider.base_url_variables) or provider.base_url
+    if options.region and provider.regional_url:
+        if options.base_url:
+            raise ConfigurationError(f"give {provider.name} base_url or region, not both: either is an address")
+        return provider.regional_url.format(region=options.region)
+    found = options.base_url or value_of(provider.base_url_variables) or provider.base_url
     if not found:
         where = f" or set {' or '.join(provider.base_url_variables)}" if provider.base_url_variables else ""
         raise ConfigurationError(
@@ -147,5 +166,6 @@ def retirement(row: ModelRow, today: datetime.date) -> str | None:
     return f"{name} is shut down on {row.retires}; move to another model (`agentkit models {row.provider}`)"
 
 
-def _from_environment(variables: tuple[str, ...]) -> str | None:
+def value_of(variables: tuple[str, ...]) -> str | None:
+    """The first of these environment variables that is set; empty ones are not."""
     return next((value for name in variables if (value := os.environ.get(name, "").strip())), None)

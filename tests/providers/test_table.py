@@ -237,3 +237,26 @@ def test_importing_the_table_loads_no_codec_and_no_client() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_openai_is_asked_in_a_region() -> None:
+    made = remote("openai:gpt-6-luna", api_key=KEY, region="eu")
+    assert made.endpoint.base_url == "https://eu.api.openai.com/v1"
+    with pytest.raises(UnknownModelError):
+        model("openai:gpt-6-sool", api_key=KEY, region="eu")
+    with pytest.raises(ConfigurationError, match="base_url or region, not both"):
+        model("openai:gpt-6-luna", api_key=KEY, region="eu", base_url="https://mine.example/v1")
+
+
+@pytest.mark.parametrize("region", ["", "EU", "eu.evil.example/", "eu/../.."])
+def test_a_region_is_a_name(region: str) -> None:
+    with pytest.raises(ConfigurationError, match="region is"):
+        model("openai:gpt-6-luna", api_key=KEY, region=region)
+
+
+@pytest.mark.parametrize("option", ["region", "project", "credentials"])
+def test_what_a_provider_cannot_be_told_is_refused_with_those_that_can(option: str) -> None:
+    with pytest.raises(
+        UnsupportedError, match=rf"groq has no .*: leave out {option}=, or use a provider that takes it"
+    ):
+        remote("groq:openai/gpt-oss-120b", api_key=KEY, **{option: "eu"})
