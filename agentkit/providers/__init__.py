@@ -172,11 +172,11 @@ def model(
     """The model of a name such as "openai:gpt-6-luna". Nothing is sent; connections are shared by all models.
 
     Keys and addresses that are not given are read from the environment now. `region` and `project` are where it runs
-    and who pays, where a provider has such. `credentials` are what tokens come from that end: a token, a function (async
-    or not) that gives one, an object of azure-identity or google-auth. Raises UnknownProviderError, UnknownModelError
-    (not with `base_url`, nor with is_listed=False, for models newer than agentkit's list), MissingKeyError,
-    UnsupportedError for what the provider cannot be told. Warns with RetirementWarning of a model that is shut down
-    within 60 days.
+    and who pays, where a provider has such. `credentials` are what tokens come from that end: a token, a function
+    (async or not) that gives one, an object of azure-identity or google-auth. Raises UnknownProviderError,
+    UnknownModelError (not with `base_url`, nor with is_listed=False, for models newer than agentkit's list),
+    MissingKeyError, UnsupportedError for what the provider cannot be told. Warns with RetirementWarning of a model
+    that is shut down within 60 days.
     """
     options = Options(settings, base_url, api_key, headers, transport, region, project, credentials)
     del base_url, api_key, headers, credentials  # the locals of a traceback are shown by many tools
@@ -273,7 +273,7 @@ def _refuse_foreign(provider: Provider, options: Options) -> None:
             continue
         others = ", ".join(row.name for row in PROVIDERS.values() if name in row.takes)
         raise UnsupportedError(
-            f"{provider.name} has {_OPTION_WORDS[name]}: leave out {name}=, or use a provider that takes it ({others})"
+            f"{provider.name} has {_OPTION_WORDS[name]}: leave out {name}=, or use one that takes it ({others})"
         )
 
 
