@@ -121,7 +121,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """Show the counts that conformance tests print: how many recordings were decoded, how many requests accepted."""
     reports = terminalreporter.stats.get("passed", [])
-    told = [(report.nodeid, report.capstdout) for report in reports if "conformance/" in report.nodeid or "test_load" in report.nodeid]
+    told = [
+        (report.nodeid, report.capstdout)
+        for report in reports
+        if "conformance/" in report.nodeid or "test_load" in report.nodeid
+    ]
     if any(text for _, text in told):
         terminalreporter.section("conformance")
     for nodeid, text in told:
