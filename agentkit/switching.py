@@ -44,6 +44,7 @@ _TIERS = {  # provider -> its tiers of service, as of 2026-11
     "azure": _OPENAI_TIERS,
     "anthropic": frozenset({"auto", "standard_only"}),
     "google": frozenset({"standard", "flex", "priority"}),
+    "vertex": frozenset({"standard", "flex", "priority"}),
     "bedrock": frozenset({"priority", "default", "flex", "reserved"}),
     "groq": frozenset({"auto", "on_demand", "flex", "performance"}),
 }

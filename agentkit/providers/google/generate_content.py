@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import quote
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from agentkit.assemble import assemble
 from agentkit.codec import WireRequest
@@ -27,6 +27,7 @@ from agentkit.providers.google.contents import ContentWriter
 from agentkit.providers.google.errors import decode_error
 from agentkit.providers.google.families import generation
 from agentkit.providers.google.knobs import function_calling, generation_config, laid_over
+from agentkit.providers.google.service_rules import ServiceRules
 from agentkit.providers.google.streams import GenerateContentDecoder
 from agentkit.schema.dialects import compile_schema
 from agentkit.schema.names import map_names
@@ -39,6 +40,9 @@ _NOTHING_SAID = b'{"role":"user","parts":[{"text":"(no text)"}]}'
 """Stands where there are instructions alone: the API demands something that a user said."""
 _CACHED = ("systemInstruction", "tools", "toolConfig")
 """What lies in a cachedContent, and may not be sent beside it."""
+_COUNTED = ("contents", "systemInstruction", "tools", "generationConfig")
+"""What a service counts that takes the fields of a request bare."""
+_JSON = ("content-type", "application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,10 @@ class _Head:
 class GenerateContentCodec:
     """The client half of generateContent, for the Gemini API and for others that serve it."""
 
-    def __init__(self, provider: str = "google") -> None:
+    def __init__(self, provider: str = "google", *, rules: ServiceRules = ServiceRules()) -> None:  # noqa: B008 - immutable
         self.name = f"{provider}:generate_content"
         self._provider = provider
+        self._rules = rules
         self._tools: dict[tuple[ToolDefinition, ...], _Tools] = {}
         self._formats: dict[int, tuple[OutputFormat, dict[str, Any]]] = {}  # id(format) -> format, its schema
 
@@ -115,7 +120,8 @@ class GenerateContentCodec:
             pieces.append(_to_bytes(rest)[1:-1])
         body = b"".join([b"{", b",".join(pieces), b"}"])
         function = "streamGenerateContent?alt=sse" if request.is_streamed else "generateContent"
-        return WireRequest(_path(request, function), body, names=tools.back, notes=tuple(notes))
+        path, headers = self._path(request.model, function), (_JSON, *self._tier(request))
+        return WireRequest(path, body, names=tools.back, headers=headers, notes=tuple(notes))
 
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises the error that the body reports, or ProtocolError."""
@@ -149,14 +155,30 @@ class GenerateContentCodec:
     def encode_count(self, request: Request) -> WireRequest:
         """What asks how many tokens the request's prompt has. Raises what `encode` does."""
         wire = self.encode(request)
+        path = self._path(request.model, "countTokens")
+        if not self._rules.wraps_counts:
+            fields = from_json(wire.body)
+            return replace(wire, path=path, body=_to_bytes({name: fields[name] for name in _COUNTED if name in fields}))
         # The endpoint takes bare contents too, and then counts neither instructions nor tools.
-        model = b'{"model":' + _to_bytes(_model_of(request)) + b","
-        body = b'{"generateContentRequest":' + model + wire.body[1:] + b"}"
-        return replace(wire, path=_path(request, "countTokens"), body=body)
+        model = b'{"model":' + _to_bytes(self._named(request.model)) + b","
+        return replace(wire, path=path, body=b'{"generateContentRequest":' + model + wire.body[1:] + b"}")
 
     def decode_count(self, body: bytes) -> int:
         """The count in a reply. Raises ProtocolError."""
         return count_in(body, "totalTokens", provider=self._provider)
+
+    def _named(self, model: str) -> str:
+        return model if "/" in model else self._rules.models + model
+
+    def _path(self, model: str, function: str) -> str:
+        return f"/{quote(self._named(model), safe='/-._~@')}:{function}"
+
+    def _tier(self, request: Request) -> list[tuple[str, str]]:
+        """The header that asks for a tier of service, where that is none of the body's fields."""
+        tier = known_tier(request.settings.service_tier, self._provider, notes=set())
+        if not self._rules.tier_header or not tier or tier == "standard":
+            return []
+        return [(self._rules.tier_header, tier)]
 
     def _nonsense(self, body: bytes, problem: str) -> ProtocolError:
         shown = body[:200].decode("utf-8", "replace")
@@ -184,12 +206,13 @@ class GenerateContentCodec:
                     "responseJsonSchema": self._schema_of(request.output),
                 }
         fields: dict[str, Any] = {}
-        if tool_config := _tool_config(request, extra, tools):
+        if tool_config := _tool_config(request, extra, tools, has_flag=self._rules.flags_server_tools):
             fields["toolConfig"] = tool_config
         if config:
             fields["generationConfig"] = config
         told = set[str]()
-        if tier := known_tier(request.settings.service_tier, self._provider, notes=told):
+        tier = known_tier(request.settings.service_tier, self._provider, notes=told)
+        if tier and not self._rules.tier_header:
             fields["serviceTier"] = tier
         notes += told
         if token := _continuation(request.messages, self.name):
@@ -248,14 +271,6 @@ class GenerateContentCodec:
         return schema
 
 
-def _model_of(request: Request) -> str:
-    return request.model if "/" in request.model else f"models/{request.model}"
-
-
-def _path(request: Request, function: str) -> str:
-    return f"/{quote(_model_of(request), safe='/-._~@')}:{function}"
-
-
 def _compiled(definitions: Sequence[ToolDefinition]) -> _Tools:
     names = map_names([definition.name for definition in definitions], "gemini")
     entries: list[dict[str, Any]] = []
@@ -279,14 +294,14 @@ def _tool_entries(tools: _Tools, extra: Any) -> bytes:
     return b",".join(entries)
 
 
-def _tool_config(request: Request, extra: Mapping[str, Any], tools: _Tools) -> dict[str, Any]:
+def _tool_config(request: Request, extra: Mapping[str, Any], tools: _Tools, *, has_flag: bool) -> dict[str, Any]:
     if not tools.names:
         return {}
     config: dict[str, Any] = {}
     calling = function_calling(request.settings.tool_choice, tools.names, is_strict=tools.is_strict)
     if calling:
         config["functionCallingConfig"] = calling
-    if objects(extra.get("tools")) and generation(request.model) >= (3, 0):
+    if has_flag and objects(extra.get("tools")) and generation(request.model) >= (3, 0):
         # Functions beside tools that Google runs itself are refused without it.
         config["includeServerSideToolInvocations"] = True
     return config
