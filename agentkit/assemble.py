@@ -15,6 +15,7 @@ from agentkit.exchange import (
     Delta,
     ModelSwitched,
     PartFinished,
+    PartialImage,
     Response,
     ResponseFinished,
     ResponseStarted,
@@ -121,7 +122,7 @@ def _collect(deltas: Iterable[Delta]) -> tuple[dict[int, _Pieces], ResponseStart
             case ModelSwitched():  # what another model began is void
                 slots.clear()
                 started, finished = ResponseStarted(), None
-            case AttemptFailed() | Waiting():
+            case AttemptFailed() | PartialImage() | Waiting():
                 continue
     return slots, started, finished
 

@@ -20,7 +20,9 @@ __all__ = [
     "ServerCodec",
     "StreamDecoder",
     "StreamWriter",
+    "StreamedTaskCodec",
     "TaskCodec",
+    "TaskStreamDecoder",
     "TokenCounter",
     "WireRequest",
     "readable",
@@ -122,6 +124,28 @@ class TaskCodec(Protocol[Asked, Told]):
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200. Never raises by itself, whatever the body holds."""
+        ...
+
+
+class TaskStreamDecoder(StreamDecoder, Protocol[Told]):
+    """Turns the bytes of one streamed reply into deltas, and into the answer."""
+
+    @property
+    def answer(self) -> Told:
+        """The whole answer, once a ResponseFinished was told."""
+        ...
+
+
+@runtime_checkable
+class StreamedTaskCodec(TaskCodec[Asked, Told], Protocol[Asked, Told]):
+    """What the client half of a task can do besides, where the API streams its answers."""
+
+    def is_streamed(self, asked: Asked, /) -> bool:
+        """Whether this question asks for a stream."""
+        ...
+
+    def decoder(self) -> TaskStreamDecoder[Told]:
+        """A decoder for one streamed reply."""
         ...
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from agentkit.errors import ConfigurationError, ExchangeError
 from agentkit.identity import ModelIdentity
+from agentkit.media import Image
 from agentkit.messages import AssistantMessage, Finish, Message, Part, ToolCall
 from agentkit.settings import Settings
 from agentkit.usage import Usage
@@ -19,6 +20,7 @@ __all__ = [
     "ModelSwitched",
     "OutputFormat",
     "PartFinished",
+    "PartialImage",
     "ReplySeen",
     "Request",
     "Response",
@@ -209,6 +211,15 @@ class PartFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialImage:
+    """How a picture looks that is still being made; each look replaces the one before it."""
+
+    image: Image
+    look: int = 0
+    """Which look it is, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseFinished:
     """The answer is complete."""
 
@@ -264,6 +275,7 @@ Delta: TypeAlias = (
     | ThinkingDelta
     | ToolCallDelta
     | PartFinished
+    | PartialImage
     | ResponseFinished
     | AttemptFailed
     | ModelSwitched

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Generic, TypeVar
 
-from agentkit.codec import StreamDecoder, TaskCodec, WireRequest
+from agentkit.codec import StreamDecoder, StreamedTaskCodec, TaskCodec, TaskStreamDecoder, WireRequest
 from agentkit.embedding import EmbeddingAnswer, EmbeddingCodec, EmbeddingRequest
 from agentkit.errors import ExchangeError, ProtocolError
-from agentkit.exchange import Memo, Request, Response
+from agentkit.exchange import Memo, Request, Response, RunAccount
 from agentkit.messages import AssistantMessage
 from agentkit.models import ModelIdentity, Sink
 from agentkit.remote import Endpoint, RemoteModel
@@ -43,11 +44,17 @@ class RemoteTask(Generic[Asked, Told]):
     def __repr__(self) -> str:
         return f"RemoteTask({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self._endpoint!r})"
 
-    async def perform(self, asked: Asked, settings: Settings, sink: Sink | None = None) -> TaskReply[Told]:
+    async def perform(
+        self, asked: Asked, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None
+    ) -> TaskReply[Told]:
         """Answer, trying again where that may help. Raises ExchangeError."""
-        carrier = _Carrier(self.codec, asked)
-        remote = RemoteModel(carrier, self._endpoint, self.identity, transport=self._transport, settings=self._settings)
-        response = await remote.respond(Request(self.identity.model, (), settings=settings), sink)
+        settings = settings.over(self._settings)
+        carrier = _Carrier(self.codec, _with_settings(asked, settings))
+        remote = RemoteModel(carrier, self._endpoint, self.identity, transport=self._transport)
+        request = Request(
+            self.identity.model, (), settings=settings, is_streamed=carrier.is_streamed, memo=Memo(account)
+        )
+        response = await remote.respond(request, sink)
         return TaskReply(carrier.answer, response.attempts, response.notes)
 
 
@@ -68,24 +75,48 @@ class RemoteEmbeddingModel(RemoteTask[EmbeddingRequest, EmbeddingAnswer]):
         """What it takes in one request."""
 
 
+def _with_settings(asked: Asked, settings: Settings) -> Asked:
+    """The question with these settings where it has room for some: its codec reads `extra` in them."""
+    if getattr(asked, "settings", settings) is settings:
+        return asked
+    completed = copy(asked)
+    object.__setattr__(completed, "settings", settings)  # not dataclasses.replace: any class may be a question
+    return completed
+
+
 class _Carrier(Generic[Asked, Told]):
     """The codec of one exchange: it encodes the one question, whatever the request, and keeps the answer."""
 
     def __init__(self, codec: TaskCodec[Asked, Told], asked: Asked) -> None:
         self.name = codec.name
-        self.answer: Told
         self._codec = codec
+        self._streamed = codec if isinstance(codec, StreamedTaskCodec) else None
         self._asked = asked
+        self._decoded: list[Told] = []
+        self._decoder: TaskStreamDecoder[Told] | None = None
+
+    @property
+    def is_streamed(self) -> bool:
+        return self._streamed is not None and self._streamed.is_streamed(self._asked)
+
+    @property
+    def answer(self) -> Told:
+        """The answer of the attempt that was the last one."""
+        return self._decoded[-1] if self._decoder is None else self._decoder.answer
 
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
         return self._codec.encode(self._asked)
 
     def decode(self, body: bytes) -> Response:
-        self.answer = self._codec.decode(body)
+        self._decoded.append(self._codec.decode(body))
+        self._decoder = None
         return Response(AssistantMessage(()))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         return self._codec.decode_error(status, headers, body)
 
     def decoder(self) -> StreamDecoder:
-        raise ProtocolError(f"the server streamed an answer of {self.name}, which was not asked for")
+        if self._streamed is None:
+            raise ProtocolError(f"the server streamed an answer of {self.name}, which was not asked for")
+        self._decoder = self._streamed.decoder()
+        return self._decoder
