@@ -39,7 +39,10 @@ def refusal(message: str) -> BadRequestError:
 
 
 class HistoryReader:
-    """Reads messages one after the other."""
+    """Reads messages one after the other; neighbours of one role are one message, and an answer may stand first.
+
+    Both is documented to be refused, and was answered by every model that traffic is recorded of.
+    """
 
     def __init__(self, provider: str, *, is_strict: bool) -> None:
         self._origin = f"{provider}:converse"
@@ -49,18 +52,11 @@ class HistoryReader:
 
     def read(self, messages: Iterable[Json]) -> list[Message]:
         """These messages. Raises BadRequestError for what the service would refuse."""
-        role_before = ""
         for position, message in enumerate(messages):
             where = f"messages.{position}"
             role = message.get("role") if isinstance(message, dict) else None  # pyright: ignore[reportUnnecessaryIsInstance] - it comes from outside
             if role not in _ROLES:
                 raise refusal(f"Value at '{where}.role' failed to satisfy enum value set: [user, assistant, system]")
-            if self._is_strict and role == role_before:
-                raise refusal("A conversation must alternate between user and assistant roles. Make sure that the "
-                              "conversation alternates between user and assistant roles and try again.")  # fmt: skip
-            if self._is_strict and not role_before and role == "assistant":
-                raise refusal("A conversation must start with a user message. Try again with a conversation that "
-                              "starts with a user message.")  # fmt: skip
             content = message.get("content")
             if not isinstance(content, list) or (self._is_strict and not content):
                 raise refusal(f"The content field in the Message object at {where} is empty. Add a ContentBlock "
@@ -70,14 +66,14 @@ class HistoryReader:
                 self._take_answer(blocks, where)
             else:
                 self._take_said(role, blocks, where)
-            role_before = role
         self._close("messages")
         return [_message(role, parts) for role, parts in self._turns if parts]
 
     def _take_answer(self, blocks: Sequence[Json], where: str) -> None:
-        self._close(where)
-        parts: list[Part] = []
-        self._turns.append(("assistant", parts))
+        if not self._turns or self._turns[-1][0] != "assistant":
+            self._close(where)
+            self._turns.append(("assistant", []))
+        parts = self._turns[-1][1]
         for block in blocks:
             if "cachePoint" in block:
                 continue
@@ -89,7 +85,9 @@ class HistoryReader:
                 self._open.append((parts, len(parts) - 1))
 
     def _take_said(self, role: str, blocks: Sequence[Json], where: str) -> None:
-        said: list[Part] = []
+        if not self._turns or self._turns[-1][0] != role:
+            self._turns.append((role, []))
+        said = self._turns[-1][1]
         for number, block in enumerate(blocks):
             at = f"{where}.content.{number}"
             if "toolResult" in block:
@@ -97,7 +95,6 @@ class HistoryReader:
             elif "cachePoint" not in block and (part := self._said(block, at, role)) is not None:
                 said.append(part)
         self._close(where)
-        self._turns.append((role, said))
 
     def _take_result(self, result: Json, where: str) -> None:
         id = result.get("toolUseId") or ""
@@ -143,7 +140,7 @@ class HistoryReader:
         """The part of a block that no model made."""
         match block:
             case {"text": str() as text}:
-                if not text.strip() and self._is_strict:
+                if not text and self._is_strict:
                     raise refusal(f"The text field in the ContentBlock object at {where} is blank. Add text to the "
                                   "text field, and try again.")  # fmt: skip
                 data = ProviderData(self._origin, {"role": "system"}) if role == "system" else None

@@ -12,6 +12,7 @@ from agentkit.exchange import (
     Delta,
     ModelSwitched,
     PartFinished,
+    PartialImage,
     Response,
     ResponseFinished,
     ResponseStarted,
@@ -58,6 +59,7 @@ class ConverseWriter:
         self._kinds: dict[int, str] = {}  # our index of a part -> the kind of its block
         self._numbers: dict[int, int] = {}  # our index of a part -> the block's
         self._told: dict[int, list[str]] = {}  # our index of a part -> what its deltas said
+        self._open: int | None = None  # the block that was begun last
 
     def write(self, deltas: Iterable[Delta]) -> bytes:
         """The bytes of these deltas; the end of the stream follows a ResponseFinished."""
@@ -79,23 +81,20 @@ class ConverseWriter:
                     frames += self._end(delta)
                 case ModelSwitched():
                     raise ProtocolError("an answer that began anew cannot be written as one stream")
-                case ResponseStarted() | AttemptFailed() | Waiting():
+                case ResponseStarted() | PartialImage() | AttemptFailed() | Waiting():
                     continue
         return b"".join(frames)
 
     def _piece(self, index: int, kind: str, text: str) -> list[bytes]:
-        number = self._number(index, kind)
         self._told.setdefault(index, []).append(text)
         delta = {"text": text} if kind == "text" else {"reasoningContent": {"text": text}}
-        return [_delta(number, delta)] if text else []
+        return self._delta(index, kind, delta) if text else []
 
     def _call(self, index: int, arguments: str, *, id: str = "", name: str = "") -> list[bytes]:
-        is_new = index not in self._kinds
-        number = self._number(index, "call")
         self._told.setdefault(index, []).append(arguments)
         start = {"toolUse": {"toolUseId": id, "name": name}}
-        frames = [_event("contentBlockStart", {"contentBlockIndex": number, "start": start})] if is_new else []
-        return [*frames, *([_delta(number, {"toolUse": {"input": arguments}})] if arguments else [])]
+        frames = self._begin(index, "call", start)
+        return [*frames, *(self._delta(index, "call", {"toolUse": {"input": arguments}}) if arguments else [])]
 
     def _whole(self, part: Part, index: int) -> list[bytes]:
         """What a finished part has beyond what its deltas told."""
@@ -104,13 +103,14 @@ class ConverseWriter:
             case Text(text, _, data):
                 frames = [] if told else self._piece(index, "text", text)
                 cited = data.value.get("citations", ()) if data is not None and data.origin == self._origin else ()
-                return [*frames, *(_delta(self._number(index, "text"), {"citation": entry}) for entry in cited)]
+                for entry in cited:
+                    frames += self._delta(index, "text", {"citation": entry})
+                return frames
             case Thinking(text, data):
                 frames = [] if told else self._piece(index, "reasoning", text)
                 own = data.value if data is not None and data.origin == self._origin else {}
                 if signature := own.get("signature"):
-                    number = self._number(index, "reasoning")
-                    frames.append(_delta(number, {"reasoningContent": {"signature": signature}}))
+                    frames += self._delta(index, "reasoning", {"reasoningContent": {"signature": signature}})
                 return frames
             case ToolCall(id, name, arguments):
                 return [] if index in self._kinds else self._call(index, arguments, id=id, name=name)
@@ -120,10 +120,10 @@ class ConverseWriter:
 
     def _opaque(self, block: Block, index: int) -> list[bytes]:
         kind = next(iter(block), "")
-        value, number = block[kind], self._number(index, kind)
+        value = block[kind]
         match kind:
             case "reasoningContent":
-                return [_delta(number, {"reasoningContent": {"redactedContent": value["redactedContent"]}})]
+                return self._delta(index, kind, {kind: {"redactedContent": value["redactedContent"]}})
             case "toolUse":
                 start = {key: entry for key, entry in value.items() if key != "input"}
                 delta: Block = {"toolUse": {"input": json_bytes(value["input"]).decode()}}
@@ -134,17 +134,30 @@ class ConverseWriter:
                 start, delta = {"format": value["format"]}, {"image": {"source": value["source"]}}
             case _:
                 return []  # streams have no place for it
-        return [
-            _event("contentBlockStart", {"contentBlockIndex": number, "start": {kind: start}}),
-            _delta(number, delta),
-        ]
+        return [*self._begin(index, kind, {kind: start}), *self._delta(index, kind, delta)]
 
-    def _number(self, index: int, kind: str) -> int:
-        self._kinds.setdefault(index, kind)
-        return self._numbers.setdefault(index, len(self._numbers))
+    def _begin(self, index: int, kind: str, start: Block | None = None) -> list[bytes]:
+        """The frames that begin a block, if it is new: one is open at a time."""
+        if index in self._kinds:
+            return []
+        self._kinds[index] = kind
+        number = self._numbers[index] = len(self._numbers)
+        frames, self._open = self._stop(), number
+        if start is not None:  # blocks of words and of thinking begin with their first delta
+            frames.append(_event("contentBlockStart", {"contentBlockIndex": number, "start": start}))
+        return frames
+
+    def _delta(self, index: int, kind: str, delta: Block) -> list[bytes]:
+        frames = self._begin(index, kind)
+        return [*frames, _event("contentBlockDelta", {"contentBlockIndex": self._numbers[index], "delta": delta})]
+
+    def _stop(self) -> list[bytes]:
+        if self._open is None:
+            return []
+        return [_event("contentBlockStop", {"contentBlockIndex": self._open})]
 
     def _end(self, finished: ResponseFinished) -> list[bytes]:
-        stops = [_event("contentBlockStop", {"contentBlockIndex": number}) for number in self._numbers.values()]
+        stops = self._stop()
         details = finished.details
         stop: Block = {"stopReason": _reason(finished.finish, finished.finish_raw)}
         if more := details.get("additionalModelResponseFields"):
@@ -191,10 +204,6 @@ def _fields(details: Any) -> Block:
     fields = {name: details[name] for name in REPLY_DETAILS if details.get(name)}
     tier = details.get("service_tier")
     return {**fields, "serviceTier": {"type": tier}} if tier else fields
-
-
-def _delta(number: int, delta: Block) -> bytes:
-    return _event("contentBlockDelta", {"contentBlockIndex": number, "delta": delta})
 
 
 def _event(name: str, body: Block) -> bytes:

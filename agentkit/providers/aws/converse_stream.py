@@ -175,6 +175,7 @@ class ConverseDecoder:
             # Blocks of words and of thinking begin with their first delta.
             deltas += self._finish_block(block)
             block = self._begin(index, kind, {})
+        block.is_finished = False
         match delta:
             case {"text": str() as text}:
                 return [*deltas, *block.told(text, TextDelta(text, block.slot))]
