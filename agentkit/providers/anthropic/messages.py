@@ -18,12 +18,13 @@ from pydantic_core import from_json, to_json
 
 from agentkit.codec import WireRequest
 from agentkit.counting import count_in
-from agentkit.errors import ExchangeError, ProtocolError
+from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Memo, OutputFormat, Request, Response, ToolDefinition
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 from agentkit.messages import AssistantMessage, Message, Opaque, Thinking
 from agentkit.providers.anthropic.errors import decode_error
+from agentkit.providers.anthropic.hosting import Hosting
 from agentkit.providers.anthropic.messages_head import Head, Piece, head_of
 from agentkit.providers.anthropic.messages_input import own_value, thought_block
 from agentkit.providers.anthropic.messages_knobs import Knobs, cache_mark, can_hold_schema, knobs_of, tool_choice
@@ -76,12 +77,14 @@ class MessagesCodec:
         default_max_tokens: int = DEFAULT_MAX_TOKENS,
         version: str = VERSION,
         betas: Sequence[str] = (),
+        hosting: Hosting | None = None,
     ) -> None:
         self.name = f"{provider}:messages"
         self._provider = provider
         self._default_max_tokens = default_max_tokens
         self._version = version
         self._betas = tuple(betas)
+        self._hosting = hosting
         self._tools: dict[tuple[tuple[ToolDefinition, ...], tuple[int, ...], bool], Tools] = {}
         self._formats: dict[int, tuple[OutputFormat, Compiled]] = {}  # id(format) -> format, as sent
 
@@ -103,15 +106,17 @@ class MessagesCodec:
             fields["output_config"] = {**held, **fields.get("output_config", {})}
         if "system" not in extra and (system := _system(request, knobs, told, mark)):
             fields["system"] = system
-        pieces: list[Piece] = [json_bytes(fields)[:-1], *_tool_pieces(tools, extra, mark)]
-        head = None
+        head, said = None, list[Piece]()
         if "messages" not in extra:
             head = self._head(request, memo or request.memo, tools.names)
             knobs.notes += sorted(head.notes)
-            pieces += [b',"messages":[', *head.written(to_json(mark) if mark else b""), b"]"]
-        headers = self._headers(knobs, extra, needs_files=head is not None and head.needs_files)
-        body = b"".join([*pieces, b"}"])
-        return WireRequest("/v1/messages", body, names=tools.back, headers=headers, notes=tuple(knobs.notes))
+            said = [b',"messages":[', *head.written(to_json(mark) if mark else b""), b"]"]
+        path, headers = "/v1/messages", self._headers(knobs, extra, needs_files=head is not None and head.needs_files)
+        if self._hosting is not None:
+            path = self._hosting.path_of(request.model, is_streamed=request.is_streamed)
+            fields, headers = _as_hosted(self._hosting, fields, headers, version=extra.get("version"))
+        body = b"".join([json_bytes(fields)[:-1], *_tool_pieces(tools, extra, mark), *said, b"}"])
+        return WireRequest(path, body, names=tools.back, headers=headers, notes=tuple(knobs.notes))
 
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises the error that the body reports, or ProtocolError."""
@@ -138,7 +143,12 @@ class MessagesCodec:
         """What asks how many tokens the request's prompt has. Raises what `encode` does."""
         wire = self.encode(request)
         fields = {key: value for key, value in from_json(wire.body).items() if key not in _NOT_COUNTED}
-        return replace(wire, path="/v1/messages/count_tokens", body=json_bytes(fields))
+        path = "/v1/messages/count_tokens"
+        if self._hosting is not None:
+            if not self._hosting.count_path:
+                raise UnsupportedError(f"{self._provider} does not count the tokens of a prompt")
+            path, fields = self._hosting.count_path, {"model": request.model, **fields}
+        return replace(wire, path=path, body=json_bytes(fields))
 
     def decode_count(self, body: bytes) -> int:
         """The count in a reply. Raises ProtocolError."""
@@ -197,6 +207,21 @@ def _fields(
     if mark and is_conversation(request.messages, has_tools=has_tools):
         fields.setdefault("cache_control", mark)
     return fields
+
+
+def _as_hosted(
+    hosting: Hosting, fields: dict[str, Any], headers: tuple[tuple[str, str], ...], *, version: str | None
+) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    """The fields and headers where the path names the model and the body the version."""
+    left_out = {"model"} if hosting.has_stream else {"model", "stream"}
+    fields = {"anthropic_version": version or hosting.version} | {
+        name: value for name, value in fields.items() if name not in left_out
+    }
+    betas = dict(headers).get("anthropic-beta")
+    if betas and not hosting.has_beta_header:
+        fields["anthropic_beta"] = betas.split(",")
+    hidden = {"anthropic-version"} if hosting.has_beta_header else {"anthropic-version", "anthropic-beta"}
+    return fields, tuple(header for header in headers if header[0] not in hidden)
 
 
 def _system(
