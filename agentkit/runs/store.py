@@ -28,7 +28,7 @@ from anyio.lowlevel import current_token
 
 from agentkit.approvals import Decisions, PendingCall, pending_calls
 from agentkit.errors import ConfigurationError, RunBusyError, StateError
-from agentkit.loop import VERSION, RunState, fold, record_to_json, state_to_json
+from agentkit.loop import VERSION, AwaitApproval, RunState, fold, next_need, record_to_json, state_to_json
 from agentkit.records import Record
 from agentkit.resuming import take_decisions
 from agentkit.runs.file import BUSY_SECONDS, connect, is_busy, opened, transaction, unusable
@@ -246,8 +246,8 @@ class SqliteRunStore:
         if connection.execute("SELECT 1 FROM agentkit_runs WHERE run = ?", (run_id,)).fetchone() is None:
             return
         with transaction(connection):
-            (owner,) = connection.execute("SELECT owner FROM agentkit_runs WHERE run = ?", (run_id,)).fetchone()
-            if owner != self._owner and self._is_held(owner):
+            row = connection.execute("SELECT owner FROM agentkit_runs WHERE run = ?", (run_id,)).fetchone()
+            if row is not None and row[0] != self._owner and self._is_held(row[0]):  # it may just have been deleted
                 raise RunBusyError(run_id)
             connection.execute(
                 "UPDATE agentkit_runs SET owner = ?, status = 'running', error = '', changed = ? WHERE run = ?",
@@ -272,7 +272,7 @@ class SqliteRunStore:
             if runtime.journal:
                 state = fold(runtime.journal)
                 status = _status(state, error)
-                said = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else ""
+                said = f"{type(error).__name__}: {error}" if status == "failed" else ""
                 values = (status, said, time(), summary_of(state), runtime.run_id, self._owner)
                 await self.work(
                     lambda connection: connection.execute(
@@ -379,6 +379,11 @@ class _KeepingRuntime:
             kept = await store._read([], lambda connection: read_journal(connection, root, run_id))  # pyright: ignore[reportPrivateUsage]  # the two are one thing
         if run_id == root:
             self.journal = list(kept)
+        if any(one != other for one, other in zip(kept, journal, strict=False)):
+            raise StateError(
+                f"the run {run_id} went another way in {str(store.path)!r} than in this state; go on by its id, as in "
+                f"agent.resume({root!r}, store=...), or keep this way as a run of its own: fork(state, step=...)"
+            )
         if len(kept) < len(journal):
             await self._write(run_id, journal[len(kept) :])
         return kept if len(kept) > len(journal) else journal
@@ -413,8 +418,31 @@ def _insert(connection: Connection, row: Row | None, rows: Sequence[tuple[Any, .
 
 
 async def _uncancelled(work: Callable[[], T]) -> T:
+    """What `work` gives, from a thread that is waited for to its end: what was written without our knowledge would be
+    taken for another writer's.
+
+    asyncio's own cancel (`wait_for`, `timeout`, `Task.cancel`) passes anyio's shields: it is told again afterwards.
+    """
+    import asyncio  # not loaded at import, which would double its cost
+
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # trio
+        task = None
     with anyio.CancelScope(shield=True):
-        return await anyio.to_thread.run_sync(work)
+        if task is None:
+            return await anyio.to_thread.run_sync(work)
+        is_cancelled = False
+        written = asyncio.get_running_loop().run_in_executor(None, work)
+        while not written.done():
+            try:
+                await asyncio.wait([written])
+            except asyncio.CancelledError:
+                is_cancelled = True
+        if is_cancelled:
+            task.uncancel()  # so that it counts as one: `asyncio.timeout` looks at that
+            task.cancel()
+        return written.result()
     raise AssertionError("nobody cancels this scope")
 
 
@@ -423,11 +451,11 @@ def _move_log(connection: Connection) -> None:
 
 
 def _status(state: RunState, error: BaseException | None) -> Status:
-    """How a run stands whose driving ended so."""
-    if error is not None:
-        return "failed" if isinstance(error, Exception) else "interrupted"
+    """How a run stands whose driving ended so. What was refused, such as a wrong decision, leaves it as it was."""
     if state.is_ended:
         return "finished"
+    if error is not None and not isinstance(next_need(state), AwaitApproval):
+        return "failed" if isinstance(error, Exception) else "interrupted"
     return "paused" if pending_calls(state) else "ready"
 
 

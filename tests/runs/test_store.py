@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -515,6 +516,66 @@ async def test_waiting_for_the_disk_keeps_the_same(path: Path) -> None:
     store = SqliteRunStore(path, synchronous="full")
     result = await Agent(ScriptedModel(calls(("look", {})), "done"), tools=[look]).run("go", store=store)
     assert await store.load(result.run_id) == result.state
+
+
+@pytest.mark.parametrize("synchronous", ["normal", "full"])
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # in trio no cancel passes a shield
+async def test_a_cancel_of_asyncio_finds_what_is_being_written_written(
+    path: Path, synchronous: Literal["normal", "full"]
+) -> None:
+    store = SqliteRunStore(path, synchronous=synchronous)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+    waits = anyio.Event()
+
+    def answer(_: object) -> str:
+        other.execute("BEGIN IMMEDIATE")  # so that the answer's record waits in a thread
+        waits.set()
+        return "done"
+
+    async def run() -> None:
+        await Agent(ScriptedModel(answer)).run("go", store=store)
+
+    with closing(other):
+        task = asyncio.get_running_loop().create_task(run())
+        await waits.wait()
+        await anyio.sleep(0.05)
+        task.cancel()
+        await anyio.sleep(0.01)
+        assert not task.done()
+        other.execute("ROLLBACK")
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    (kept,) = await store.list()
+    result = await Agent(ScriptedModel()).resume(kept.run_id, store=store)
+    assert result.output == "done"
+
+
+async def test_what_is_refused_leaves_a_run_as_it_stands(path: Path) -> None:
+    store = SqliteRunStore(path)
+    agent = Agent(ScriptedModel(calls(("refund", {})), "done"), tools=[refund])
+    first = await agent.run("go", store=store)
+    with pytest.raises(ConfigurationError, match=r"no call '9\.9' waits"):
+        await store.decide(first.run_id, {"9.9": Approve()})
+    assert [(run.status, run.error) for run in await store.list()] == [("paused", "")]
+    await agent.resume(first.run_id, store=store, approvals={"1.0": Approve()})
+    with pytest.raises(StateError, match="has gone on since"):
+        await agent.resume(first.state, store=store)
+    assert [(run.status, run.error) for run in await store.list()] == [("finished", "")]
+
+
+async def test_a_state_that_went_another_way_is_refused_and_harms_nothing(path: Path) -> None:
+    store = SqliteRunStore(path)
+
+    def agent(*turns: Any) -> Agent[Any, Any]:
+        return Agent(ScriptedModel(*turns), tools=[refund])
+
+    first = await agent(calls(("refund", {}))).run("go", store=store)
+    denied = await agent("no then").resume(first.state, store=store, approvals={"1.0": Deny("no")})
+    elsewhere = await agent(calls(("refund", {}))).resume(first.state, approvals={"1.0": Approve()})
+    with pytest.raises(StateError, match=rf"the run {first.run_id} went another way in .* fork\(state, step=...\)"):
+        await agent("never").resume(elsewhere.state, store=store, approvals={"2.0": Approve()})
+    assert await store.load(first.run_id) == denied.state
 
 
 async def test_the_log_is_moved_into_the_file_before_it_grows_large(path: Path) -> None:
