@@ -144,8 +144,8 @@ class StreamedTaskCodec(TaskCodec[Asked, Told], Protocol[Asked, Told]):
         """Whether this question asks for a stream."""
         ...
 
-    def decoder(self) -> TaskStreamDecoder[Told]:
-        """A decoder for one streamed reply."""
+    def decoder(self, asked: Asked, /) -> TaskStreamDecoder[Told]:
+        """A decoder for one streamed reply to this question."""
         ...
 
 

@@ -118,5 +118,5 @@ class _Carrier(Generic[Asked, Told]):
     def decoder(self) -> StreamDecoder:
         if self._streamed is None:
             raise ProtocolError(f"the server streamed an answer of {self.name}, which was not asked for")
-        self._decoder = self._streamed.decoder()
+        self._decoder = self._streamed.decoder(self._asked)
         return self._decoder
