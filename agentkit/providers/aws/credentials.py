@@ -11,6 +11,7 @@ import configparser
 import importlib
 import importlib.util
 import os
+import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,24 +44,44 @@ class CredentialSource:
         self._is_explicit = explicit is not None
         self._now = now
         self._session: Any = None  # botocore's, which keeps and renews what it found
+        self._lock = threading.Lock()  # many exchanges begin at once, and one of them looks
 
     def __repr__(self) -> str:
         return f"CredentialSource(profile={self._profile_name!r})"
+
+    @property
+    def cached(self) -> Credentials | None:
+        """Credentials that were found and are good for some minutes; None when they have to be looked for."""
+        found = self._found
+        if found is None or self._is_explicit or found.expires is None:  # nobody else knows better explicit ones
+            return found
+        return found if found.expires - self._now() > _EARLY else None
+
+    @property
+    def are_at_hand(self) -> bool:
+        """Whether they were said, or stand in the environment or the files: the network is not asked.
+
+        Raises ConfigurationError for a profile that is not there or incomplete.
+        """
+        return (self._found or self._from_environment() or self._from_files()) is not None
+
+    @property
+    def may_be_found(self) -> bool:
+        """Whether it is worth looking: they are at hand, or botocore may find them. Raises what `are_at_hand` does."""
+        return self.are_at_hand or importlib.util.find_spec("botocore") is not None
 
     def current(self) -> Credentials:
         """Credentials that are good for some minutes. Files and, with botocore, the network may be read.
 
         Raises MissingKeyError when there are none, ConfigurationError for a profile that is not there or incomplete.
         """
-        found = self._found
-        if found is not None and (found.expires is None or found.expires - self._now() > _EARLY):
+        with self._lock:
+            found = self.cached
+            if found is None:
+                found = self._found = self._from_environment() or self._from_files() or self._from_botocore()
+            if found is None:
+                raise MissingKeyError("bedrock", (*_VARIABLES[:2], "AWS_BEARER_TOKEN_BEDROCK"))
             return found
-        if self._is_explicit and found is not None:
-            return found  # nobody else knows better ones; the service says when they have ended
-        self._found = self._from_environment() or self._from_files() or self._from_botocore()
-        if self._found is None:
-            raise MissingKeyError("bedrock", (*_VARIABLES[:2], "AWS_BEARER_TOKEN_BEDROCK"))
-        return self._found
 
     def forget(self) -> None:
         """Find them anew next time: the service refused these."""

@@ -1,0 +1,147 @@
+"""Models of Amazon Bedrock, as the provider table makes them.
+
+An API key of Bedrock wins over credentials, as with AWS's own tools; with credentials every request is signed, and
+signed anew when it is sent again. They are looked for when the first request is sent, in a thread: files are read, and
+botocore, where it is installed, may ask the network.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+
+from agentkit.attempt import Auth
+from agentkit.errors import ConfigurationError, MissingKeyError
+from agentkit.identity import Capabilities
+from agentkit.models import Model, ModelIdentity
+from agentkit.providers.aws.converse import ConverseCodec
+from agentkit.providers.aws.credentials import CredentialSource, find_region
+from agentkit.providers.aws.families import family_of
+from agentkit.providers.aws.signing import sign
+from agentkit.providers.table import Options, Provider, base_url_of
+from agentkit.remote import Endpoint, RemoteModel
+from agentkit.transport.default import default_transport
+from agentkit.transport.layer import is_offline
+from agentkit.transport.protocol import HttpRequest
+from agentkit.transport.redact import Secret, redacted_url
+
+__all__ = ["KEY_VARIABLE", "address_of", "connect", "region_of", "signer"]
+
+KEY_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
+
+_REGION_IN_HOST = re.compile(r"(?:^|\.)(?:bedrock|sagemaker|runtime|api)[\w-]*\.([a-z]{2}(?:-[a-z]+)+-\d+)\.")
+_REGION_IN_ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:([a-z]{2}(?:-[a-z]+)+-\d+):")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d+")
+_ANYWHERE = "us-east-1"
+"""What is signed for at an address of the user's own that says no region: servers there do not look."""
+
+
+def connect(provider: Provider, model: str, options: Options) -> Model:
+    """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
+    base_url, region = address_of(provider, model, options, host="bedrock-runtime")
+    host, port = _checked(base_url)
+    family = family_of(model)
+    identity = ModelIdentity(
+        provider.vendor,
+        model,
+        otel_provider=provider.otel_name or provider.vendor,
+        address=host,
+        port=port,
+        api=provider.api,
+        capabilities=Capabilities(
+            structured_output=family.is_held_to_schemas,
+            tools=family.has_tools,
+            forced_tools=bool(family.choices),
+            reasoning=bool(family.thinks) or not family.is_known,
+            media=family.media,
+        ),
+    )
+    key = _key_of(options)
+    headers = {**({"authorization": f"Bearer {key}"} if key else {}), **(options.headers or {})}
+    auth, renew = (None, None) if key else signer(provider, region=region, service="bedrock", host=host)
+    return RemoteModel(
+        ConverseCodec(provider.vendor, model=model),
+        Endpoint(base_url, headers, auth, renew),
+        identity,
+        transport=options.transport or default_transport(),
+        settings=options.settings,
+    )
+
+
+def address_of(provider: Provider, model: str, options: Options, *, host: str) -> tuple[str, str]:
+    """The address, and the region to sign for. Raises ConfigurationError where no region is known."""
+    if provider.base_url or options.base_url or any(_is_set(name) for name in provider.base_url_variables):
+        base_url = base_url_of(provider, options)
+        return base_url, region_of(base_url, model) or find_region() or _ANYWHERE
+    region = region_of("", model) or find_region()
+    if region is None and is_offline():
+        region = _ANYWHERE
+    if region is None:
+        raise ConfigurationError(
+            f"{provider.name} needs a region: set AWS_REGION, or 'region' in ~/.aws/config, or pass the address: "
+            f"model('{provider.name}:...', base_url='https://{host}.us-east-1.amazonaws.com')"
+        )
+    if _REGION.fullmatch(region) is None:
+        raise ConfigurationError(f"the region is {region!r}; it has to be one such as us-east-1")
+    ending = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://{host}.{region}.{ending}", region
+
+
+def region_of(base_url: str, model: str) -> str | None:
+    """The region that stands in an address, or in the ARN of a model."""
+    found = _REGION_IN_HOST.search(urlsplit(base_url).hostname or "") or _REGION_IN_ARN.match(model)
+    return found[1] if found is not None else None
+
+
+def signer(
+    provider: Provider, *, region: str, service: str, host: str
+) -> tuple[Auth | None, Callable[[], Awaitable[None]] | None]:
+    """What signs a request, and what finds other credentials when those were refused.
+
+    Neither where requests go to a server of the user's own and there are no credentials: it may need none.
+    Raises MissingKeyError where credentials cannot be found.
+    """
+    source = CredentialSource()
+    if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and not source.are_at_hand:
+        return None, None
+    if is_offline():  # nothing is sent, and nothing looked for
+        return None, None
+    if not source.may_be_found:
+        raise MissingKeyError(provider.name, provider.key_variables)
+
+    async def signed(request: HttpRequest) -> HttpRequest:
+        found = source.cached or await anyio.to_thread.run_sync(source.current)
+        return sign(request, found, region=region, service=service, now=time.time())
+
+    async def renewed() -> None:
+        source.forget()
+
+    return signed, renewed
+
+
+def _key_of(options: Options) -> str | None:
+    found = options.api_key or os.environ.get(KEY_VARIABLE, "")
+    return Secret(found.strip()) if found.strip() else None
+
+
+def _is_set(variable: str) -> bool:
+    return bool(os.environ.get(variable, "").strip())
+
+
+def _checked(base_url: str) -> tuple[str, int]:
+    """Host and port of an address. Raises ConfigurationError for one that is none."""
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        host, port = None, 0
+    if not host:
+        raise ConfigurationError(
+            f"base_url is {redacted_url(base_url)!r}; it has to be an address such as http://localhost:8000"
+        )
+    return host, port
