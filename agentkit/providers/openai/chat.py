@@ -47,6 +47,40 @@ class _Tools:
 
 
 @dataclass(frozen=True, slots=True)
+class _Frame:
+    """A body but for its messages, as bytes, and what it was made of."""
+
+    model: str
+    instructions: str
+    tools: tuple[ToolDefinition, ...]
+    output: OutputFormat | None
+    settings: Settings
+    is_streamed: bool
+    opening: bytes
+    """The instructions as the first message."""
+    rest: bytes
+    """What follows the messages."""
+    takes_messages: bool
+    """False: `Settings.extra` brings messages of its own."""
+    wire_names: Mapping[str, str]
+    """Names of tools where the wire's differ; `names` is the way back."""
+    names: Mapping[str, str]
+    notes: frozenset[str]
+    """What could not be sent as it was."""
+
+    def fits(self, request: Request) -> bool:
+        """Whether it was made for the like of this request."""
+        return (
+            self.settings is request.settings
+            and self.output is request.output
+            and self.tools == request.tools
+            and self.model == request.model
+            and self.instructions == request.instructions
+            and self.is_streamed is request.is_streamed
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Head:
     """Messages that were written before, as bytes."""
 
@@ -72,39 +106,21 @@ class ChatCodec:
         self._memo_key = f"{self.name}:{hash(rules):x}"
         self._toolsets: dict[tuple[ToolDefinition, ...], _Tools] = {}  # bounded; saves compiling and writing
         self._formats: dict[int, tuple[OutputFormat, dict[str, Any]]] = {}  # id(format) -> format, as sent
+        self._frame: _Frame | None = None  # the latest
 
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for media that this format cannot carry."""
-        rules, settings = self.rules, request.settings
-        offered, choice = self._choice(request.tools, settings.tool_choice)
-        tools = self._tools(offered)
-        fields: dict[str, Any] = {"model": request.model}
-        instructions = self._put_output(request, fields)
-        if offered:
-            if choice is not None:
-                fields["tool_choice"] = _wire_choice(choice, tools.wire_names)
-            if settings.parallel_tool_calls is not None:
-                fields["parallel_tool_calls"] = settings.parallel_tool_calls
-        notes = set[str]()
-        _put_settings(settings, rules, fields)
-        if (tier := fields.pop("service_tier", None)) and (tier := known_tier(tier, self.provider, notes=notes)):
-            fields["service_tier"] = tier
-        if request.is_streamed:
-            fields["stream"] = True
-            fields["stream_options"] = {"include_usage": True}
-        for name in rules.omitted & fields.keys():
-            del fields[name]
-        fields.update((settings.extra or {}).get(self.provider, {}))
+        frame = self._frame_of(request)
         body: list[Piece] = [b"{"]
-        if "messages" not in fields:
-            messages, more_notes = self._messages(request, instructions, tools, memo)
+        notes = frame.notes
+        if frame.takes_messages:
+            messages, more_notes = self._messages(request, frame, memo)
             notes |= more_notes
             body += [b'"messages":[', *messages, b"],"]
-        if offered and "tools" not in fields:
-            body += [b'"tools":', tools.body, b","]
-        body.append(json_bytes(fields)[1:])
-        renamed = {wire: own for own, wire in tools.wire_names.items()}
-        return WireRequest("/chat/completions", b"".join(body), names=renamed, notes=tuple(sorted(notes)))
+        body.append(frame.rest)
+        return WireRequest(
+            "/chat/completions", b"".join(body), names=frame.names, notes=tuple(sorted(notes)) if notes else ()
+        )
 
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises ProtocolError, or the error that the body reports."""
@@ -128,6 +144,55 @@ class ChatCodec:
     def decoder(self) -> ChatDecoder:
         """A decoder for one streamed reply."""
         return ChatDecoder(self._reader())
+
+    def _frame_of(self, request: Request) -> _Frame:
+        """What stands around the messages; an agent's requests have mostly the same."""
+        frame = self._frame
+        if frame is None or not frame.fits(request):
+            frame = self._write_frame(request)
+            if not request.settings.extra:  # which its owner may change
+                self._frame = frame
+        return frame
+
+    def _write_frame(self, request: Request) -> _Frame:
+        rules, settings = self.rules, request.settings
+        offered, choice = self._choice(request.tools, settings.tool_choice)
+        tools = self._tools(offered)
+        fields: dict[str, Any] = {"model": request.model}
+        instructions = self._put_output(request, fields)
+        if offered:
+            if choice is not None:
+                fields["tool_choice"] = _wire_choice(choice, tools.wire_names)
+            if settings.parallel_tool_calls is not None:
+                fields["parallel_tool_calls"] = settings.parallel_tool_calls
+        notes = set[str]()
+        _put_settings(settings, rules, fields)
+        if (tier := fields.pop("service_tier", None)) and (tier := known_tier(tier, self.provider, notes=notes)):
+            fields["service_tier"] = tier
+        if request.is_streamed:
+            fields["stream"] = True
+            fields["stream_options"] = {"include_usage": True}
+        for name in rules.omitted & fields.keys():
+            del fields[name]
+        fields.update((settings.extra or {}).get(self.provider, {}))
+        takes_messages, rest = "messages" not in fields, json_bytes(fields)[1:]
+        if offered and "tools" not in fields:
+            rest = b'"tools":' + tools.body + b"," + rest
+        opening = json_bytes({"role": rules.instructions_role, "content": instructions}) if instructions else b""
+        return _Frame(
+            request.model,
+            request.instructions,
+            request.tools,
+            request.output,
+            settings,
+            request.is_streamed,
+            opening,
+            rest,
+            takes_messages,
+            tools.wire_names,
+            {wire: own for own, wire in tools.wire_names.items()},
+            frozenset(notes),
+        )
 
     def _reader(self) -> AnswerReader:
         return AnswerReader(origin=self.name, tags=self.rules.thinking_tags)
@@ -207,14 +272,12 @@ class ChatCodec:
         self._formats[id(output)] = (output, sent)
         return sent
 
-    def _messages(
-        self, request: Request, instructions: str, tools: _Tools, memo: Memo | None
-    ) -> tuple[list[Piece], frozenset[str]]:
+    def _messages(self, request: Request, frame: _Frame, memo: Memo | None) -> tuple[list[Piece], frozenset[str]]:
         """The pieces of the messages, and what of them could not be sent as it was."""
-        head = self._head(request.messages, tools.wire_names, memo)
+        head = self._head(request.messages, frame.wire_names, memo)
         count = len(head.messages) if head else 0
         new = request.messages[count:]
-        writer = MessageWriter(self.name, self.rules, dict(tools.wire_names), head.ids if head else frozenset())
+        writer = MessageWriter(self.name, self.rules, dict(frame.wire_names), head.ids if head else frozenset())
         writer.model = request.model
         writer.may_fail = request.settings.on_unsupported != "omit"
         if head and head.open_message:
@@ -229,11 +292,8 @@ class ChatCodec:
         if memo is not None:
             ids = head.ids if head else set[str]()
             ids |= writer.new_ids
-            memo.kept[self._memo_key] = _Head(request.messages, pieces, open_message, ids, tools.wire_names, notes)
-        whole: list[Piece] = []
-        if instructions:
-            whole += [json_bytes({"role": self.rules.instructions_role, "content": instructions}), b","]
-        whole += pieces
+            memo.kept[self._memo_key] = _Head(request.messages, pieces, open_message, ids, frame.wire_names, notes)
+        whole: list[Piece] = [frame.opening, b",", *pieces] if frame.opening else [*pieces]
         if open_message:
             whole += [json_bytes(open_message), b","]
         return whole[:-1], notes

@@ -483,6 +483,30 @@ def test_the_kept_head_never_changes_the_bytes() -> None:
         assert codec.encode(request, memo).body == codec.encode(request).body
 
 
+def test_one_codec_writes_unlike_requests_as_codecs_of_their_own_would() -> None:
+    codec = ChatCodec()
+    plain, format = asked(), OutputFormat("Answer", {"type": "object", "properties": {}})
+    unlike = [
+        plain,
+        replace(plain, model="another"),
+        replace(plain, instructions="Be brief."),
+        replace(plain, tools=(ToolDefinition("t", "", {"type": "object"}),)),
+        replace(plain, output=format),
+        replace(plain, settings=Settings(temperature=0.5)),
+        replace(plain, is_streamed=True),
+    ]
+    for request in [*unlike, *reversed(unlike)]:
+        assert codec.encode(request) == ChatCodec().encode(request)
+
+
+def test_extra_fields_that_change_between_two_requests_are_sent_as_they_are() -> None:
+    codec, extra = ChatCodec(), {"seed": 1}
+    request = replace(asked(), settings=Settings(extra={"openai": extra}))
+    codec.encode(request)
+    extra["seed"] = 2
+    assert json.loads(codec.encode(request).body)["seed"] == 2
+
+
 def test_a_changed_history_is_written_anew() -> None:
     codec, memo = ChatCodec(), Memo()
     first = user_message("a"), AssistantMessage((Text("b"),)), user_message("c")
