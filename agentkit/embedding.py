@@ -6,9 +6,8 @@ import sys
 from array import array
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 
 from agentkit.codec import TaskCodec
 from agentkit.errors import ProtocolError
@@ -25,6 +24,7 @@ __all__ = [
     "EmbeddingModel",
     "EmbeddingRequest",
     "Purpose",
+    "reply_of",
     "vector_of",
     "vector_of_base64",
 ]
@@ -86,10 +86,22 @@ class EmbeddingCodec(TaskCodec[EmbeddingRequest, EmbeddingAnswer], Protocol):
         ...
 
 
-def vector_of(numbers: Sequence[float], *, provider: str) -> array[float]:
-    """A vector of JSON numbers. Raises ProtocolError for what is none."""
+def reply_of(body: bytes, *, provider: str) -> object:
+    """The JSON value of a reply. Raises ProtocolError."""
+    from pydantic_core import from_json  # loaded on first use: importing agentkit stays cheap
+
     try:
-        return array("f", numbers)
+        return from_json(body)
+    except ValueError as error:
+        raise ProtocolError(f"the reply is not JSON: {error}", provider=provider) from None
+
+
+def vector_of(numbers: object, *, provider: str) -> array[float]:
+    """A vector of JSON numbers. Raises ProtocolError for what is none."""
+    if not isinstance(numbers, list):
+        raise ProtocolError(f"an embedding is a {type(numbers).__name__}, not a list of numbers", provider=provider)
+    try:
+        return array("f", cast("list[float]", numbers))
     except (TypeError, OverflowError) as error:
         raise ProtocolError(f"an embedding is no list of numbers: {error}", provider=provider) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from agentkit.exchange import RunAccount
 from agentkit.models import ModelIdentity, Sink
 from agentkit.settings import Settings
 
@@ -33,6 +34,11 @@ class TaskModel(Protocol[Asked, Told]):
         """Who answers: for spans, prices and errors."""
         ...
 
-    async def perform(self, asked: Asked, settings: Settings, sink: Sink | None = None) -> TaskReply[Told]:
-        """Answer; failed attempts are told to the sink. Raises ExchangeError."""
+    async def perform(
+        self, asked: Asked, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None
+    ) -> TaskReply[Told]:
+        """Answer; failed attempts are told to the sink, requests sent again booked in the account.
+
+        Raises ExchangeError.
+        """
         ...

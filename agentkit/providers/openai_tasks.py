@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from agentkit.providers.openai.embeddings import EmbeddingsCodec
+from agentkit.embedding import EmbeddingLimits
+from agentkit.providers.openai.embeddings import EmbeddingRules, EmbeddingsCodec
 from agentkit.providers.openai_family import place_of
 from agentkit.providers.table import Options, Provider, TaskKind
 from agentkit.remote_task import RemoteEmbeddingModel
 from agentkit.task_model import TaskModel
 from agentkit.transport.default import default_transport
 
-__all__ = ["connect_task"]
+__all__ = ["EMBEDDING_RULES", "connect_task"]
+
+_LOCAL_LIMITS = EmbeddingLimits(items=256)
+"""Local servers have no bound of their own; a request of theirs should not outlast its deadline."""
+_HOSTED_LIMITS = EmbeddingLimits(items=512, tokens=300_000)
+
+EMBEDDING_RULES: Mapping[str, EmbeddingRules] = {
+    "mistral": EmbeddingRules(EmbeddingLimits(items=512, tokens=16_384), dimensions_field="output_dimension"),
+    "together": EmbeddingRules(_HOSTED_LIMITS, is_base64_offered=False),
+    "fireworks": EmbeddingRules(_HOSTED_LIMITS, is_base64_offered=False),
+    "openrouter": EmbeddingRules(_HOSTED_LIMITS),
+    "gemini-openai": EmbeddingRules(EmbeddingLimits(items=100), is_base64_offered=False),
+    "voyage": EmbeddingRules(
+        EmbeddingLimits(items=1000, tokens=120_000),
+        dimensions_field="output_dimension",
+        purpose_field="input_type",
+        purposes={"query": "query", "document": "document"},
+    ),
+    "vllm": EmbeddingRules(_LOCAL_LIMITS),
+    "llamacpp-server": EmbeddingRules(_LOCAL_LIMITS),
+    "ollama": EmbeddingRules(_LOCAL_LIMITS, is_base64_offered=False),
+    "lmstudio": EmbeddingRules(_LOCAL_LIMITS, is_base64_offered=False),
+    "openai-compatible": EmbeddingRules(_LOCAL_LIMITS, is_base64_offered=False),
+}
+"""Provider -> how its embeddings differ from OpenAI's."""
 
 
 def connect_task(provider: Provider, kind: TaskKind, model: str, options: Options) -> TaskModel[Any, Any]:
     """A model for one of the tasks of the row. Raises MissingKeyError, ConfigurationError; sends nothing."""
     place = place_of(provider, options)
     return RemoteEmbeddingModel(
-        EmbeddingsCodec(provider.vendor),
+        EmbeddingsCodec(provider.vendor, rules=EMBEDDING_RULES.get(provider.vendor)),
         place.endpoint,
         place.identity(provider, model, api=kind),
         transport=options.transport or default_transport(),

@@ -131,7 +131,9 @@ async def embed(
         )
         answers[position] = _checked(reply.answer, asked, provider=chosen.identity.provider)
 
-    await side_by_side([partial(ask, position) for position in range(len(parts))], concurrency=concurrency)
+    await side_by_side(
+        [partial(ask, position) for position in range(len(parts))], concurrency=concurrency, account=account
+    )
     done = [answer for answer in answers if answer is not None]
     vectors = tuple(vector for answer in done for vector in answer.vectors)
     name = next((answer.model for answer in done if answer.model), chosen.identity.model)

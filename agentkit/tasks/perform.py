@@ -1,16 +1,16 @@
-"""One question of a task performed: reserved, watched by a span, told as events, settled."""
+"""A task performed: each question reserved, watched by a span, told as events, settled; several side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias, TypeVar
 
 import anyio
 from opentelemetry.util.types import AttributeValue
 
 from agentkit.budget import Budget, Ledger
-from agentkit.errors import ConfigurationError, UnsupportedError
+from agentkit.errors import AgentkitError, BudgetExceededError, ConfigurationError, UnsupportedError
 from agentkit.exchange import Delta, ResponseFinished, ResponseStarted
 from agentkit.prices import PriceBook
 from agentkit.settings import Settings
@@ -22,6 +22,8 @@ __all__ = ["Listener", "TaskAccount", "perform", "side_by_side"]
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
+
+_NO_BOUND = Budget(retries=None)
 
 Listener: TypeAlias = Callable[[Delta], None]
 """Told what happens while a task runs: failed attempts and their waits, partial results where they are streamed."""
@@ -39,7 +41,7 @@ class TaskAccount:
     @classmethod
     def of(cls, budget: Budget | None, prices: PriceBook | None) -> TaskAccount:
         """An account for a budget, without bound where none is given; a task has no steps to bound."""
-        return cls(Ledger(budget or Budget(steps=None)), prices or PriceBook())
+        return cls(Ledger(replace(budget or _NO_BOUND, steps=None)), prices or PriceBook())
 
 
 async def perform(
@@ -51,6 +53,8 @@ async def perform(
     account: TaskAccount,
     expected: Usage,
     usage_of: Callable[[Told], Usage],
+    model_of: Callable[[Told], str] | None = None,
+    cost_of: Callable[[Told], Cost | None] | None = None,
     listener: Listener | None = None,
     attributes: Mapping[str, AttributeValue] | None = None,
 ) -> TaskReply[Told]:
@@ -59,23 +63,45 @@ async def perform(
     tokens, usd = _reserve(model, account, expected)
     with TELEMETRY.task_span(operation, identity=model.identity, attributes=attributes or {}) as span:
         try:
-            reply = await model.perform(asked, settings, None if listener is None else _ListenerSink(listener))
+            sink = None if listener is None else _ListenerSink(listener)
+            reply = await model.perform(asked, settings, sink=sink, account=account.ledger)
         except BaseException:
             account.ledger.release_step(tokens=tokens, usd=usd)
             raise
         usage = usage_of(reply.answer)
         cost = account.prices.cost_of(model.identity.provider, model.identity.model, usage)
+        if not cost.is_known and cost_of is not None:
+            cost = cost_of(reply.answer) or cost  # what the provider says it costs
         account.ledger.settle_step(usage, cost, tokens=tokens, usd=usd)
         account.usage += usage
         account.cost += cost
-        span.answered(usage, cost=cost, attempts=reply.attempts)
+        answered_by = "" if model_of is None else model_of(reply.answer)
+        span.answered(usage, cost=cost, attempts=reply.attempts, model=answered_by)
     return reply
 
 
-async def side_by_side(jobs: Sequence[Callable[[], Awaitable[None]]], *, concurrency: int) -> None:
-    """Do all of these, so many at a time. The first that fails ends the others; its error is raised as it is."""
+async def side_by_side(
+    jobs: Sequence[Callable[[], Awaitable[None]]], *, concurrency: int, account: TaskAccount
+) -> None:
+    """Do all of these, so many at a time. The first that fails ends the others; its error is raised as it is.
+
+    Raises BudgetExceededError when the time of the account's budget is over.
+    """
     if concurrency < 1:
         raise ConfigurationError(f"concurrency is {concurrency}; give 1 or more")
+    seconds = account.ledger.budget.seconds
+    try:
+        with anyio.move_on_after(seconds):
+            await _side_by_side(jobs, concurrency)
+            return
+        assert seconds is not None
+        raise BudgetExceededError("seconds", allowed=seconds, used=seconds, wanted=1)
+    except AgentkitError as error:
+        error.usage = asdict(account.usage)
+        raise
+
+
+async def _side_by_side(jobs: Sequence[Callable[[], Awaitable[None]]], concurrency: int) -> None:
     if len(jobs) == 1:
         await jobs[0]()
         return
@@ -86,7 +112,7 @@ async def side_by_side(jobs: Sequence[Callable[[], Awaitable[None]]], *, concurr
         for job in left:
             try:
                 await job()
-            except Exception as error:
+            except Exception as error:  # told to the caller as itself and not in a group
                 failed.append(error)
                 scope.cancel()
                 return

@@ -1,0 +1,1 @@
+"""Cohere's own formats, beside the Chat Completions that it imitates."""
