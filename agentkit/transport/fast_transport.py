@@ -98,8 +98,9 @@ class FastTransport:
                 return last[1]
         refuse_unfit_headers(request)
         bare = HttpRequest(request.method, request.url, request.headers, b"")
-        self._last = (bare, _head_of(bare, target))
-        return self._last[1]
+        head = _head_of(bare, target)
+        self._last = (bare, head)  # not read again: another thread's request may be there by then
+        return head
 
 
 def _head_of(request: HttpRequest, target: Target) -> RequestHead:

@@ -13,7 +13,15 @@ import anyio
 from agentkit.errors import AgentkitError, ConfigurationError, ConnectionFailedError, DeadlineError, ProtocolError
 from agentkit.transport.connections import LoopConnections, httpcore_source
 from agentkit.transport.heads import REDIRECTS, redirect_host, refuse_unfit_headers, wire_headers
-from agentkit.transport.protocol import ConnectDeadlineError, HttpRequest, NotSentError, RedirectError, Reply
+from agentkit.transport.protocol import (
+    ConnectDeadlineError,
+    HttpRequest,
+    NotSentError,
+    RedirectError,
+    Reply,
+    StaleConnectionError,
+)
+from agentkit.transport.sockets import NetworkStream
 from agentkit.transport.target import Target, target_of
 
 _CLOSE_SECONDS = 5.0
@@ -183,6 +191,9 @@ async def _send_by_socket(
     failures = _httpcore_failures()
     try:
         response = await connection.handle_async_request(wire_request)
+        # h11 keeps bytes that came behind the last reply, and would read them as the reply to this request.
+        if cast(NetworkStream, response.extensions["network_stream"]).has_unsent:
+            raise StaleConnectionError(f"{target.peer} sent more over the connection than it was asked for")
     except BaseException as error:
         await connections.drop(connection)
         if isinstance(error, failures):

@@ -78,6 +78,11 @@ class NetworkStream:
         self._is_answered = False
         self._is_reused = False
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether a request was written that has not gone out: what is taken for its reply then is none."""
+        return bool(self._unsent)
+
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """The next bytes, empty at the end of a reply that has begun; sends first what was written."""
         try:

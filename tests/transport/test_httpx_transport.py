@@ -190,6 +190,14 @@ async def test_keeps_a_connection_for_the_next_request(transport: Transport) -> 
         assert (server.opened, len(server.visits)) == (1, 5)
 
 
+async def test_bytes_behind_a_reply_are_never_the_reply_to_the_next_request(own: Transport) -> None:
+    async with raw_server(always(reply(b"{}") + reply(b'"of another"'))) as server:
+        for _ in range(4):
+            with suppress(StaleConnectionError):  # the request did not go out
+                assert await (await send(server, own)).read() == b"{}"
+    assert 2 <= len(server.visits) <= 4
+
+
 async def test_leaving_a_stream_early_closes_its_connection(transport: Transport) -> None:
     endless = [CHUNKED, *[chunk(b"data: %d\n\n" % number) for number in range(50)]]
     async with raw_server(always(*endless)) as server:
