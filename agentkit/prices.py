@@ -21,7 +21,8 @@ __all__ = ["FREE_PROVIDERS", "Price", "PriceBook", "cost_of"]
 FREE_PROVIDERS = frozenset({"offline", "scripted", "ollama", "vllm", "llamacpp", "llamacpp-server", "lmstudio"})
 """Providers whose answers cost no money: they run inside this process or on machines of the user's own."""
 
-_FALLBACKS = {"azure": "openai", "openai-chat": "openai"}  # provider -> whose prices hold where it has none of its own
+_FALLBACKS = {"azure": ("openai",), "openai-chat": ("openai",), "vertex": ("google", "anthropic")}
+"""Provider -> whose prices hold where it has none of its own."""
 _MILLION = 1_000_000
 
 
@@ -52,8 +53,9 @@ class PriceBook:
         if provider in FREE_PROVIDERS:
             return Cost.zero
         row = find_model(provider, model)
-        if (row is None or not row.prices) and provider in _FALLBACKS:
-            row = find_model(_FALLBACKS[provider], model)
+        for vendor in _FALLBACKS.get(provider, ()):
+            if row is None or not row.prices:
+                row = find_model(vendor, model)
         if row is None or not row.prices or not usage.total:
             return Cost.unknown
         cost = _priced(row.prices, usage)

@@ -41,6 +41,8 @@ def test_a_larger_prompt_costs_more_for_all_of_its_tokens() -> None:
         ("openai", "ft:gpt-4o-mini-2024-07-18:acme::abc", 0.3),
         ("openai-chat", "gpt-6-luna", 0.1),
         ("azure", "gpt-6-luna", 0.1),
+        ("vertex", "gemini-2.5-flash", 0.3),
+        ("vertex", "claude-sonnet-4-5@20250929", 3.0),
         ("groq", "openai/gpt-oss-120b", 0.15),
         ("fireworks", "accounts/fireworks/models/gpt-oss-120b", 0.15),
         ("anthropic", "claude-3-5-haiku-20241022", 0.8),

@@ -38,6 +38,7 @@ _OPTIONAL = (  # package, our extra
     ("httptools", "fast"),
     ("rich", "rich"),
     ("xllamacpp", "local"),
+    ("google-auth", "vertex"),
     ("opentelemetry-exporter-otlp-proto-http", "otlp"),
     ("pyyaml", "yaml"),
 )

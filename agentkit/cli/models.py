@@ -161,7 +161,7 @@ def _provider_lines() -> Iterator[list[str]]:
 
 def _key(row: Provider) -> str:
     if not row.key_variables:
-        return "none needed"
+        return "credentials" if "credentials" in row.takes else "none needed"
     is_set = any(os.environ.get(name, "").strip() for name in row.key_variables)
     if is_set:
         return "set"
