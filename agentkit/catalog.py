@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ __all__ = ["ModelRow", "Price", "find_model", "listed_on", "model_ids", "models"
 
 _DATA = Path(__file__).parent / "data" / "models.json"
 _DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|20\d{6})$")
-_SHARED_LISTS = {"openai-chat": "openai"}  # provider -> the provider whose list holds its models
+_SHARED_LISTS = {"openai-chat": "openai", "bedrock": "aws"}  # provider -> the provider whose list holds its models
+_PROFILES = frozenset({"global", "us", "eu", "apac", "jp", "au", "ca", "sa", "me", "af", "us-gov"})
+"""What stands before the id of a model of Bedrock that several regions serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def model_ids(provider: str) -> list[str]:
     return list(_listed(_SHARED_LISTS.get(provider, provider)))
 
 
+@lru_cache(maxsize=1_024)  # asked for every answer, and dates are searched for in ids that are not listed
 def find_model(provider: str, id: str) -> ModelRow | None:
     """The row of a model, by its id, an alias, or the id of a dated edition, listed or not; None when unheard of.
 
@@ -77,6 +80,8 @@ def find_model(provider: str, id: str) -> ModelRow | None:
     rows = _listed(_SHARED_LISTS.get(provider, provider))
     if id in rows:
         return rows[id]
+    if provider == "bedrock":
+        return next((rows[name] for name in _names_at_aws(id) if name in rows), None)
     if id.startswith("ft:"):
         base = "ft:" + _DATE.sub("", id.split(":")[1])
         return rows.get(base) or rows.get(base + "-")
@@ -92,6 +97,16 @@ def listed_on() -> datetime.date:
 def source() -> str:
     """Where these facts are from."""
     return _document()["source"]
+
+
+def _names_at_aws(id: str) -> list[str]:
+    """How the list may name a model of Bedrock: profiles of one continent stand there as "regional."."""
+    id = id.rpartition("/")[2] if id.startswith("arn:") else id
+    prefix, dot, rest = id.partition(".")
+    is_profile = bool(dot) and prefix in _PROFILES
+    native = rest if is_profile else id
+    names = [id, f"regional.{native}", f"global.{native}", native] if prefix != "global" else [id, native]
+    return [spelled for name in names for spelled in (name, f"{name}-v1:0", name.removesuffix("-v1:0"))]
 
 
 @cache

@@ -136,6 +136,7 @@ _ROWS = (
         key_variables=("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"),
         api="converse",
         otel_name="aws.bedrock",
+        takes=frozenset({"region", "credentials"}),
     ),
     *COMPATIBLE,
     Provider(

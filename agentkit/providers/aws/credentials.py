@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from agentkit.errors import ConfigurationError, MissingKeyError
 from agentkit.providers.aws.signing import Credentials
@@ -35,13 +35,14 @@ class CredentialSource:
         *,
         profile: str | None = None,
         environment: Mapping[str, str] | None = None,
-        explicit: Credentials | None = None,
+        explicit: Credentials | Callable[[], Any] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._environment = os.environ if environment is None else environment
         self._profile = profile
-        self._found = explicit
-        self._is_explicit = explicit is not None
+        self._found = explicit if isinstance(explicit, Credentials) else None
+        self._is_explicit = self._found is not None
+        self._give = None if self._is_explicit else cast("Callable[[], Any] | None", explicit)
         self._now = now
         self._session: Any = None  # botocore's, which keeps and renews what it found
         self._lock = threading.Lock()  # many exchanges begin at once, and one of them looks
@@ -63,7 +64,7 @@ class CredentialSource:
 
         Raises ConfigurationError for a profile that is not there or incomplete.
         """
-        return (self._found or self._from_environment() or self._from_files()) is not None
+        return (self._give or self._found or self._from_environment() or self._from_files()) is not None
 
     @property
     def may_be_found(self) -> bool:
@@ -78,7 +79,7 @@ class CredentialSource:
         with self._lock:
             found = self.cached
             if found is None:
-                found = self._found = self._from_environment() or self._from_files() or self._from_botocore()
+                found = self._found = self._given() if self._give is not None else self._looked_for()
             if found is None:
                 raise MissingKeyError("bedrock", (*_VARIABLES[:2], "AWS_BEARER_TOKEN_BEDROCK"))
             return found
@@ -91,6 +92,21 @@ class CredentialSource:
     @property
     def _profile_name(self) -> str:
         return self._profile or self._environment.get("AWS_PROFILE", "").strip() or "default"
+
+    def _given(self) -> Credentials | None:
+        """What the caller's function gives: Credentials of ours, or of botocore, which renews them itself."""
+        assert self._give is not None
+        found = self._give()
+        return found if found is None or isinstance(found, Credentials) else self._frozen(found)
+
+    def _looked_for(self) -> Credentials | None:
+        return self._from_environment() or self._from_files() or self._from_botocore()
+
+    def _frozen(self, found: Any) -> Credentials:
+        frozen = found.get_frozen_credentials()
+        # Those that end are asked for again after the time in which botocore may have renewed them.
+        ends = self._now() + 2 * _EARLY if hasattr(found, "refresh_needed") else None
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token, ends)
 
     def _from_environment(self) -> Credentials | None:
         if self._profile:  # a profile asked for by name wins, as with AWS's own tools
@@ -121,12 +137,7 @@ class CredentialSource:
         if self._session is None:
             self._session = importlib.import_module("botocore.session").Session(profile=self._profile)
         found = self._session.get_credentials()
-        if found is None:
-            return None
-        frozen = found.get_frozen_credentials()
-        # Those that end are asked for again after the time in which botocore may have renewed them.
-        ends = self._now() + 2 * _EARLY if hasattr(found, "refresh_needed") else None
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token, ends)
+        return None if found is None else self._frozen(found)
 
 
 def find_region(*, profile: str | None = None, environment: Mapping[str, str] | None = None) -> str | None:

@@ -7,10 +7,10 @@ botocore, where it is installed, may ask the network.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio.to_thread
@@ -22,8 +22,8 @@ from agentkit.models import Model, ModelIdentity
 from agentkit.providers.aws.converse import ConverseCodec
 from agentkit.providers.aws.credentials import CredentialSource, find_region
 from agentkit.providers.aws.families import family_of
-from agentkit.providers.aws.signing import sign
-from agentkit.providers.table import Options, Provider, base_url_of
+from agentkit.providers.aws.signing import Credentials, sign
+from agentkit.providers.table import Options, Provider, value_of
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.transport.default import default_transport
 from agentkit.transport.layer import is_offline
@@ -63,7 +63,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
     )
     key = _key_of(options)
     headers = {**({"authorization": f"Bearer {key}"} if key else {}), **(options.headers or {})}
-    auth, renew = (None, None) if key else signer(provider, region=region, service="bedrock", host=host)
+    auth, renew = (None, None) if key else signer(provider, options, region=region, service="bedrock", host=host)
     return RemoteModel(
         ConverseCodec(provider.vendor, model=model),
         Endpoint(base_url, headers, auth, renew),
@@ -75,16 +75,16 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
 
 def address_of(provider: Provider, model: str, options: Options, *, host: str) -> tuple[str, str]:
     """The address, and the region to sign for. Raises ConfigurationError where no region is known."""
-    if provider.base_url or options.base_url or any(_is_set(name) for name in provider.base_url_variables):
-        base_url = base_url_of(provider, options)
-        return base_url, region_of(base_url, model) or find_region() or _ANYWHERE
-    region = region_of("", model) or find_region()
+    said = options.base_url or (value_of(provider.base_url_variables) if options.region is None else None)
+    if said:
+        return said.rstrip("/"), options.region or region_of(said, model) or find_region() or _ANYWHERE
+    region = options.region or region_of("", model) or find_region()
     if region is None and is_offline():
         region = _ANYWHERE
     if region is None:
         raise ConfigurationError(
-            f"{provider.name} needs a region: set AWS_REGION, or 'region' in ~/.aws/config, or pass the address: "
-            f"model('{provider.name}:...', base_url='https://{host}.us-east-1.amazonaws.com')"
+            f"{provider.name} needs a region: set AWS_REGION, or 'region' in ~/.aws/config, or pass it: "
+            f"model('{provider.name}:...', region='us-east-1')"
         )
     if _REGION.fullmatch(region) is None:
         raise ConfigurationError(f"the region is {region!r}; it has to be one such as us-east-1")
@@ -99,14 +99,14 @@ def region_of(base_url: str, model: str) -> str | None:
 
 
 def signer(
-    provider: Provider, *, region: str, service: str, host: str
+    provider: Provider, options: Options, *, region: str, service: str, host: str
 ) -> tuple[Auth | None, Callable[[], Awaitable[None]] | None]:
     """What signs a request, and what finds other credentials when those were refused.
 
     Neither where requests go to a server of the user's own and there are no credentials: it may need none.
-    Raises MissingKeyError where credentials cannot be found.
+    Raises MissingKeyError where credentials cannot be found, ConfigurationError for a profile that is incomplete.
     """
-    source = CredentialSource()
+    source = CredentialSource(explicit=_explicit(options.credentials))
     if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and not source.are_at_hand:
         return None, None
     if is_offline():  # nothing is sent, and nothing looked for
@@ -125,12 +125,25 @@ def signer(
 
 
 def _key_of(options: Options) -> str | None:
-    found = options.api_key or os.environ.get(KEY_VARIABLE, "")
-    return Secret(found.strip()) if found.strip() else None
+    said = options.credentials if isinstance(options.credentials, str) else options.api_key
+    if not said and options.credentials is None:
+        said = value_of((KEY_VARIABLE,))
+    return Secret(said.strip()) if said else None
 
 
-def _is_set(variable: str) -> bool:
-    return bool(os.environ.get(variable, "").strip())
+def _explicit(given: Any) -> Credentials | Callable[[], Any] | None:
+    """Credentials as somebody passed them, or what gives them. Raises ConfigurationError for what cannot."""
+    if given is None or isinstance(given, (Credentials, str)):
+        return None if isinstance(given, str) else given
+    if hasattr(given, "get_frozen_credentials"):
+        return lambda: given
+    give: object = getattr(given, "get_credentials", given)  # a session of boto3 or botocore
+    if not callable(give):
+        raise ConfigurationError(
+            f"credentials is a {type(given).__name__}; pass agentkit.providers.aws.signing.Credentials(...), a session "
+            "of boto3, or a function that gives either's credentials"
+        )
+    return give
 
 
 def _checked(base_url: str) -> tuple[str, int]:
