@@ -99,9 +99,12 @@ class _Pieces:
                 return ToolCall(self.id, self.name, text)
 
 
+_NOT_STARTED = ResponseStarted()
+
+
 def _collect(deltas: Iterable[Delta]) -> tuple[dict[int, _Pieces], ResponseStarted, ResponseFinished | None]:
     slots: dict[int, _Pieces] = {}  # index -> pieces
-    started, finished = ResponseStarted(), None
+    started, finished = _NOT_STARTED, None
     for delta in deltas:
         match delta:
             case TextDelta(text, index) | ThinkingDelta(text, index):
@@ -116,12 +119,15 @@ def _collect(deltas: Iterable[Delta]) -> tuple[dict[int, _Pieces], ResponseStart
                 pieces = slots.get(index) or slots.setdefault(index, _Pieces(None))
                 pieces.finished = part
             case ResponseStarted():
-                started = ResponseStarted(delta.response_id or started.response_id, delta.model or started.model)
+                if started is _NOT_STARTED:
+                    started = delta
+                else:
+                    started = ResponseStarted(delta.response_id or started.response_id, delta.model or started.model)
             case ResponseFinished():
                 finished = delta
             case ModelSwitched():  # what another model began is void
                 slots.clear()
-                started, finished = ResponseStarted(), None
+                started, finished = _NOT_STARTED, None
             case AttemptFailed() | PartialImage() | Waiting():
                 continue
     return slots, started, finished

@@ -7,15 +7,17 @@ tokens inside their input, Anthropic outside; reasoning tokens stand inside the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = ["Cost", "Usage", "count_of"]
 
 _MOST_TOKENS = 10**12
 
 
-def count_of(value: object) -> int:
+def count_of(value: Any) -> int:
     """A number of tokens as a provider gave it, as text or as a number; 0 for what can be no such number."""
+    if value.__class__ is int:  # nearly always
+        return value if 0 < value < _MOST_TOKENS else 0
     if isinstance(value, str):
         value = int(value) if len(value) <= 15 and value.isdecimal() else 0
     return int(value) if isinstance(value, int | float) and 0 < value < _MOST_TOKENS else 0

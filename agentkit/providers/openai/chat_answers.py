@@ -7,7 +7,7 @@ an end looks like. Everything seen so far is survived without being told which s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from agentkit.assemble import Slots
 from agentkit.errors import ProtocolError
@@ -319,8 +319,8 @@ def usage_of(raw: object) -> Usage:
     )
 
 
-def _object(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]  # JSON
 
 
 def _text(value: object) -> str:
