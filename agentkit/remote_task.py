@@ -10,14 +10,16 @@ from agentkit.codec import StreamDecoder, StreamedTaskCodec, TaskCodec, TaskStre
 from agentkit.embedding import EmbeddingAnswer, EmbeddingCodec, EmbeddingRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Memo, Request, Response, RunAccount
+from agentkit.imaging import ImageAnswer, ImageCodec, ImageRequest
 from agentkit.messages import AssistantMessage
 from agentkit.models import ModelIdentity, Sink
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Settings
 from agentkit.task_model import TaskReply
+from agentkit.transcription import TranscriptionAnswer, TranscriptionCodec, TranscriptionRequest
 from agentkit.transport.protocol import Transport
 
-__all__ = ["RemoteEmbeddingModel", "RemoteTask"]
+__all__ = ["RemoteEmbeddingModel", "RemoteImageModel", "RemoteTask", "RemoteTranscriptionModel"]
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
@@ -73,6 +75,40 @@ class RemoteEmbeddingModel(RemoteTask[EmbeddingRequest, EmbeddingAnswer]):
         super().__init__(codec, endpoint, identity, transport=transport, settings=settings)
         self.limits = codec.limits(identity.model)
         """What it takes in one request."""
+
+
+class RemoteImageModel(RemoteTask[ImageRequest, ImageAnswer]):
+    """An ImageModel that a provider serves over HTTP."""
+
+    def __init__(
+        self,
+        codec: ImageCodec,
+        endpoint: Endpoint,
+        identity: ModelIdentity,
+        *,
+        transport: Transport,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(codec, endpoint, identity, transport=transport, settings=settings)
+        self.limits = codec.limits(identity.model)
+        """What it makes at a time."""
+
+
+class RemoteTranscriptionModel(RemoteTask[TranscriptionRequest, TranscriptionAnswer]):
+    """A TranscriptionModel that a provider serves over HTTP."""
+
+    def __init__(
+        self,
+        codec: TranscriptionCodec,
+        endpoint: Endpoint,
+        identity: ModelIdentity,
+        *,
+        transport: Transport,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(codec, endpoint, identity, transport=transport, settings=settings)
+        self.limits = codec.limits(identity.model)
+        """What it listens to at a time."""
 
 
 def _with_settings(asked: Asked, settings: Settings) -> Asked:

@@ -60,7 +60,7 @@ _ROWS = (
         base_url_variables=("OPENAI_BASE_URL",),
         key_variables=("OPENAI_API_KEY",),
         api="responses",
-        tasks=frozenset({"embed"}),
+        tasks=frozenset({"embed", "generate_image", "transcribe"}),
         task_module=_OPENAI_TASKS,
         is_listed=True,
         takes=frozenset({"region"}),
@@ -86,6 +86,8 @@ _ROWS = (
         key_variables=("AZURE_OPENAI_API_KEY",),
         api="responses",
         otel_name="azure.ai.openai",
+        tasks=frozenset({"embed", "generate_image", "transcribe"}),
+        task_module=_OPENAI_TASKS,
     ),
     Provider(
         "azure-chat",

@@ -11,6 +11,7 @@ from agentkit.providers.table import Provider
 __all__ = ["COMPATIBLE"]
 
 _MODULE = "agentkit.providers.openai_family"
+_TASKS = "agentkit.providers.openai_tasks"
 
 _PLAIN = ChatRules(
     max_tokens_field="max_tokens",
@@ -40,6 +41,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         base_url_variables=("OPENAI_COMPATIBLE_BASE_URL",),
         key_variables=("OPENAI_COMPATIBLE_API_KEY",),
         needs_key=False,
+        tasks=frozenset({"embed", "generate_image", "transcribe"}),
+        task_module=_TASKS,
         rules=_PLAIN,
     ),
     Provider(
@@ -50,6 +53,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         base_url_variables=("OLLAMA_BASE_URL",),
         key_variables=("OLLAMA_API_KEY",),
         needs_key=False,
+        tasks=frozenset({"embed"}),
+        task_module=_TASKS,
         rules=_LOCAL,
         is_local=True,
     ),
@@ -61,6 +66,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         base_url_variables=("VLLM_BASE_URL",),
         key_variables=("VLLM_API_KEY",),
         needs_key=False,
+        tasks=frozenset({"embed", "transcribe"}),
+        task_module=_TASKS,
         rules=ChatRules(
             max_tokens_field="max_tokens",
             system_in_place=False,
@@ -80,6 +87,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         base_url_variables=("LLAMACPP_BASE_URL",),
         key_variables=("LLAMACPP_API_KEY",),
         needs_key=False,
+        tasks=frozenset({"embed"}),
+        task_module=_TASKS,
         rules=_LOCAL,
         is_local=True,
     ),
@@ -91,6 +100,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         base_url_variables=("LMSTUDIO_BASE_URL",),
         key_variables=("LMSTUDIO_API_KEY",),
         needs_key=False,
+        tasks=frozenset({"embed"}),
+        task_module=_TASKS,
         rules=ChatRules(
             max_tokens_field="max_tokens",
             system_in_place=False,
@@ -108,6 +119,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         _MODULE,
         base_url="https://api.groq.com/openai/v1",
         key_variables=("GROQ_API_KEY",),
+        tasks=frozenset({"transcribe"}),
+        task_module=_TASKS,
         rules=ChatRules(strict_tools=False, output_with_tools=False, refusal_field=False),
     ),
     Provider(
@@ -117,6 +130,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         base_url="https://api.mistral.ai/v1",
         key_variables=("MISTRAL_API_KEY",),
         otel_name="mistral_ai",
+        tasks=frozenset({"embed", "transcribe"}),
+        task_module=_TASKS,
         rules=ChatRules(
             max_tokens_field="max_tokens",
             reasoning_field="chunks",
@@ -150,6 +165,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",
         key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         otel_name="gcp.gemini",
+        tasks=frozenset({"embed", "generate_image"}),
+        task_module=_TASKS,
         rules=ChatRules(
             system_in_place=False,
             strict_tools=False,
@@ -164,6 +181,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         _MODULE,
         base_url="https://openrouter.ai/api/v1",
         key_variables=("OPENROUTER_API_KEY",),
+        tasks=frozenset({"embed", "generate_image", "transcribe"}),
+        task_module=_TASKS,
         rules=ChatRules(
             max_tokens_field="max_tokens",
             system_in_place=False,
@@ -179,6 +198,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         _MODULE,
         base_url="https://api.together.xyz/v1",
         key_variables=("TOGETHER_API_KEY",),
+        tasks=frozenset({"embed", "generate_image", "transcribe"}),
+        task_module=_TASKS,
         rules=_PLAIN,
     ),
     Provider(
@@ -188,6 +209,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         base_url="https://api.x.ai/v1",
         key_variables=("XAI_API_KEY",),
         otel_name="x_ai",
+        tasks=frozenset({"generate_image", "transcribe"}),
+        task_module=_TASKS,
         rules=ChatRules(refusal_field=False, omitted=frozenset({"service_tier"})),
     ),
     Provider(
@@ -206,6 +229,8 @@ COMPATIBLE: tuple[Provider, ...] = (
         _MODULE,
         base_url="https://api.fireworks.ai/inference/v1",
         key_variables=("FIREWORKS_API_KEY",),
+        tasks=frozenset({"embed", "transcribe"}),
+        task_module=_TASKS,
         rules=_PLAIN,
     ),
     Provider(

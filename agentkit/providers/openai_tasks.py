@@ -8,6 +8,7 @@ from typing import Any
 from agentkit.embedding import EmbeddingLimits
 from agentkit.providers.openai.embeddings import EmbeddingRules, EmbeddingsCodec
 from agentkit.providers.openai_family import place_of
+from agentkit.providers.openai_media import connect_images, connect_transcription
 from agentkit.providers.table import Options, Provider, TaskKind
 from agentkit.remote_task import RemoteEmbeddingModel
 from agentkit.task_model import TaskModel
@@ -42,6 +43,10 @@ EMBEDDING_RULES: Mapping[str, EmbeddingRules] = {
 
 def connect_task(provider: Provider, kind: TaskKind, model: str, options: Options) -> TaskModel[Any, Any]:
     """A model for one of the tasks of the row. Raises MissingKeyError, ConfigurationError; sends nothing."""
+    if kind == "generate_image":
+        return connect_images(provider, model, options)
+    if kind == "transcribe":
+        return connect_transcription(provider, model, options)
     place = place_of(provider, options)
     return RemoteEmbeddingModel(
         EmbeddingsCodec(provider.vendor, rules=EMBEDDING_RULES.get(provider.vendor)),
