@@ -13,6 +13,8 @@ from shared import oracle
 from agentkit.codec import Codec, ServerCodec, WireRequest
 from agentkit.providers.anthropic.messages import MessagesCodec
 from agentkit.providers.anthropic.messages_server import MessagesServer
+from agentkit.providers.aws.converse import ConverseCodec
+from agentkit.providers.aws.converse_server import ConverseServer
 from agentkit.providers.compatible import COMPATIBLE
 from agentkit.providers.google.generate_content import GenerateContentCodec
 from agentkit.providers.google.generate_content_server import GenerateContentServer
@@ -21,9 +23,9 @@ from agentkit.providers.openai.chat_server import ChatServer
 from agentkit.providers.openai.responses import ResponsesCodec
 from agentkit.providers.openai.responses_server import ResponsesServer
 
-__all__ = ["FORMATS", "TARGETS", "Format"]
+__all__ = ["CONVERSE", "FORMATS", "TARGETS", "Format"]
 
-_MARK = re.compile(rb',"cache_control":\{[^{}]*\}')
+_MARK = re.compile(rb',"cache_control":\{[^{}]*\}|,\{"cachePoint":\{[^{}]*\}\}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,8 @@ class Format:
     """What the format's oracle has against a request."""
 
     def unmarked(self, body: bytes) -> bytes:
-        """A body without cache marks: Anthropic's move on with a long turn, which no cache minds."""
-        return _MARK.sub(b"", body) if self.name == "messages" else body
+        """A body without cache marks: Anthropic's and Bedrock's move on, which no cache minds."""
+        return _MARK.sub(b"", body) if self.name in ("messages", "converse") else body
 
     def conversation(self, body: bytes) -> list[Any]:
         """The messages of a body, without cache marks and without the lists that only these make of a text."""
@@ -72,6 +74,12 @@ def _google(wire: WireRequest) -> list[str]:
     sent = {"url": f"https://generativelanguage.googleapis.com/v1beta{wire.path}", "json": json.loads(wire.body)}
     check = oracle("oracle_google").check
     return check({**sent, "headers": {"x-goog-api-key": "key"}}, strict_signatures="yes")
+
+
+def _aws(wire: WireRequest) -> list[str]:
+    url = f"https://bedrock-runtime.us-east-1.amazonaws.com{wire.path}"
+    headers = {**dict(wire.headers), "authorization": "Bearer key"}
+    return oracle("oracle_aws").check({"method": "POST", "url": url, "headers": headers, "json": json.loads(wire.body)})
 
 
 def _compatible(name: str) -> Callable[..., Codec]:
@@ -122,10 +130,16 @@ FORMATS = (
     Format("messages", "claude-sonnet-5", MessagesCodec, MessagesServer, "messages", _anthropic),
     Format("generate_content", "gemini-3.5-flash", GenerateContentCodec, GenerateContentServer, "contents", _google),
 )
-"""Every format, as the vendor who made it speaks it."""
+"""Every format, as the vendor who made it speaks it; their streams are server-sent events."""
+
+CONVERSE = Format(
+    "converse", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", ConverseCodec, ConverseServer, "messages", _aws
+)
+"""The format whose streams are frames."""
 
 TARGETS = (
     *FORMATS,
+    CONVERSE,
     Format("mistral", "mistral-large-4", _compatible("mistral"), ChatServer, "messages", _mistral),
     Format("gemini-openai", "gemini-3.5-flash", _compatible("gemini-openai"), ChatServer, "messages", _gemini_openai),
 )
