@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -31,6 +31,7 @@ from agentkit.models import CountingModel, Model, Sink, identity_of
 from agentkit.policies.cache_key import fingerprint, key_of
 from agentkit.policies.cache_store import AnswerStore
 from agentkit.providers import resolve
+from agentkit.settings import Deadlines, Settings
 from agentkit.usage import Usage
 
 __all__ = ["CacheWarning", "CachedModel", "cached"]
@@ -73,16 +74,24 @@ def cached(
 class _Flight:
     """A question that is being asked, for others who ask the same meanwhile."""
 
-    __slots__ = ("ended", "error", "response")
+    __slots__ = ("_asker", "ended", "error", "response")
 
-    def __init__(self) -> None:
+    def __init__(self, asker: CachedModel, settings: Settings) -> None:
+        self._asker = (asker, settings.attempts, settings.headers)
         self.ended = anyio.Event()
         self.response: Response | None = None
         self.error: ExchangeError | None = None
 
+    def would_fail_as(self, asker: CachedModel, settings: Settings) -> bool:
+        """Whether who waits would have failed too: another key, or more attempts, may do better."""
+        return self._asker == (asker, settings.attempts, settings.headers)
 
-_FLIGHTS: RunVar[dict[tuple[str, bytes], _Flight]] = RunVar("agentkit-flights")
-"""What is being asked in an event loop: (store, key) -> flight. Caches of one file share it."""
+
+_Asked: TypeAlias = tuple[str, bytes, Deadlines | None]
+"""Store and key of what is being asked, and how long that may take: nobody waits for who has more time."""
+
+_FLIGHTS: RunVar[dict[_Asked, _Flight]] = RunVar("agentkit-flights")
+"""What is being asked in an event loop. Caches of one file share it."""
 
 
 class CachedModel:
@@ -125,16 +134,16 @@ class CachedModel:
         key = key_of(
             request, model=request.model or self.identity.model, of_model=self._of_model, memo_key=self._memo_key
         )
-        flights = _flights_here()
-        asked = (self._place, key)
+        flights, settings = _flights_here(), request.settings
+        asked = (self._place, key, settings.deadlines)
         while (flight := flights.get(asked)) is not None:
             await flight.ended.wait()
             if flight.response is not None:
                 return await _told_again(flight.response, sink)
-            if flight.error is not None:
+            if flight.error is not None and flight.would_fail_as(self, settings):
                 raise _same_error(flight.error)
-            # Whoever asked was cancelled, or has a slow reader: the next of those who wait asks.
-        flight = flights[asked] = _Flight()
+            # Whoever asked was cancelled, has a slow reader or another key: the next of those who wait asks.
+        flight = flights[asked] = _Flight(self, settings)
         end = partial(_end, asked, flight)
         try:
             kept = await self._kept(key)
@@ -187,17 +196,17 @@ class CachedModel:
             return None
 
 
-def _flights_here() -> dict[tuple[str, bytes], _Flight]:
+def _flights_here() -> dict[_Asked, _Flight]:
     """Those of the running event loop."""
     try:
         return _FLIGHTS.get()
     except LookupError:
-        flights: dict[tuple[str, bytes], _Flight] = {}
+        flights: dict[_Asked, _Flight] = {}
         _FLIGHTS.set(flights)
         return flights
 
 
-def _end(asked: tuple[str, bytes], flight: _Flight) -> None:
+def _end(asked: _Asked, flight: _Flight) -> None:
     """Let those who wait go on."""
     flights = _flights_here()
     if flights.get(asked) is flight:
@@ -245,6 +254,7 @@ async def _told_again(response: Response, sink: Sink | None) -> Response:
 def _same_error(error: ExchangeError) -> ExchangeError:
     """The error once more: each run puts its own state and notes into its own."""
     again = type(error).__new__(type(error), *error.args)  # constructors may want what nobody knows any more
+    again.args = error.args  # which those that are an OSError leave to their constructor
     again.__dict__.update(vars(error))
     again.__notes__ = list(getattr(error, "__notes__", ()))
     again.state = again.usage = None

@@ -100,6 +100,7 @@ OTHERS = [
     question(output=OutputFormat("o", {"type": "object", "properties": {}})),
     question(settings=Settings(temperature=0)),
     question(settings=Settings(temperature=1)),
+    question(settings=Settings(on_unsupported="omit")),
     question(settings=Settings(extra={"echo": {"a": 1}})),
     question(settings=Settings(headers={"x-beta": "1"})),
     Request("", (user_message("Hi"), CALLED)),
@@ -415,14 +416,25 @@ async def test_a_failure_is_told_to_all_who_wait_each_as_its_own() -> None:
     assert len(script.requests) == 1
 
 
-async def test_errors_of_any_make_are_told_twice() -> None:
-    class Odd(OverloadedError):
+@pytest.mark.parametrize(
+    "settings",
+    [Settings(headers={"authorization": "Bearer another"}), Settings(attempts=9), Settings(deadlines=Deadlines())],
+)
+async def test_a_failure_is_not_that_of_who_asks_with_another_key_or_more_patience(settings: Settings) -> None:
+    model = cached(ScriptedModel(Delay(0.02, OverloadedError("full")), "one"))
+    found = await gather(lambda: model.respond(question()), lambda: model.respond(question(settings=settings)))
+    assert {each.text if isinstance(each, Response) else str(each) for each in found} == {"full", "one"}
+
+
+@pytest.mark.parametrize("base", [OverloadedError, type("Late", (OverloadedError, TimeoutError), {})])
+async def test_errors_of_any_make_are_told_twice(base: type[OverloadedError]) -> None:
+    class Odd(base):
         def __init__(self, *, why: str) -> None:
             super().__init__(why)
 
     model = cached(ScriptedModel(Delay(0.02, Odd(why="odd"))))
     errors = await gather(lambda: model.respond(question()), lambda: model.respond(question()))
-    assert [(type(each), str(each)) for each in errors] == [(Odd, "odd")] * 2
+    assert [(type(each), str(each), each.args) for each in errors] == [(Odd, "odd", ("odd",))] * 2
 
 
 async def test_nobody_waits_for_a_slow_reader() -> None:
