@@ -1,0 +1,65 @@
+"""Speech to text by Gemini: a question with sound in it, for which there is no endpoint of its own."""
+
+from __future__ import annotations
+
+from agentkit.errors import ContentFilteredError, UnsupportedError
+from agentkit.exchange import Memo, Request, RunAccount
+from agentkit.messages import Text, UserMessage
+from agentkit.models import Model, ModelIdentity, Sink
+from agentkit.settings import Settings
+from agentkit.task_model import TaskReply
+from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest
+
+__all__ = ["GeminiTranscriptionModel"]
+
+_INLINE_BYTES = 14_000_000
+"""A request may have 20 MB, of which base64 takes a third."""
+
+
+class GeminiTranscriptionModel:
+    """A TranscriptionModel made of a Gemini model that hears; see TranscriptionModel."""
+
+    limits = TranscriptionLimits(bytes=_INLINE_BYTES)
+    """What it listens to at a time."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Who answers."""
+        return self._model.identity
+
+    async def perform(
+        self,
+        asked: TranscriptionRequest,
+        settings: Settings,
+        *,
+        sink: Sink | None = None,
+        account: RunAccount | None = None,
+    ) -> TaskReply[TranscriptionAnswer]:
+        """Write down what is said. Raises ExchangeError, UnsupportedError."""
+        vendor = self.identity.provider
+        if asked.words or asked.segments:
+            raise UnsupportedError(
+                f"{vendor}:{asked.model} writes text, and times only as it guesses them: leave words and segments "
+                "out, or ask openai:whisper-1, groq or mistral"
+            )
+        message = UserMessage((asked.audio, Text(_instruction(asked))))
+        request = Request(asked.model, (message,), settings=settings, is_streamed=asked.is_streamed, memo=Memo(account))
+        response = await self._model.respond(request, sink)
+        if response.finish == "content_filter":
+            raise ContentFilteredError(f"the transcript was refused ({response.finish_raw})", provider=vendor)
+        answer = TranscriptionAnswer(
+            response.text.strip(), language=asked.language or "", usage=response.usage, model=response.message.model
+        )
+        return TaskReply(answer, response.attempts, response.notes)
+
+
+def _instruction(asked: TranscriptionRequest) -> str:
+    words = ["Write down word for word what is said in this recording. Answer with the transcript alone."]
+    if asked.language:
+        words.append(f"The language spoken is {asked.language!r} (ISO 639-1).")
+    if asked.prompt:
+        words.append(f"Names and words that may occur: {asked.prompt}")
+    return " ".join(words)
