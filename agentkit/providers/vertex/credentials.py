@@ -61,10 +61,10 @@ class GoogleTokens:
                 "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account, or pass model(..., credentials=...); "
                 f"google-auth says: {_said(error)}"
             ) from error
-        except exceptions.TransportError as error:
-            raise NotSentError(f"Google gave no token: {_said(error)}", provider="vertex") from error
         except exceptions.GoogleAuthError as error:
-            raise AuthenticationError(f"Google gave no token: {_said(error)}", provider="vertex") from error
+            may_pass = isinstance(error, exceptions.TransportError) or error.retryable
+            kind = NotSentError if may_pass else AuthenticationError
+            raise kind(f"Google gave no token: {_said(error)}", provider="vertex") from error
 
     def _renewed(self, old: Token | None) -> Token:
         requests: Any = importlib.import_module("requests")
