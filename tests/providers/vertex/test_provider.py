@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from canaries import KEY
+from shared import SHARED, oracle
+
+from agentkit.errors import ConfigurationError
+from agentkit.exchange import Request, ToolDefinition
+from agentkit.identity import Capabilities, ModelIdentity
+from agentkit.messages import user_message
+from agentkit.providers import model
+from agentkit.remote import RemoteModel
+from agentkit.settings import Settings
+
+GEMINI = "vertex:gemini-3.5-flash"
+CLAUDE = "vertex:claude-sonnet-4-5@20250929"
+HI = (user_message("hi"),)
+SUM = ToolDefinition("add", "Add.", {"type": "object", "properties": {"n": {"type": "integer"}}})
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("ANTHROPIC_VERTEX_PROJECT_ID", "CLOUD_ML_REGION", "GOOGLE_VERTEX_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def remote(name: str = GEMINI, **options: Any) -> RemoteModel:
+    made = model(name, **{"project": "p", "credentials": KEY, **options})
+    assert isinstance(made, RemoteModel)
+    return made
+
+
+def sent(made: RemoteModel, request: Request) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """The address, the headers and the body of a request; Google's oracle accepts what is meant for Gemini."""
+    wire = made.codec.encode(request)
+    url, headers, body = made.endpoint.url(wire.path), {**dict(wire.headers), **made.endpoint.headers}, wire.body
+    if SHARED.is_dir() and "publishers/google" in url:
+        assert oracle("oracle_google").check({"url": url, "headers": headers, "json": json.loads(body)}) == []
+    return url, headers, json.loads(body)
+
+
+def asked(made: RemoteModel, **more: Any) -> Request:
+    return Request(made.identity.model, HI, **more)
+
+
+@pytest.mark.parametrize(
+    ("region", "home"),
+    [
+        (None, "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global"),
+        ("global", "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global"),
+        ("eu", "https://aiplatform.eu.rep.googleapis.com/v1beta1/projects/p/locations/eu"),
+        ("europe-west1", "https://europe-west1-aiplatform.googleapis.com/v1beta1/projects/p/locations/europe-west1"),
+    ],
+)
+def test_every_region_has_its_address(region: str | None, home: str) -> None:
+    assert remote(region=region).endpoint.base_url == home
+
+
+def test_a_model_is_asked_in_its_project_and_region() -> None:
+    made = remote(region="europe-west1")
+    url, headers, body = sent(made, asked(made, instructions="Be brief.", is_streamed=True))
+    assert url == (
+        "https://europe-west1-aiplatform.googleapis.com/v1beta1/projects/p/locations/europe-west1"
+        "/publishers/google/models/gemini-3.5-flash:streamGenerateContent?alt=sse"
+    )
+    assert headers == {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
+    assert body == {
+        "systemInstruction": {"parts": [{"text": "Be brief."}]},
+        "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+    }
+    assert made.identity == ModelIdentity(
+        "vertex",
+        "gemini-3.5-flash",
+        otel_provider="gcp.vertex_ai",
+        address="europe-west1-aiplatform.googleapis.com",
+        port=443,
+        api="generate_content",
+        capabilities=Capabilities(),
+    )
+    assert KEY not in repr(made)
+
+
+def test_project_and_region_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "mine")
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
+    made = remote(project=None)
+    assert made.endpoint.base_url == (
+        "https://us-central1-aiplatform.googleapis.com/v1beta1/projects/mine/locations/us-central1"
+    )
+    assert "/projects/p/locations/asia-east1" in remote(region="asia-east1").endpoint.base_url
+
+
+def test_the_whole_name_of_a_model_says_project_and_region() -> None:
+    made = remote("vertex:projects/other/locations/us-east4/endpoints/123", project=None)
+    url, _, _ = sent(made, asked(made))
+    assert url == (
+        "https://us-east4-aiplatform.googleapis.com/v1beta1/projects/other/locations/us-east4"
+        "/endpoints/123:generateContent"
+    )
+
+
+def test_a_key_alone_says_the_project() -> None:
+    made = remote(project=None, credentials=None, api_key=KEY)
+    url, headers, _ = sent(made, asked(made))
+    assert url == (
+        "https://aiplatform.googleapis.com/v1beta1/publishers/google/models/gemini-3.5-flash:generateContent"
+    )
+    assert headers["x-goog-api-key"] == KEY
+    assert "/projects/p/" in remote(credentials=None, api_key=KEY).endpoint.base_url
+
+
+def test_a_gateway_is_asked_with_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = remote(project=None, credentials=None, base_url="https://gateway.example/google/v1/")
+    assert (made.endpoint.base_url, made.endpoint.headers) == ("https://gateway.example/google/v1", {})
+    monkeypatch.setenv("GOOGLE_VERTEX_BASE_URL", "https://gateway.example")
+    assert remote().endpoint.base_url == "https://gateway.example/v1beta1/projects/p/locations/global"
+
+
+def test_a_token_names_no_project() -> None:
+    with pytest.raises(ConfigurationError, match=r"pass model\(..., project=...\) or set GOOGLE_CLOUD_PROJECT"):
+        remote(project=None)
+
+
+def test_tokens_are_counted_in_bare_fields() -> None:
+    made = remote()
+    wire = made.codec.encode_count(asked(made, instructions="Be brief.", tools=(SUM,)))  # type: ignore[attr-defined]
+    body = json.loads(wire.body)
+    assert wire.path == "/publishers/google/models/gemini-3.5-flash:countTokens"
+    assert body == {
+        "systemInstruction": {"parts": [{"text": "Be brief."}]},
+        "tools": [
+            {"functionDeclarations": [{"name": "add", "description": "Add.", "parametersJsonSchema": SUM.parameters}]}
+        ],
+        "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+    }
+    if SHARED.is_dir():
+        assert oracle("oracle_google").check(body, "generateContent", "vertex") == []  # of the Gemini API's alone
+
+
+def test_tools_of_google_s_need_no_flag_there() -> None:
+    made = remote()
+    extra = {"vertex": {"tools": [{"googleSearch": {}}]}}
+    _, _, body = sent(made, asked(made, tools=(SUM,), settings=Settings(extra=extra)))
+    assert "toolConfig" not in body
+    assert [list(tool) for tool in body["tools"]] == [["functionDeclarations"], ["googleSearch"]]
+
+
+def test_the_tier_of_service_is_a_header() -> None:
+    made = remote()
+    _, headers, body = sent(made, asked(made, settings=Settings(service_tier="flex")))
+    assert headers["x-vertex-ai-llm-shared-request-type"] == "flex"
+    assert "serviceTier" not in body
+    _, headers, _ = sent(made, asked(made, settings=Settings(service_tier="standard")))
+    assert "x-vertex-ai-llm-shared-request-type" not in headers
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_claude_speaks_messages_there(is_streamed: bool) -> None:
+    made = remote(CLAUDE, region="us-east5")
+    settings = Settings(max_output_tokens=100, temperature=0.5, extra={"vertex": {"betas": ["context-1m-2025-08-07"]}})
+    url, headers, body = sent(made, asked(made, settings=settings, is_streamed=is_streamed))
+    function = "streamRawPredict" if is_streamed else "rawPredict"
+    assert url == (
+        "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5"
+        f"/publishers/anthropic/models/claude-sonnet-4-5@20250929:{function}"
+    )
+    assert headers == {
+        "content-type": "application/json",
+        "anthropic-beta": "context-1m-2025-08-07",
+        "authorization": f"Bearer {KEY}",
+    }
+    assert body == {
+        "anthropic_version": "vertex-2023-10-16",
+        "max_tokens": 100,
+        "temperature": 0.5,
+        **({"stream": True} if is_streamed else {}),
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+    if SHARED.is_dir():
+        del body["anthropic_version"]
+        plain = {"model": made.identity.model, **body}
+        assert oracle("oracle_anthropic").check(plain, version="2023-06-01") == []
+    assert (made.codec.name, made.identity.api, made.identity.otel_provider) == (
+        "vertex:messages",
+        "messages",
+        "gcp.vertex_ai",
+    )
+
+
+def test_claude_s_tokens_are_counted_with_the_model_in_the_body() -> None:
+    made = remote(CLAUDE)
+    wire = made.codec.encode_count(asked(made))  # type: ignore[attr-defined]
+    assert wire.path == "/publishers/anthropic/models/count-tokens:rawPredict"
+    assert json.loads(wire.body) == {
+        "model": "claude-sonnet-4-5@20250929",
+        "anthropic_version": "vertex-2023-10-16",
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+
+
+def test_models_of_other_publishers_speak_chat_completions_there() -> None:
+    made = remote("vertex:meta/llama-4-maverick-17b-128e-instruct-maas", region="us-east5")
+    url, _, body = sent(made, asked(made, settings=Settings(max_output_tokens=9)))
+    assert url == (
+        "https://us-east5-aiplatform.googleapis.com/v1beta1/projects/p/locations/us-east5"
+        "/endpoints/openapi/chat/completions"
+    )
+    assert (body["model"], body["max_tokens"]) == ("meta/llama-4-maverick-17b-128e-instruct-maas", 9)
