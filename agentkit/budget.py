@@ -53,7 +53,9 @@ class Budget:
 class Ledger:
     """What one run and its sub-agents have spent and reserved of a budget."""
 
-    __slots__ = ("answers", "budget", "output", "parent", "retries", "steps", "tokens", "tool_calls", "usd")
+    __slots__ = (
+        "answers", "budget", "is_usd_known", "output", "parent", "retries", "steps", "tokens", "tool_calls", "usd",
+    )  # fmt: skip
 
     def __init__(self, budget: Budget, parent: Ledger | None = None) -> None:
         self.budget = budget
@@ -65,6 +67,8 @@ class Ledger:
         """Spent and reserved."""
         self.usd = 0.0
         """Spent and reserved."""
+        self.is_usd_known = True
+        """False when something was consumed whose price is not known, by another model that stepped in, say."""
         self.retries = 0
         self.answers = 0
         self.output = 0
@@ -78,6 +82,12 @@ class Ledger:
     def bounds_money(self) -> bool:
         """Whether this ledger or one above it bounds money."""
         return self.budget.usd is not None or (self.parent is not None and self.parent.bounds_money)
+
+    @property
+    def keeps_money(self) -> bool:
+        """Whether all that was spent under a bound of money, of this ledger or of one above it, is known."""
+        is_kept = self.budget.usd is None or self.is_usd_known
+        return is_kept and (self.parent is None or self.parent.keeps_money)
 
     @property
     def counts_exactly(self) -> bool:
@@ -119,6 +129,7 @@ class Ledger:
         while ledger is not None:
             ledger.tokens += usage.total - tokens
             ledger.usd += cost.usd - usd
+            ledger.is_usd_known = ledger.is_usd_known and cost.is_known
             ledger.answers += 1
             ledger.output += usage.total_output
             ledger = ledger.parent
@@ -163,6 +174,7 @@ class Ledger:
             ledger.tool_calls += tool_calls
             ledger.tokens += usage.total
             ledger.usd += cost.usd
+            ledger.is_usd_known = ledger.is_usd_known and cost.is_known
             ledger.answers += steps
             ledger.output += usage.total_output
             ledger = ledger.parent

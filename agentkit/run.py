@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, assert_never
 
@@ -40,6 +39,7 @@ from agentkit.events import (
 )
 from agentkit.exchange import AttemptFailed, Delta, Memo, ModelSwitched, Request, Response, ToolDefinition, Waiting
 from agentkit.execute import Scene, run_calls
+from agentkit.frozen import frozen
 from agentkit.loop import AwaitApproval, CallModel, CallTools, Finish, RunState, advance, next_need, state_to_json
 from agentkit.messages import AssistantMessage, Failed
 from agentkit.models import CountingModel, Middleware, Model, ModelCallNext, ModelIdentity, Sink
@@ -60,7 +60,7 @@ READ_RESULT = "read_result"
 """The tool by which the model reads on in results that were too long to show; no other tool may have this name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunPlan:
     """What stays the same for a whole run."""
 
@@ -332,6 +332,12 @@ class _Driver:
                 raise UnsupportedError(
                     f"the price of {plan.identity.provider}:{request.model} is not known, so a budget in usd cannot be "
                     "kept; set a price (PriceBook().with_price(...), Agent(prices=...)) or bound tokens instead"
+                )
+            if not ledger.keeps_money:
+                raise UnsupportedError(
+                    "a model whose price is not known answered in this run, so a budget in usd cannot be kept any "
+                    "more; set a price for every model that may step in (PriceBook().with_price(...), "
+                    "Agent(prices=...)) or bound tokens instead"
                 )
             usd = price.usd
         ledger.reserve_step(tokens=prompt + output, usd=usd)

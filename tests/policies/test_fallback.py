@@ -566,6 +566,24 @@ async def test_a_budget_in_money_is_reserved_by_the_first_and_settled_by_who_ans
     assert result.cost == Cost(3.0)
 
 
+async def test_a_budget_in_money_ends_with_the_first_answer_whose_price_is_unknown() -> None:
+    @tool
+    def look() -> str:
+        return "seen"
+
+    stranger = ScriptedModel(calls(("look", {})), "done", provider="nobody", model="secret")
+    agent = Agent(
+        fallback(first(OverloadedError("full"), OverloadedError("full")), stranger), tools=[look], prices=PRICES
+    )
+    with pytest.raises(UnsupportedError, match=r"whose price is not known answered .*with_price") as raised:
+        await agent.run("go", budget=Budget(usd=4))
+    assert len(stranger.requests) == 1
+    assert raised.value.state is not None
+    with pytest.raises(UnsupportedError, match="whose price is not known answered"):
+        await agent.resume(raised.value.state, budget=Budget(usd=4))
+    assert (await agent.resume(raised.value.state)).output == "done"
+
+
 async def test_an_error_of_all_models_carries_the_run() -> None:
     with pytest.raises(ExchangeError) as raised:
         await Agent(fallback(first(ServerError("x")), second(ServerError("y")))).run("go")
