@@ -10,7 +10,7 @@ from agentkit.exchange import Memo, Request, Response, RunAccount
 from agentkit.imaging import GeneratedImage, ImageAnswer, ImageLimits, ImageRequest
 from agentkit.media import Image
 from agentkit.messages import Text, UserMessage
-from agentkit.models import Model, ModelIdentity, Sink
+from agentkit.models import Model, ModelIdentity, Sink, identity_of
 from agentkit.settings import Settings
 from agentkit.task_model import TaskReply
 
@@ -33,7 +33,7 @@ class GeminiImageModel:
     @property
     def identity(self) -> ModelIdentity:
         """Who answers."""
-        return self._model.identity
+        return identity_of(self._model)
 
     async def perform(
         self, asked: ImageRequest, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None

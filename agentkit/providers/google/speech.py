@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentkit.errors import ContentFilteredError, UnsupportedError
 from agentkit.exchange import Memo, Request, RunAccount
 from agentkit.messages import Text, UserMessage
-from agentkit.models import Model, ModelIdentity, Sink
+from agentkit.models import Model, ModelIdentity, Sink, identity_of
 from agentkit.settings import Settings
 from agentkit.task_model import TaskReply
 from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest
@@ -28,7 +28,7 @@ class GeminiTranscriptionModel:
     @property
     def identity(self) -> ModelIdentity:
         """Who answers."""
-        return self._model.identity
+        return identity_of(self._model)
 
     async def perform(
         self,

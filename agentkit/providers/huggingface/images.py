@@ -41,7 +41,7 @@ class TextToImageCodec:
             raise UnsupportedError(f"{who} shows no unfinished pictures; leave partial_images out, or ask openai")
         for name in sorted(asked.knobs.keys() - {"size", "output_format"}):
             raise UnsupportedError(f"{who} has no {name} to choose; leave it out")
-        parameters = _sized(asked.size, who) | (asked.settings.extra or {}).get(self._provider, {})
+        parameters = {**_sized(asked.size, who), **(asked.settings.extra or {}).get(self._provider, {})}
         body: dict[str, Any] = {"inputs": asked.prompt}
         if parameters:
             body["parameters"] = parameters
