@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from shared import oracle
@@ -23,7 +24,7 @@ from agentkit.providers.openai.chat_server import ChatServer
 from agentkit.providers.openai.responses import ResponsesCodec
 from agentkit.providers.openai.responses_server import ResponsesServer
 
-__all__ = ["CONVERSE", "FORMATS", "TARGETS", "Format"]
+__all__ = ["CONVERSE", "FORMATS", "TARGETS", "Format", "aws_oracle"]
 
 _MARK = re.compile(rb',"cache_control":\{[^{}]*\}|,\{"cachePoint":\{[^{}]*\}\}')
 
@@ -76,10 +77,18 @@ def _google(wire: WireRequest) -> list[str]:
     return check({**sent, "headers": {"x-goog-api-key": "key"}}, strict_signatures="yes")
 
 
+@cache
+def aws_oracle() -> Any:
+    """The oracle of AWS, which would read botocore's model of the service anew for each request."""
+    module = oracle("oracle_aws")
+    module._model = cache(module._model)
+    return module
+
+
 def _aws(wire: WireRequest) -> list[str]:
     url = f"https://bedrock-runtime.us-east-1.amazonaws.com{wire.path}"
     headers = {**dict(wire.headers), "authorization": "Bearer key"}
-    return oracle("oracle_aws").check({"method": "POST", "url": url, "headers": headers, "json": json.loads(wire.body)})
+    return aws_oracle().check({"method": "POST", "url": url, "headers": headers, "json": json.loads(wire.body)})
 
 
 def _compatible(name: str) -> Callable[..., Codec]:

@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from conformance.formats import aws_oracle
 from conformance.recordings import Recorded, exchanges
-from shared import needs_shared, oracle
+from shared import needs_shared
 
 from agentkit.assemble import assemble, take_apart
 from agentkit.codec import WireRequest
@@ -137,7 +138,7 @@ def test_every_error_is_read() -> None:
 
 
 def test_every_recorded_answer_is_served_again() -> None:
-    check = oracle("oracle_aws").check_converse_stream
+    check = aws_oracle().check_converse_stream
     codec, server = ConverseCodec(), ConverseServer()
     for recorded in generations():
         response = decoded(recorded)
@@ -149,7 +150,7 @@ def test_every_recorded_answer_is_served_again() -> None:
 
 
 def test_every_recorded_request_is_read_and_encoded_again() -> None:
-    check = oracle("oracle_aws").check_wire
+    check = aws_oracle().check_wire
     sent = [recorded for recorded in exchanges("converse") if recorded.sent is not None]
     problems: dict[str, list[str]] = {}
     for recorded in sent:

@@ -26,7 +26,14 @@ from agentkit.providers.aws.converse_head import Head, head_of
 from agentkit.providers.aws.converse_knobs import RESERVED, Knobs, cache_mark, laid_over, settings_fields, tool_choice
 from agentkit.providers.aws.converse_output import response_of
 from agentkit.providers.aws.converse_stream import ConverseDecoder
-from agentkit.providers.aws.converse_tools import Output, Tools, compiled_output, compiled_tools, former_tools
+from agentkit.providers.aws.converse_tools import (
+    DECLARED_AGAIN,
+    Output,
+    Tools,
+    compiled_output,
+    compiled_tools,
+    former_tools,
+)
 from agentkit.providers.aws.errors import decode_error
 from agentkit.providers.aws.families import family_of, native_id
 
@@ -201,7 +208,7 @@ def _tool_config(
         return {}
     if not entries and has_calls:
         entries = former_tools(request.messages, tools.names)
-        knobs.notes.append("tools of earlier calls are declared again: this format demands it")
+        knobs.notes.append(DECLARED_AGAIN)
         choice = None
     if not entries:
         return {}

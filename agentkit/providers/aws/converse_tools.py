@@ -13,10 +13,13 @@ from agentkit.providers.anthropic.messages_tools import compile_output
 from agentkit.schema.dialects import compile_schema
 from agentkit.schema.names import map_names
 
-__all__ = ["NOT_OFFERED", "Output", "Tools", "compiled_output", "compiled_tools", "former_tools"]
+__all__ = ["DECLARED_AGAIN", "NOT_OFFERED", "Output", "Tools", "compiled_output", "compiled_tools", "former_tools"]
 
 NOT_OFFERED = "Not offered any more: do not call it."
 """The description of a tool that is declared only because earlier calls of it stand in the conversation."""
+
+
+DECLARED_AGAIN = "tools of earlier calls are declared again: this format demands it"
 
 
 @dataclass(frozen=True, slots=True)
