@@ -28,6 +28,7 @@ from agentkit.providers.offline import OfflineModel, estimate_tokens
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.formats import Format, Moment, json_object
 from agentkit.simulator.http import HttpAsked
+from agentkit.simulator.media import about_media
 from agentkit.simulator.recording import Recording
 from agentkit.simulator.reply import Piece, Reply, split_stream
 
@@ -70,6 +71,17 @@ class Answering:
         if self._models and name not in self._models:
             return _refused(format, ModelNotFoundError(f"The model '{name}' does not exist."))
         return Reply.whole(HttpReply(200, to_json(format.model_entry(name))))
+
+    def media(self, asked: HttpAsked, format: Format, *, moment: Moment, faults: Sequence[Fault]) -> Reply | None:
+        """The reply to a request for pictures or a transcript, faults applied; None for any other request."""
+        try:
+            reply = about_media(asked)
+        except BadRequestError as error:
+            reply = _refused(format, error)
+        if reply is None:
+            return None
+        instead = (fault.instead(format, moment) for fault in faults)
+        return _changed(next((found for found in instead if found is not None), reply), format, faults)
 
     def nothing_here(self, asked: HttpAsked, format: Format) -> Reply:
         """The reply to a path that is not served."""

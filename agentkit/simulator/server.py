@@ -261,6 +261,9 @@ class Simulator:
             size = about_size(asked, format_of=format_of, read=self._answering.read)
             if size is not None:
                 return size
+            media = self._answering.media(asked, family, moment=moment, faults=faults)
+            if media is not None:
+                return media.with_headers(*_more(family.headers(moment), media))
             return self._answering.nothing_here(asked, family)
         reply = await self._answering.answer(asked, request, format=family, moment=moment, faults=faults)
         is_recorded = isinstance(self._answering.source, Recording)
