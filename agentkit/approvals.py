@@ -76,8 +76,9 @@ def decide(state: RunState, decisions: Decisions, *, tools: Mapping[str, Tool] |
     known = {call.id: call for call in pending_calls(state)}
     for path in by_path:
         if path not in known:
-            waiting = ", ".join(f"{id} ({call.tool})" for id, call in known.items()) or "none"
-            raise ConfigurationError(f"no call {path!r} waits for a decision; these do: {waiting}")
+            waiting = ", ".join(f"{id} ({call.tool})" for id, call in known.items())
+            which = f"these do: {waiting}" if waiting else "none does in this run"
+            raise ConfigurationError(f"no call {path!r} waits for a decision; {which}")
         decision = by_path[path]
         if not isinstance(decision, (Approve, Deny)):  # pyright: ignore[reportUnnecessaryIsInstance]  # True is tried
             raise ConfigurationError(

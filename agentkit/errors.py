@@ -222,8 +222,8 @@ class RunBusyError(StateError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(
-            f"run {run_id} is being driven by a living process; wait until it ends, or end that process: then it can go "
-            "on here"
+            f"run {run_id} is being driven by a living process; wait until it ends, or end that process: then it can "
+            "go on here"
         )
         self.run_id = run_id
 
@@ -366,10 +366,19 @@ class BudgetExceededError(RunError):
     """The next thing would cost more than is left of the budget."""
 
     def __init__(self, limit: str, *, allowed: float, used: float, wanted: float) -> None:
-        super().__init__(
-            f"budget of {allowed:g} {limit} is spent: {used:g} used, the next step needs about {wanted:g}; "
-            f"go on with agent.resume(error.state, budget=Budget({limit}=...)), which counts what was used before"
-        )
+        if limit == "seconds":
+            said = (
+                f"budget of {allowed:g} seconds is spent; allow more with Budget(seconds=...); a run goes on with "
+                "agent.resume(error.state), which counts its seconds from 0"
+            )
+        else:
+            fate = "is spent" if used >= allowed else "does not last"
+            said = (
+                f"budget of {allowed:g} {limit} {fate}: {used:g} used, the "
+                f"next step needs about {wanted:g}; go on with agent.resume(error.state, budget=Budget({limit}=...)), "
+                "which counts what was used before"
+            )
+        super().__init__(said)
         self.limit = limit
         """Which bound: steps, tool_calls, tokens, usd or seconds."""
         self.allowed = allowed

@@ -235,7 +235,8 @@ class _Exchange:
             error.add_note(failure)
         if error.attempts > 1:
             tell_attempts(error.attempts, waited_seconds=self._waited)
-        if not self._may_send and not attempt.is_shown and (advised := next_step(error)):
+        says_it_itself = isinstance(error, NotSentError)  # it asks whether the address is right
+        if not self._may_send and not attempt.is_shown and not says_it_itself and (advised := next_step(error)):
             _extend(error, advised)
 
     def _note(self, error: ExchangeError, attempt: Attempt) -> None:
@@ -284,7 +285,11 @@ class _Exchange:
         asked = error.retry_after_seconds
         wait = backoff(error.attempts, chance=self._model.random()) if asked is None else asked
         if wait > LONGEST_WAIT_SECONDS:
-            _extend(error, f"the provider asks to wait {wait:.4g} s; {LONGEST_WAIT_SECONDS:g} s are the most we wait")
+            _extend(
+                error,
+                f"the provider asks to wait {wait:.4g} s; {LONGEST_WAIT_SECONDS:g} s are the most we wait; go on later "
+                "with agent.resume(error.state), or let another model step in (fallback(model, another))",
+            )
             return None
         if not self._timer.leaves(wait):
             _extend(error, f"a wait of {wait:.3g} s would pass the exchange's deadline; {advice('exchange_seconds')}")
@@ -311,7 +316,7 @@ _DEADLINES = Deadlines()
 
 
 def _extend(error: ExchangeError, text: str) -> None:
-    error.message = f"{error.message}; {text}"
+    error.message = f"{error.message.removesuffix('.')}; {text}"
     error.args = (error.message,)
 
 

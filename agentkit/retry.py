@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from agentkit.errors import (
+    ConnectionFailedError,
     ExchangeError,
     OverloadedError,
     ProtocolError,
@@ -79,7 +80,7 @@ def next_step(error: ExchangeError) -> str:
                 "send fewer requests at once (limited(model, requests_per_minute=...)), "
                 "or allow more attempts with Settings(attempts=...)"
             )
-        case OverloadedError() | ServerError():
+        case OverloadedError() | ServerError() | ConnectionFailedError():
             return (
                 "try later, let another model step in (fallback(model, another)), "
                 "or allow more attempts with Settings(attempts=...)"

@@ -158,6 +158,12 @@ async def test_a_decision_on_no_waiting_call_is_a_clear_error(id: str) -> None:
     assert str(caught.value) == f"no call {id!r} waits for a decision; these do: 1.0 (delete)"
 
 
+async def test_a_decision_where_nothing_waits_is_a_clear_error() -> None:
+    ended = await agent("done").run("go")
+    with pytest.raises(ConfigurationError, match=r"^no call '1\.0' waits for a decision; none does in this run$"):
+        await agent().resume(ended.state, approvals={"1.0": Approve()})
+
+
 async def test_what_is_no_decision_is_a_clear_error() -> None:
     waiting = await agent(calls(("delete", {"name": "a"}))).run("go")
     with pytest.raises(ConfigurationError, match=r"True decides nothing on call '1\.0'"):

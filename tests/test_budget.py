@@ -49,6 +49,16 @@ async def spent(agent: Agent[Any, Any], budget: Budget) -> BudgetExceededError:
     return caught.value
 
 
+def test_a_bound_says_whether_it_is_spent_or_too_small_for_what_comes_next() -> None:
+    small = BudgetExceededError("tokens", allowed=1000, used=10, wanted=2000)
+    assert str(small).startswith("budget of 1000 tokens does not last: 10 used, the next step needs about 2000; ")
+    late = BudgetExceededError("seconds", allowed=5, used=5, wanted=1)
+    assert str(late) == (
+        "budget of 5 seconds is spent; allow more with Budget(seconds=...); a run goes on with "
+        "agent.resume(error.state), which counts its seconds from 0"
+    )
+
+
 async def test_steps_are_bounded_and_a_larger_budget_goes_on_without_repeating_calls() -> None:
     error = await spent(Agent(ScriptedModel(LOOK), tools=[look]), Budget(steps=1))
     assert str(error) == (

@@ -346,6 +346,7 @@ class TestRetries:
 
         with pytest.raises(RateLimitError, match="asks to wait 121 s; 120 s are the most we wait") as caught:
             await model.respond(ASK)
+        assert "go on later with agent.resume(error.state), or let another model step in" in str(caught.value)
         assert (len(transport.requests), caught.value.retry_after_seconds) == (1, 121.0)
 
     async def test_do_not_wait_past_the_deadline_of_the_exchange(self) -> None:
@@ -421,6 +422,18 @@ class TestWhatBoundsRetries:
             "no; send fewer requests at once (limited(model, requests_per_minute=...)), or allow more attempts with "
             "Settings(attempts=...) (acme:m-1, HTTP 429, 3 attempts, waited 0.04 s in all)"
         )
+
+    async def test_is_said_after_the_providers_words_of_a_lost_connection_too(self) -> None:
+        model, _ = remote(*[ConnectionFailedError("it was lost.") for _ in range(3)])
+
+        with pytest.raises(ConnectionFailedError, match=r"^it was lost; try later, let another model step in"):
+            await model.respond(ASK)
+
+    async def test_leaves_the_advice_to_an_error_that_has_its_own(self) -> None:
+        model, _ = remote(*[NotSentError("no connection; is the server running?") for _ in range(3)])
+
+        with pytest.raises(NotSentError, match=r"^no connection; is the server running\? \("):
+            await model.respond(ASK)
 
     async def test_is_the_runs_share_which_its_sub_agents_spend_too(self) -> None:
         run = Ledger(Budget(retries=3))

@@ -192,7 +192,11 @@ class CachedModel:
         try:
             return await anyio.to_thread.run_sync(work)
         except (OSError, sqlite3.Error) as error:
-            warnings.warn(f"the cache {str(self._store.path)!r} was passed by: {error}", CacheWarning, stacklevel=2)
+            damaged = not isinstance(error, sqlite3.OperationalError) and isinstance(error, sqlite3.DatabaseError)
+            advice = "; it is damaged: delete it, or name another file" if damaged else ""
+            warnings.warn(
+                f"the cache {str(self._store.path)!r} was passed by: {error}{advice}", CacheWarning, stacklevel=2
+            )
             return None
 
 

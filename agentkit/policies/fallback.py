@@ -281,7 +281,12 @@ class _Call:
         if isinstance(error, ExchangeError):
             named = ", ".join(f"{member.identity} ({type(each).__name__})" for member, each in self._failures)
             error.attempts = self._attempts()
-            error.message = f"{error.message}; {len(self._failures)} models were asked and failed: {named}"
+            error.waited_seconds = sum(
+                each.waited_seconds for _, each in self._failures if isinstance(each, ExchangeError)
+            )
+            error.message = (
+                f"{error.message.removesuffix('.')}; {len(self._failures)} models were asked and failed: {named}"
+            )
             error.args = (error.message,)
         for note in notes:
             error.add_note(note)

@@ -485,6 +485,19 @@ async def test_a_store_that_another_process_holds_is_passed_by(tmp_path: Path) -
         model.close()
 
 
+async def test_a_store_whose_inside_is_damaged_is_passed_by_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    model = cached(ScriptedModel("one"), path)
+    await model.respond(question())
+    model.close()
+    damaged = bytearray(path.read_bytes())
+    damaged[4096:] = bytes((byte * 7 + 13) % 256 for byte in damaged[4096:])
+    path.write_bytes(damaged)
+    with pytest.warns(CacheWarning, match="it is damaged: delete it, or name another file"):
+        assert (await cached(ScriptedModel("two"), path).respond(question())).text == "two"
+    assert path.read_bytes() == bytes(damaged)
+
+
 async def test_an_answer_that_cannot_be_read_is_asked_for_and_written_anew(tmp_path: Path) -> None:
     model = cached(ScriptedModel("one", "two"), tmp_path / "a.db")
     await model.respond(question())

@@ -238,15 +238,17 @@ async def test_tokens_are_counted_by_the_first() -> None:
 
 
 async def test_when_all_fail_the_last_that_waiting_may_cure_is_raised_and_tells_of_all() -> None:
-    model = fallback(first(OverloadedError("full", attempts=3)), second(AuthenticationError("bad key")))
+    full, bad = OverloadedError("full.", attempts=3), AuthenticationError("bad key")
+    full.waited_seconds, bad.waited_seconds = 1.5, 0.5
+    model = fallback(first(full), second(bad))
     with pytest.raises(OverloadedError) as raised:
         await model.respond(question())
     error = raised.value
     named = "acme:big (OverloadedError), other:small (AuthenticationError)"
-    assert str(error) == f"full; 2 models were asked and failed: {named} (4 attempts)"
+    assert str(error) == f"full; 2 models were asked and failed: {named} (4 attempts, waited 2 s in all)"
     assert error.__notes__ == [
-        "acme:big: OverloadedError: full (3 attempts)",
-        "other:small: AuthenticationError: bad key",
+        "acme:big: OverloadedError: full. (3 attempts, waited 1.5 s in all)",
+        "other:small: AuthenticationError: bad key (waited 0.5 s in all)",
     ]
     assert isinstance(error.__cause__, AuthenticationError)
 
