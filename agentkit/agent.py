@@ -11,7 +11,6 @@ import inspect
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, cast, overload
@@ -30,6 +29,7 @@ from agentkit.errors import (
 )
 from agentkit.events import Event, EventSink, Nested
 from agentkit.execute import AgentSeam, PausedRun
+from agentkit.frozen import frozen
 from agentkit.loop import RunState, fold, state_from_json
 from agentkit.messages import AssistantMessage, Message, Prompt, UserMessage, user_message
 from agentkit.models import Middleware, Model, ModelIdentity, identity_of
@@ -474,7 +474,7 @@ class Agent(Generic[Deps, Out]):
         return plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Given:
     """What a caller says of one run."""
 

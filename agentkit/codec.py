@@ -7,11 +7,12 @@ histories, the simulator and served endpoints stand on the server half.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TypeVar, runtime_checkable
 
 from agentkit.errors import ExchangeError
 from agentkit.exchange import Delta, Memo, Request, Response
+from agentkit.frozen import frozen
 from agentkit.messages import misfit
 
 __all__ = [
@@ -32,7 +33,7 @@ Asked = TypeVar("Asked", contravariant=True)
 Told = TypeVar("Told", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WireRequest:
     """A request as a codec writes it: address and authentication come later, in `remote`."""
 
@@ -48,7 +49,7 @@ class WireRequest:
     Never content."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpReply:
     """A reply as the server half writes it."""
 

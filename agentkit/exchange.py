@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypeAlias
 
 from agentkit.errors import ConfigurationError, ExchangeError
+from agentkit.frozen import frozen
 from agentkit.identity import ModelIdentity
 from agentkit.media import Image
 from agentkit.messages import AssistantMessage, Finish, Message, Part, ToolCall
@@ -62,7 +63,7 @@ class Memo:
         self.kept: dict[str, Any] = {}  # codec's key -> whatever that codec keeps
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class ToolDefinition:
     """A tool as a model sees it. Compared by identity: one Tool has one definition."""
 
@@ -74,7 +75,7 @@ class ToolDefinition:
     """Ask the provider to enforce the schema: True, False, or None to let the dialect decide."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputFormat:
     """The answer has to be JSON of this schema; for models that offer it natively."""
 
@@ -85,7 +86,7 @@ class OutputFormat:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReplySeen:
     """One request on the wire and how it fared, for policies that keep to a provider's limits."""
 
@@ -95,7 +96,7 @@ class ReplySeen:
     """Why it failed; None while it did not: the head of a good reply is told before its content is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """One question to a model. It cannot be built while a tool call is pending."""
 
@@ -123,7 +124,7 @@ class Request:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Response:
     """One answer of a model."""
 
@@ -166,7 +167,7 @@ class Response:
         return self.message.usage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResponseStarted:
     """The answer begins."""
 
@@ -174,7 +175,7 @@ class ResponseStarted:
     model: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TextDelta:
     """More text."""
 
@@ -184,7 +185,7 @@ class TextDelta:
     is_refusal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ThinkingDelta:
     """More thinking."""
 
@@ -192,7 +193,7 @@ class ThinkingDelta:
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolCallDelta:
     """More of a tool call. Id and name come once, with the first piece or alone."""
 
@@ -202,7 +203,7 @@ class ToolCallDelta:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PartFinished:
     """The part of this index is complete; it replaces what was put together from its deltas."""
 
@@ -210,7 +211,7 @@ class PartFinished:
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PartialImage:
     """How a picture looks that is still being made; each look replaces the one before it."""
 
@@ -219,7 +220,7 @@ class PartialImage:
     """Which look it is, from 0."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResponseFinished:
     """The answer is complete."""
 
@@ -229,7 +230,7 @@ class ResponseFinished:
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptFailed:
     """A request failed before any content came and is sent again after a wait."""
 
@@ -240,7 +241,7 @@ class AttemptFailed:
     wait_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """The request waits for its turn under a limit; nothing of it is sent yet."""
 
@@ -252,7 +253,7 @@ class Waiting:
     """How many requests wait before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModelSwitched:
     """Another model is asked, because one failed or is passed over after a failure: the answer begins anew.
 

@@ -20,6 +20,7 @@ from anyio.lowlevel import current_token
 
 from agentkit.errors import BudgetExceededError, ConfigurationError, ToolError, nearest
 from agentkit.events import EventSink, ToolFinished, ToolProgress, ToolStarted
+from agentkit.frozen import frozen
 from agentkit.loop import OpenCall, RunState
 from agentkit.messages import (
     Cancelled,
@@ -50,7 +51,7 @@ IN_DOUBT = "it had begun when the run was cut off, and nobody knows whether it t
 __all__ = ["AgentSeam", "PausedRun", "Scene", "run_calls"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentSeam:
     """What an agent that runs as a tool needs of the run that calls it."""
 
@@ -76,7 +77,7 @@ class PausedRun(Exception):
         self.is_waiting = is_waiting
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scene:
     """What a batch of calls needs to know of its run."""
 

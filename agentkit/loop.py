@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any, TypeAlias, assert_never, cast
 
 from agentkit.errors import ConfigurationError, NewerVersionError, StateError
+from agentkit.frozen import frozen
 from agentkit.json_bytes import json_bytes
 from agentkit.messages import (
     AssistantMessage,
@@ -67,7 +68,7 @@ VERSION = 2
 """Version of the JSON form of a state."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenCall:
     """A call that has no outcome yet."""
 
@@ -85,7 +86,7 @@ class OpenCall:
     """The tool was called, by a process that did not tell how that ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallModel:
     """The model is to be asked."""
 
@@ -93,7 +94,7 @@ class CallModel:
     messages: tuple[Message, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallTools:
     """These calls are to be made."""
 
@@ -101,14 +102,14 @@ class CallTools:
     calls: tuple[OpenCall, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AwaitApproval:
     """Nothing can be done until a person decides on these calls."""
 
     calls: tuple[OpenCall, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finish:
     """The model has answered without calls, or by calling an output tool."""
 

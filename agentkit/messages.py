@@ -9,11 +9,12 @@ The JSON form has a version; `messages_to_json` and `messages_from_json` round-t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from agentkit.errors import ConfigurationError, NewerVersionError, StateError
+from agentkit.frozen import frozen
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Audio, Document, Image, ProviderData, Video
 from agentkit.usage import Usage
@@ -50,7 +51,7 @@ Finish: TypeAlias = Literal[
 """Why an answer ended. "paused": the provider wants the same conversation sent again to go on."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """Words."""
 
@@ -61,7 +62,7 @@ class Text:
     kind: Literal["text"] = field(default="text", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Thinking:
     """What the model thought, as far as the provider shows it; signatures are in `provider_data`."""
 
@@ -70,7 +71,7 @@ class Thinking:
     kind: Literal["thinking"] = field(default="thinking", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opaque:
     """A provider's item that has to be sent back as it came: a web search it ran, a compaction, a redacted thought."""
 
@@ -81,14 +82,14 @@ class Opaque:
 Media: TypeAlias = Image | Audio | Document | Video
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pending:
     """The call has not been made yet: it is running, or it waits for a person."""
 
     kind: Literal["pending"] = field(default="pending", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Returned:
     """The tool returned. `content` is JSON and stays structured until a codec writes it."""
 
@@ -98,7 +99,7 @@ class Returned:
     kind: Literal["returned"] = field(default="returned", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """The call was not possible or the tool raised; `message` is what the model is told."""
 
@@ -106,7 +107,7 @@ class Failed:
     kind: Literal["failed"] = field(default="failed", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Denied:
     """A person or a rule said no."""
 
@@ -114,7 +115,7 @@ class Denied:
     kind: Literal["denied"] = field(default="denied", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cancelled:
     """The run was cancelled before the call ended."""
 
@@ -123,7 +124,7 @@ class Cancelled:
     kind: Literal["cancelled"] = field(default="cancelled", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lost:
     """The call had begun and nobody knows whether it took effect."""
 
@@ -134,7 +135,7 @@ Outcome: TypeAlias = Pending | Returned | Failed | Denied | Cancelled | Lost
 """What became of a tool call."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolCall:
     """A call that the model made, and what became of it."""
 
@@ -155,7 +156,7 @@ Prompt: TypeAlias = "str | Part | Sequence[str | Part]"
 """What a user may say: text, one part, or several."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UserMessage:
     """What the user said."""
 
@@ -175,7 +176,7 @@ class UserMessage:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AssistantMessage:
     """What the model said, with the calls it made and what became of them."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
+from agentkit.frozen import frozen
 from agentkit.messages import AssistantMessage, Message, Outcome, UserMessage
 from agentkit.usage import Cost, Usage
 
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunBegan:
     """A run began, with the conversation before it and the prompt."""
 
@@ -39,7 +40,7 @@ class RunBegan:
     kind: Literal["run_began"] = field(default="run_began", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prompted:
     """The user said more to a run that had ended or was cancelled."""
 
@@ -47,14 +48,14 @@ class Prompted:
     kind: Literal["prompted"] = field(default="prompted", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resumed:
     """The run goes on: half an answer that a cancel left is asked for again."""
 
     kind: Literal["resumed"] = field(default="resumed", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """The model answered."""
 
@@ -65,7 +66,7 @@ class Answered:
     kind: Literal["answered"] = field(default="answered", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallBegan:
     """A tool is about to be called that must not be called twice: without the call's end nobody knows what it did."""
 
@@ -74,7 +75,7 @@ class CallBegan:
     kind: Literal["call_began"] = field(default="call_began", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallEnded:
     """A tool call ended; its outcome will not change any more."""
 
@@ -98,7 +99,7 @@ class CallEnded:
     kind: Literal["call_ended"] = field(default="call_ended", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallPaused:
     """A tool call waits for a person."""
 
@@ -115,7 +116,7 @@ class CallPaused:
     kind: Literal["call_paused"] = field(default="call_paused", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallDecided:
     """A person decided on a paused call."""
 
@@ -130,7 +131,7 @@ class CallDecided:
     kind: Literal["call_decided"] = field(default="call_decided", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rejected:
     """The answer was not the declared output; the complaint goes back to the model."""
 
@@ -139,7 +140,7 @@ class Rejected:
     kind: Literal["rejected"] = field(default="rejected", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interrupted:
     """The run was cancelled; `message` is what can be kept of the answer that was coming."""
 
@@ -148,7 +149,7 @@ class Interrupted:
     kind: Literal["interrupted"] = field(default="interrupted", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """The run's session has so many of its messages."""
 
@@ -156,7 +157,7 @@ class Kept:
     kind: Literal["kept"] = field(default="kept", repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """The run has its output."""
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
+from agentkit.frozen import frozen
 from agentkit.messages import Message
 from agentkit.records import Record
 
 __all__ = ["InMemoryRuntime", "RunStore", "Runtime", "Session", "StepKey"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepKey:
     """Names one effect of a run; provider ids repeat or are missing, so they are not used."""
 

@@ -6,8 +6,9 @@ tokens inside their input, Anthropic outside; reasoning tokens stand inside the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from agentkit.frozen import frozen
 
 __all__ = ["Cost", "Usage", "count_of"]
 
@@ -23,7 +24,7 @@ def count_of(value: Any) -> int:
     return int(value) if isinstance(value, int | float) and 0 < value < _MOST_TOKENS else 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """Tokens consumed, in disjoint buckets."""
 
@@ -67,7 +68,7 @@ class Usage:
         return f"{self.total_input:,} tokens in{cached}, {self.total_output:,} out"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cost:
     """Money spent, in US dollars. A price that is not known is not zero: `is_known` says whether `usd` is the whole."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
 
 from agentkit.errors import AgentkitError
+from agentkit.frozen import frozen
 from agentkit.schema.nodes import is_object, resolve
 
 __all__ = ["ArgumentsError", "BoundArguments", "Problem", "from_validation_error", "parse_object", "path_text", "shown"]
@@ -17,7 +17,7 @@ __all__ = ["ArgumentsError", "BoundArguments", "Problem", "from_validation_error
 _SHOWN_CHARS = 80
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BoundArguments:
     """Validated arguments, ready for `fn(*args, **kwargs)`."""
 
@@ -27,7 +27,7 @@ class BoundArguments:
     """Whether lax validation changed something: "5" was taken for an int."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One thing that is wrong with a value."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from agentkit.errors import ConnectionFailedError, DeadlineError, ProtocolError
+from agentkit.frozen import frozen
 from agentkit.transport.redact import redacted_url
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class HttpRequest:
     """One HTTP request, complete. Its repr shows no header values and no body: they hold keys and conversations."""
 

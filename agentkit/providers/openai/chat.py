@@ -6,7 +6,6 @@ What a server does differently is data, in `ChatRules`; what answers may look li
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from pydantic_core import to_json
@@ -15,6 +14,7 @@ from agentkit.assemble import assemble
 from agentkit.codec import WireRequest
 from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError
 from agentkit.exchange import Delta, Memo, OutputFormat, Request, Response, ToolDefinition
+from agentkit.frozen import frozen
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 from agentkit.messages import Message
@@ -38,7 +38,7 @@ _EXCERPT_CHARACTERS = 200
 Piece: TypeAlias = "bytes | memoryview"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Tools:
     """Some tools as bytes, and their names where the wire's differ."""
 
@@ -46,7 +46,7 @@ class _Tools:
     wire_names: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Frame:
     """A body but for its messages, as bytes, and what it was made of."""
 
@@ -80,7 +80,7 @@ class _Frame:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Head:
     """Messages that were written before, as bytes."""
 
