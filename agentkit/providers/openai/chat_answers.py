@@ -45,9 +45,11 @@ _FINISHES: dict[str, Finish] = {
     "insufficient_system_resource": "error",
 }
 
-REPLY_DETAILS = ("service_tier", "provider", "citations", "search_results")
+REPLY_DETAILS = ("service_tier", "provider", "citations", "search_results", "prompt_filter_results")
 """Keys of a reply that go into `Response.details`."""
-CHOICE_DETAILS = ("native_finish_reason",)
+CHOICE_DETAILS = ("native_finish_reason", "content_filter_results")
+_AT_THE_END = CHOICE_DETAILS[:1]
+"""Of these, what comes once; Azure says with every piece what its filter found."""
 MESSAGE_DETAILS = ("annotations", "executed_tools")
 
 _GROWING = ("text", "summary", "data")
@@ -120,7 +122,11 @@ class AnswerReader:
         if usage := event.get("usage"):
             self._usage = usage
         self._tail = event
-        for choice in event.get("choices") or ():
+        choices = event.get("choices")
+        if not choices:
+            self._keep(event, REPLY_DETAILS)  # Azure begins a stream with what it found in the prompt
+            return
+        for choice in choices:
             if choice.get("index"):
                 continue  # a second candidate; one answer was asked for
             # Perplexity sends both: in a stream `message` holds all so far, in a whole reply `delta` is empty.
@@ -129,6 +135,8 @@ class AnswerReader:
                     self._read_piece(delta, deltas, is_whole=False)
             elif message := choice.get("message"):
                 self._read_piece(message, deltas, is_whole=True)
+            if found := choice.get("content_filter_results"):
+                self._keep_filtered(found)
             if choice.get("finish_reason") is not None or choice.get("error"):
                 self._end(choice, event)
 
@@ -238,11 +246,18 @@ class AnswerReader:
             raise error_in_stream({"error": choice["error"]}, provider=self.provider, model=self._model)
         self._finish = _text(choice["finish_reason"])
         self.has_ended = True
-        self._keep(choice, CHOICE_DETAILS)
+        self._keep(choice, _AT_THE_END)
         self._keep(event, REPLY_DETAILS)
         usage = choice.get("usage") or _object(event.get("x_groq")).get("usage")  # Moonshot, Groq
         if usage and not self._usage:
             self._usage = usage
+
+    def _keep_filtered(self, found: dict[str, Any]) -> None:
+        """What Azure found in this piece of the answer; of each category the verdict that counts is kept."""
+        known: dict[str, Any] = self._details.setdefault("content_filter_results", {})
+        for category, verdict in found.items():
+            if not _object(known.get(category)).get("filtered"):
+                known[category] = verdict
 
     def _keep(self, source: dict[str, Any], names: tuple[str, ...]) -> None:
         for name in names:

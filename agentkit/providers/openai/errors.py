@@ -123,6 +123,8 @@ def _facts_of_object(body: dict[str, Any]) -> _Facts:
         _text(inner.get("status")),
         "flagged for moderation" if metadata.get("reasons") or metadata.get("flagged_input") else "",
     )
+    if filtered := _filtered(_object(inner.get("innererror"))):
+        message = f"{message} (filtered for {filtered})"
     return _Facts(
         message=f"{message}: {raw}" if raw and raw not in message else message,
         code=code,
@@ -132,6 +134,18 @@ def _facts_of_object(body: dict[str, Any]) -> _Facts:
         hints=" ".join(hint for hint in hints if hint),
         wait_seconds=_wait_of(body, inner, f"{message} {raw}"[:PAGE_CHARACTERS]),
     )
+
+
+def _filtered(inner: dict[str, Any]) -> str:
+    """The categories for which Azure's filter refused a prompt: they stand deep inside the error."""
+    results = _object(inner.get("content_filter_result") or inner.get("content_filter_results"))
+    found: list[str] = []
+    for category, verdict in results.items():
+        said = _object(verdict)
+        if said.get("filtered") is True:
+            severity = _text(said.get("severity"))
+            found.append(f"{category}, {severity}" if severity else category)
+    return "; ".join(found)
 
 
 def _message_of(body: dict[str, Any]) -> str:

@@ -15,7 +15,10 @@ from agentkit.messages import AssistantMessage, Finish, Opaque, Part, Text, Thin
 from agentkit.providers.openai.errors import error_in_stream
 from agentkit.usage import Usage, count_of
 
-__all__ = ["arguments_of", "error_of", "objects", "parts_of", "response_of", "usage_of"]
+__all__ = ["REPLY_DETAILS", "arguments_of", "error_of", "objects", "parts_of", "response_of", "usage_of"]
+
+REPLY_DETAILS = ("service_tier", "content_filters")
+"""Keys of a reply that go into `Response.details`; the second is Azure's."""
 
 _MESSAGE_KEYS = frozenset({"type", "role", "content"})
 _CALL_KEYS = frozenset({"type", "call_id", "name", "arguments"})
@@ -62,8 +65,7 @@ def response_of(body: Mapping[str, Any], origin: str, *, provider: str) -> Respo
     message = AssistantMessage(
         parts, _text(body.get("model")), _text(body.get("id")), finish, usage_of(body.get("usage") or {})
     )
-    tier = body.get("service_tier")
-    return checked(Response(message, raw, {"service_tier": tier} if tier else {}))
+    return checked(Response(message, raw, {name: body[name] for name in REPLY_DETAILS if body.get(name)}))
 
 
 def error_of(body: Mapping[str, Any], *, provider: str) -> ExchangeError | None:

@@ -20,6 +20,7 @@ from agentkit.exchange import (
 )
 from agentkit.messages import Finish, Opaque, Part, Text, Thinking, ToolCall
 from agentkit.providers.openai.responses_input import call_item, message_item, own_value
+from agentkit.providers.openai.responses_output import REPLY_DETAILS
 from agentkit.usage import Usage
 
 __all__ = ["ResponsesWriter", "response_object"]
@@ -277,8 +278,7 @@ def _ended(id: str, model: str, output: list[Item], ended: ResponseFinished) -> 
     response = _object(id, model, status, output)
     response["incomplete_details"] = {"reason": reason} if reason else None
     response["usage"] = _usage(ended.usage)
-    if tier := ended.details.get("service_tier"):
-        response["service_tier"] = tier
+    response |= {name: ended.details[name] for name in REPLY_DETAILS if ended.details.get(name)}
     return response
 
 
