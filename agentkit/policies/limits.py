@@ -22,7 +22,7 @@ from agentkit.policies.gate import Gate
 from agentkit.policies.waiting_line import Turn, WaitingLine
 from agentkit.prompt_size import estimated_tokens
 from agentkit.providers import resolve
-from agentkit.settings import Deadlines
+from agentkit.settings import Deadlines, Settings
 
 __all__ = ["LimitedModel", "limited"]
 
@@ -111,21 +111,21 @@ class LimitedModel:
     async def _turn(self, request: Request, sink: Sink | None) -> Turn:
         memo = request.memo
         run = memo.account.root if memo is not None and memo.account is not None else None
-        deadlines = request.settings.deadlines or _DEADLINES
+        own: object = getattr(self.model, "settings", None)
+        settings = request.settings.over(own if isinstance(own, Settings) else None)
+        seconds = (settings.deadlines or _DEADLINES).exchange_seconds
         try:
-            return await self._gate.enter(
-                run, self._tokens(request), sink=sink, limit_seconds=deadlines.exchange_seconds
-            )
+            return await self._gate.enter(run, self._tokens(request, settings), sink=sink, limit_seconds=seconds)
         except DeadlineError as error:
             error.deadline, error.attempts = "exchange_seconds", 0
             error.provider, error.model = self.identity.provider, request.model or self.identity.model
             raise
 
-    def _tokens(self, request: Request) -> float:
+    def _tokens(self, request: Request, settings: Settings) -> float:
         """What the request may take: its prompt, and the longest answer allowed or the mean of those so far."""
         if self.tokens_per_minute is None:
             return 0.0
-        output = request.settings.max_output_tokens
+        output = settings.max_output_tokens
         if output is None:
             output = self._output // self._answers if self._answers else _LEAST_OUTPUT_TOKENS
         return estimated_tokens(request.messages, request.instructions) + output

@@ -293,6 +293,18 @@ class TestAWait:
             "Settings(deadlines=Deadlines(exchange_seconds=...)) (acme:m-1)"
         )
 
+    async def test_keeps_to_the_settings_of_the_model_itself(self) -> None:
+        own = Settings(deadlines=Deadlines(exchange_seconds=30.0), max_output_tokens=900)
+        inner, _ = remote(ok(), settings=own, head_seconds=1.0)
+        model = slowly(inner, tokens_per_minute=1_000)
+
+        async def find_no_turn() -> None:
+            with pytest.raises(DeadlineError, match="waits for 1,000 tokens per minute") as caught:
+                await model.respond(ASK)
+            assert caught.value.seconds == 30.0
+
+        await all_of(asking(model), find_no_turn)
+
     async def test_for_other_requests_ends_with_the_deadline(self) -> None:
         slow = SlowModel(seconds=50.0)
         model = slowly(slow, concurrency=1)
