@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from agentkit.codec import Codec
-from agentkit.errors import ConfigurationError
 from agentkit.models import Capabilities, Model, ModelIdentity
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.providers.openai.responses import ResponsesCodec
-from agentkit.providers.table import Options, Provider, base_url_of, key_of
+from agentkit.providers.table import Options, Provider, base_url_of, host_and_port, key_of
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.transport.default import default_transport
-from agentkit.transport.redact import redacted_url
 
 __all__ = ["Place", "connect", "place_of"]
 
@@ -65,7 +63,7 @@ class Place:
 def place_of(provider: Provider, options: Options) -> Place:
     base_url = base_url_of(provider, options)
     key = key_of(provider, options)
-    host, port = _checked(base_url)
+    host, port = host_and_port(base_url)
     if provider.vendor == "azure":
         base_url = _azure_base(base_url)
     headers = {**_key_headers(provider, key), **(options.headers or {})}
@@ -83,20 +81,6 @@ def _key_headers(provider: Provider, key: str | None) -> dict[str, str]:
             if value := os.environ.get(variable, "").strip():
                 headers[header] = value
     return headers
-
-
-def _checked(base_url: str) -> tuple[str, int]:
-    """Host and port of an address. Raises ConfigurationError for one that is none."""
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        host, port = None, 0
-    if not host:
-        raise ConfigurationError(
-            f"base_url is {redacted_url(base_url)!r}; it has to be an address such as http://localhost:8000/v1"
-        )
-    return host, port
 
 
 def _azure_base(base_url: str) -> str:

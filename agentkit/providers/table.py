@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 from agentkit.catalog import ModelRow
 from agentkit.errors import ConfigurationError, MissingKeyError
@@ -16,7 +17,7 @@ from agentkit.settings import Settings
 from agentkit.task_model import TaskModel
 from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import Transport
-from agentkit.transport.redact import Secret
+from agentkit.transport.redact import Secret, redacted_url
 
 __all__ = [
     "Connect",
@@ -28,6 +29,7 @@ __all__ = [
     "TaskKind",
     "TaskModule",
     "base_url_of",
+    "host_and_port",
     "key_of",
     "retirement",
     "value_of",
@@ -72,7 +74,7 @@ class Provider:
     title: str
     """As its vendor writes it."""
     module: str
-    """Where its `connect` is; loaded when the first model is made."""
+    """Where its `connect` is; loaded when the first model is made. Empty where nothing chats."""
     base_url: str = ""
     """Empty where every user has their own."""
     base_url_variables: tuple[str, ...] = ()
@@ -154,6 +156,20 @@ def base_url_of(provider: Provider, options: Options) -> str:
             f"{provider.name} needs the address of your server: pass model('{provider.name}:...', base_url=...){where}"
         )
     return found.rstrip("/")
+
+
+def host_and_port(base_url: str) -> tuple[str, int]:
+    """Of an address. Raises ConfigurationError for one that is none."""
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        host, port = None, 0
+    if not host:
+        raise ConfigurationError(
+            f"base_url is {redacted_url(base_url)!r}; it has to be an address such as http://localhost:8000/v1"
+        )
+    return host, port
 
 
 def retirement(row: ModelRow, today: datetime.date) -> str | None:

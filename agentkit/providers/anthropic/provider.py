@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from agentkit.errors import ConfigurationError
 from agentkit.models import Capabilities, Model, ModelIdentity
 from agentkit.providers.anthropic.messages import MessagesCodec
 from agentkit.providers.anthropic.messages_knobs import can_be_forced, can_hold_schema, can_think
-from agentkit.providers.table import Options, Provider, base_url_of, key_of
+from agentkit.providers.table import Options, Provider, base_url_of, host_and_port, key_of
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.transport.default import default_transport
-from agentkit.transport.redact import redacted_url
 
 __all__ = ["connect"]
 
@@ -21,7 +17,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
     # The vendor's own clients take the address without the version, users' variables hold it either way.
     base_url = base_url_of(provider, options).removesuffix("/v1")
     key = key_of(provider, options)
-    host, port = _checked(base_url)
+    host, port = host_and_port(base_url)
     identity = ModelIdentity(
         provider.vendor,
         model,
@@ -44,17 +40,3 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         transport=options.transport or default_transport(),
         settings=options.settings,
     )
-
-
-def _checked(base_url: str) -> tuple[str, int]:
-    """Host and port of an address. Raises ConfigurationError for one that is none."""
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        host, port = None, 0
-    if not host:
-        raise ConfigurationError(
-            f"base_url is {redacted_url(base_url)!r}; it has to be an address such as http://localhost:8000"
-        )
-    return host, port

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from agentkit.errors import ConfigurationError
 from agentkit.models import Capabilities, Model, ModelIdentity
 from agentkit.providers.google.families import generation
 from agentkit.providers.google.generate_content import GenerateContentCodec
-from agentkit.providers.table import Options, Provider, base_url_of, key_of
+from agentkit.providers.table import Options, Provider, base_url_of, host_and_port, key_of
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.transport.default import default_transport
-from agentkit.transport.redact import redacted_url
 
 __all__ = ["connect"]
 
@@ -23,7 +21,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
     """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
     base_url = base_url_of(provider, options)
     key = key_of(provider, options)
-    host, port = _checked(base_url)
+    host, port = host_and_port(base_url)
     # Google's own client takes the address without the version, users' variables hold it either way.
     if not _VERSIONED.search(urlsplit(base_url).path):
         base_url = f"{base_url.rstrip('/')}/v1beta"
@@ -51,17 +49,3 @@ def _capabilities(model: str) -> Capabilities:
     if born == (0, 0):  # Gemma and the like
         return Capabilities(output_with_tools=False, reasoning=False)
     return Capabilities(output_with_tools=born >= (3, 0), reasoning=born >= (2, 5))
-
-
-def _checked(base_url: str) -> tuple[str, int]:
-    """Host and port of an address. Raises ConfigurationError for one that is none."""
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        host, port = None, 0
-    if not host:
-        raise ConfigurationError(
-            f"base_url is {redacted_url(base_url)!r}; it has to be an address such as http://localhost:8000"
-        )
-    return host, port

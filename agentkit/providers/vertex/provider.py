@@ -22,14 +22,14 @@ from agentkit.providers.google.generate_content import GenerateContentCodec
 from agentkit.providers.google.service_rules import VERTEX as GEMINI
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.chat_rules import ChatRules
-from agentkit.providers.table import Options, Provider, value_of
+from agentkit.providers.table import Options, Provider, host_and_port, value_of
 from agentkit.providers.tokens import TokenSigner, token_fetcher
 from agentkit.providers.vertex.credentials import GoogleTokens, is_google_credential
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.transport.default import default_transport
 from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import HttpRequest
-from agentkit.transport.redact import Secret, redacted_url
+from agentkit.transport.redact import Secret
 
 __all__ = ["PROJECT_VARIABLES", "REGION_VARIABLES", "VertexPlace", "connect", "place_of"]
 
@@ -97,7 +97,7 @@ def place_of(options: Options, model: str, *, version: str) -> VertexPlace:
     region = options.region or (whole["region"] if whole else value_of(REGION_VARIABLES)) or "global"
     project = options.project or (whole["project"] if whole else None)
     base_url = (options.base_url or value_of(("GOOGLE_VERTEX_BASE_URL",)) or _home(region)).rstrip("/")
-    host, port = _checked(base_url)
+    host, port = host_and_port(base_url)
     if not _VERSIONED.search(urlsplit(base_url).path):
         base_url = f"{base_url}/{version}"
     model = whole["model"] if whole else model
@@ -201,17 +201,3 @@ def _claude_capabilities(model: str) -> Capabilities:
         reasoning=can_think(model),
         media=frozenset({"image", "document"}),
     )
-
-
-def _checked(base_url: str) -> tuple[str, int]:
-    """Host and port of an address. Raises ConfigurationError for one that is none."""
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        host, port = None, 0
-    if not host:
-        raise ConfigurationError(
-            f"base_url is {redacted_url(base_url)!r}; it has to be an address such as http://localhost:8000"
-        )
-    return host, port
