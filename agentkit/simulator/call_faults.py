@@ -85,8 +85,7 @@ class CallsTogether(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Arguments(Fault):
-    """Calls with odd arguments: a JSON object in the place of its text (or the text in the place of an object),
-    nothing, null, or half of them."""
+    """Calls with odd arguments: object and text in each other's place, nothing, null, or half of them."""
 
     are: Literal["object", "empty", "null", "truncated"] = "truncated"
 

@@ -75,7 +75,11 @@ def control(asked: HttpAsked, simulator: Controlled) -> Reply:
 
 
 def _plan(body: bytes) -> Plan:
-    match from_json(body):
+    try:
+        value = from_json(body)
+    except ValueError:
+        value = None
+    match value:
         case {"faults": [*faults], **rest}:
             return plan_of([read_fault(str(fault)) for fault in faults], seed=int(rest.get("seed") or 0))
         case _:

@@ -32,6 +32,10 @@ class Rule:
             raise ConfigurationError("a rule needs at least one fault, such as Rule((Status(429),), first=2)")
         if self.rate is not None and not 0 <= self.rate <= 1:
             raise ConfigurationError(f"rate is {self.rate:g}; it has to be a share from 0 to 1")
+        if self.first is not None and self.first < 0:
+            raise ConfigurationError(f"first is {self.first}; it has to be how many requests, such as 2")
+        if any(position < 1 for position in self.at):
+            raise ConfigurationError(f"at has {min(self.at)}; the first request is at 1")
 
     def fault_of(self, number: int, dice: random.Random) -> Fault | None:
         """The fault of this request, or None."""

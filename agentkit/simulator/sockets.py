@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import anyio.lowlevel
 
+from agentkit.errors import ConfigurationError
 from agentkit.simulator.reply import Drop, Hang, Pause, Piece, Repeat
 
 __all__ = ["BACKLOG", "ClientLeft", "Connection", "accept", "bound"]
@@ -32,9 +34,13 @@ def bound(host: str, port: int) -> socket.socket:
     try:
         listener.setblocking(False)
         listener.bind((host, port))
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"port {port} of {host} is in use; take another one, or 0 for any free one"
+            ) from error
+        raise ConfigurationError(f"nothing can listen at {host}:{port}: {error.strerror or error}") from error
     return listener
 
 

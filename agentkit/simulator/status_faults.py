@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Literal
 
-from agentkit.errors import QuotaExceededError
+from agentkit.errors import ConfigurationError, QuotaExceededError
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.formats import Format, Moment, error_of
 from agentkit.simulator.reply import Reply
@@ -24,6 +24,10 @@ class Status(Fault):
     wait_as: Literal["seconds", "milliseconds", "date", "body", "reset"] = "seconds"
     """The form: retry-after, retry-after-ms, retry-after as an HTTP date, words in the body only, or the headers of a
     used-up limit. An HTTP date has whole seconds: the wait is rounded up."""
+
+    def __post_init__(self) -> None:
+        if not 300 <= self.status <= 599:
+            raise ConfigurationError(f"status is {self.status}; an error has one from 300 to 599, such as 429 or 503")
 
     def instead(self, format: Format, moment: Moment) -> Reply:
         reply = Reply.whole(format.server.write_error(error_of(self.status)))

@@ -64,6 +64,15 @@ def test_wrong_options_are_explained(options: list[str], complaint: str) -> None
     assert complaint in done.output
 
 
+def test_a_port_that_is_in_use_is_named() -> None:
+    with serving() as url:
+        port = url.rpartition(":")[2]
+        done = CliRunner().invoke(main, ["sim", "--port", port])
+    assert (done.exit_code, done.stderr) == (
+        1, f"error: port {port} of 127.0.0.1 is in use; take another one, or 0 for any free one\n"
+    )  # fmt: skip
+
+
 def test_all_faults_are_listed_with_their_fields() -> None:
     done = CliRunner().invoke(main, ["sim", "--list-faults"])
     assert done.exit_code == 0

@@ -47,6 +47,12 @@ def test_rules_that_make_no_sense_are_refused() -> None:
         Rule(())
     with pytest.raises(ConfigurationError, match="rate is 5; it has to be a share from 0 to 1"):
         Rule((Status(),), rate=5)
+    with pytest.raises(ConfigurationError, match="first is -1; it has to be how many requests"):
+        Rule((Status(),), first=-1)
+    with pytest.raises(ConfigurationError, match="at has 0; the first request is at 1"):
+        Rule((Status(),), at=(2, 0))
+    with pytest.raises(ConfigurationError, match="status is 42; an error has one from 300 to 599"):
+        Status(42)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ async def test_plan_and_requests_are_changed_over_http() -> None:
         assert (statuses, simulator.count, simulator.plan.seed) == ([503, 200, 503], 1, 4)
         wrong = await send(simulator, "PUT", "/_sim/faults", json={"faults": ["stattus"]})
         assert (wrong.status_code, wrong.json()) == (400, {"error": "no fault 'stattus'; did you mean 'status'?"})
+        no_json = await send(simulator, "PUT", "/_sim/faults", content=b"429,first=2")
+        assert (no_json.status_code, no_json.json()["error"][:16]) == (400, 'send {"faults": ')
         assert (await send(simulator, "GET", "/_sim/nothing")).status_code == 404
 
 
@@ -243,7 +245,7 @@ async def test_the_same_seed_gives_the_same_faults_to_many_at_once() -> None:
 
 async def test_a_port_that_is_taken_is_an_error() -> None:
     async with simulate() as simulator:
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(ConfigurationError, match="in use; take another one"):
             async with simulate(port=simulator.port):
                 pass
 
