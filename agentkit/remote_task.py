@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from copy import copy
 from typing import Generic, TypeVar
 
+from agentkit.classification import (
+    ClassificationAnswer,
+    ClassificationCodec,
+    ClassificationRequest,
+)
 from agentkit.codec import StreamDecoder, StreamedTaskCodec, TaskCodec, TaskStreamDecoder, WireRequest
 from agentkit.embedding import EmbeddingAnswer, EmbeddingCodec, EmbeddingRequest
 from agentkit.errors import ExchangeError, ProtocolError
@@ -109,6 +114,23 @@ class RemoteTranscriptionModel(RemoteTask[TranscriptionRequest, TranscriptionAns
         super().__init__(codec, endpoint, identity, transport=transport, settings=settings)
         self.limits = codec.limits(identity.model)
         """What it listens to at a time."""
+
+
+class RemoteClassificationModel(RemoteTask[ClassificationRequest, ClassificationAnswer]):
+    """A ClassificationModel that a provider serves over HTTP."""
+
+    def __init__(
+        self,
+        codec: ClassificationCodec,
+        endpoint: Endpoint,
+        identity: ModelIdentity,
+        *,
+        transport: Transport,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(codec, endpoint, identity, transport=transport, settings=settings)
+        self.offer = codec.offer(identity.model)
+        """What the endpoint does with the model."""
 
 
 def _with_settings(asked: Asked, settings: Settings) -> Asked:

@@ -45,7 +45,7 @@ NAMES = {
     "anthropic:claude-sonnet-5": "",
     "google:gemini-3-flash-preview": "/v1beta",
 }
-REMOTE = [row for row in PROVIDERS.values() if row.needs_key]
+REMOTE = [row for row in PROVIDERS.values() if row.needs_key and row.module]
 
 
 def shown(*values: object) -> str:

@@ -60,7 +60,7 @@ _ROWS = (
         base_url_variables=("OPENAI_BASE_URL",),
         key_variables=("OPENAI_API_KEY",),
         api="responses",
-        tasks=frozenset({"embed", "generate_image", "transcribe"}),
+        tasks=frozenset({"embed", "generate_image", "transcribe", "classify"}),
         task_module=_OPENAI_TASKS,
         is_listed=True,
         takes=frozenset({"region"}),
@@ -117,6 +117,8 @@ _ROWS = (
         key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         api="generate_content",
         otel_name="gcp.gemini",
+        tasks=frozenset({"embed", "classify"}),
+        task_module="agentkit.providers.google.tasks",
         is_listed=True,
     ),
     Provider(
@@ -206,6 +208,9 @@ def model(
     prefix, colon, id = name.partition(":")
     provider = find_provider(prefix, is_whole=not colon)
     _refuse_foreign(provider, options)
+    if not provider.module:
+        offered = " and ".join(TASK_WORDS[kind] for kind in sorted(provider.tasks))
+        raise UnsupportedError(f"{provider.title} does not chat; it offers {offered}")
     id = id or provider.default_model
     if not id:
         raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id{_example(provider)}")

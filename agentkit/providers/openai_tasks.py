@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentkit.embedding import EmbeddingLimits
+from agentkit.providers.openai.decisions import DecisionsCodec
 from agentkit.providers.openai.embeddings import EmbeddingRules, EmbeddingsCodec
+from agentkit.providers.openai.moderations import ModerationsCodec
 from agentkit.providers.openai_family import place_of
 from agentkit.providers.openai_media import connect_images, connect_transcription
 from agentkit.providers.table import Options, Provider, TaskKind
-from agentkit.remote_task import RemoteEmbeddingModel
+from agentkit.remote_task import RemoteClassificationModel, RemoteEmbeddingModel
 from agentkit.task_model import TaskModel
 from agentkit.transport.default import default_transport
 
@@ -26,7 +28,7 @@ EMBEDDING_RULES: Mapping[str, EmbeddingRules] = {
     "fireworks": EmbeddingRules(_HOSTED_LIMITS, is_base64_offered=False),
     "openrouter": EmbeddingRules(_HOSTED_LIMITS),
     "gemini-openai": EmbeddingRules(EmbeddingLimits(items=100), is_base64_offered=False),
-    "voyage": EmbeddingRules(
+    "voyageai": EmbeddingRules(
         EmbeddingLimits(items=1000, tokens=120_000),
         dimensions_field="output_dimension",
         purpose_field="input_type",
@@ -43,15 +45,35 @@ EMBEDDING_RULES: Mapping[str, EmbeddingRules] = {
 
 def connect_task(provider: Provider, kind: TaskKind, model: str, options: Options) -> TaskModel[Any, Any]:
     """A model for one of the tasks of the row. Raises MissingKeyError, ConfigurationError; sends nothing."""
-    if kind == "generate_image":
-        return connect_images(provider, model, options)
-    if kind == "transcribe":
-        return connect_transcription(provider, model, options)
+    match kind:
+        case "embed":
+            return _connect_embeddings(provider, model, options)
+        case "classify":
+            return _connect_classification(provider, model, options)
+        case "generate_image":
+            return connect_images(provider, model, options)
+        case "transcribe":
+            return connect_transcription(provider, model, options)
+
+
+def _connect_embeddings(provider: Provider, model: str, options: Options) -> RemoteEmbeddingModel:
     place = place_of(provider, options)
     return RemoteEmbeddingModel(
         EmbeddingsCodec(provider.vendor, rules=EMBEDDING_RULES.get(provider.vendor)),
         place.endpoint,
-        place.identity(provider, model, api=kind),
+        place.identity(provider, model, api="embeddings"),
+        transport=options.transport or default_transport(),
+        settings=options.settings,
+    )
+
+
+def _connect_classification(provider: Provider, model: str, options: Options) -> RemoteClassificationModel:
+    place = place_of(provider, options)
+    has_decisions = provider.vendor == "openai" and "moderation" not in model
+    return RemoteClassificationModel(
+        DecisionsCodec(provider.vendor) if has_decisions else ModerationsCodec(provider.vendor),
+        place.endpoint,
+        place.identity(provider, model, api="decisions" if has_decisions else "moderations"),
         transport=options.transport or default_transport(),
         settings=options.settings,
     )

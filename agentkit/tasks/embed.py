@@ -22,22 +22,19 @@ from agentkit.embedding import (
     EmbeddingRequest,
     Purpose,
 )
-from agentkit.errors import ConfigurationError, ProtocolError
+from agentkit.errors import ConfigurationError, ProtocolError, UnsupportedError
 from agentkit.media import Image
 from agentkit.portal import call_in_portal
 from agentkit.prices import PriceBook
 from agentkit.providers import task_model
 from agentkit.settings import Settings
-from agentkit.tasks.perform import Listener, TaskAccount, perform, side_by_side
+from agentkit.tasks.perform import Listener, TaskAccount, about_tokens, perform, side_by_side
 from agentkit.telemetry import names
 from agentkit.usage import Cost, Usage
 
 __all__ = ["Embeddings", "embed", "embed_sync"]
 
 _CONCURRENCY = 4
-_BYTES_PER_TOKEN = 3
-"""So few that the tokens of a request are rather over- than underestimated."""
-_IMAGE_TOKENS = 1_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,6 +47,8 @@ class Embeddings(Sequence["array[float]"]):
     cost: Cost
     model: str
     """The model that answered, in the provider's words."""
+    notes: tuple[str, ...] = ()
+    """What could not be sent as it was asked."""
 
     @overload
     def __getitem__(self, index: int) -> array[float]: ...
@@ -102,8 +101,9 @@ async def embed(
     """The vectors of these inputs, in their order.
 
     Inputs beyond what the provider takes at a time are split over requests, of which `concurrency` run side by side.
-    `on_event` is told failed attempts and their waits. Raises ExchangeError, BudgetExceededError, UnsupportedError
-    (dimensions, images or a purpose that this model does not have), and what `model` raises.
+    `on_event` is told failed attempts and their waits. A purpose that the provider has no word for is left out and told
+    in `notes`. Raises ExchangeError, BudgetExceededError, UnsupportedError (dimensions or images that this model does
+    not have), and what `model` raises.
     """
     given = (inputs,) if isinstance(inputs, str | Image) else tuple(inputs)
     for position, entry in enumerate(given):
@@ -115,6 +115,7 @@ async def embed(
     attributes = {} if dimensions is None else {names.EMBEDDINGS_DIMENSIONS: dimensions}
     parts = _split(given, chosen.limits)
     answers: list[EmbeddingAnswer | None] = [None] * len(parts)
+    notes: dict[str, None] = {}
 
     async def ask(position: int) -> None:
         asked = EmbeddingRequest(chosen.identity.model, parts[position], dimensions, purpose, known)
@@ -124,8 +125,9 @@ async def embed(
             operation=names.EMBEDDINGS,
             settings=known,
             account=account,
-            expected=Usage(sum(map(_tokens, asked.inputs))),
+            expected=Usage(sum(map(about_tokens, asked.inputs))),
             usage_of=_usage_of,
+            model_of=_model_of,
             listener=on_event,
             attributes=attributes,
         )
@@ -137,7 +139,7 @@ async def embed(
     done = [answer for answer in answers if answer is not None]
     vectors = tuple(vector for answer in done for vector in answer.vectors)
     name = next((answer.model for answer in done if answer.model), chosen.identity.model)
-    return Embeddings(vectors, account.usage, account.cost, name)
+    return Embeddings(vectors, account.usage, account.cost, name, tuple(notes))
 
 
 def embed_sync(
@@ -174,7 +176,7 @@ def _split(inputs: Sequence[EmbeddingInput], limits: EmbeddingLimits) -> list[tu
     parts: list[list[EmbeddingInput]] = []
     tokens = 0
     for entry in inputs:
-        size = _tokens(entry)
+        size = about_tokens(entry)
         is_full = not parts or (limits.items is not None and len(parts[-1]) >= limits.items)
         if is_full or (limits.tokens is not None and tokens + size > limits.tokens):
             parts.append([])
@@ -184,19 +186,25 @@ def _split(inputs: Sequence[EmbeddingInput], limits: EmbeddingLimits) -> list[tu
     return [tuple(part) for part in parts]
 
 
-def _tokens(entry: EmbeddingInput) -> int:
-    return len(entry.encode()) // _BYTES_PER_TOKEN + 1 if isinstance(entry, str) else _IMAGE_TOKENS
-
-
 def _usage_of(answer: EmbeddingAnswer) -> Usage:
     return answer.usage
 
 
+def _model_of(answer: EmbeddingAnswer) -> str:
+    return answer.model
+
+
 def _checked(answer: EmbeddingAnswer, asked: EmbeddingRequest, *, provider: str) -> EmbeddingAnswer:
-    """The answer, when there is a vector for each input, all of one size. Raises ProtocolError."""
+    """The answer, when there is a vector for each input, all as long as was asked. Raises ProtocolError,
+    UnsupportedError."""
     got, sizes = len(answer.vectors), {len(vector) for vector in answer.vectors}
     if got != len(asked.inputs):
         raise ProtocolError(f"{len(asked.inputs)} inputs were sent, {got} vectors came back", provider=provider)
     if len(sizes) > 1 or 0 in sizes:
         raise ProtocolError(f"the vectors have different sizes: {sorted(sizes)}", provider=provider)
+    if asked.dimensions is not None and sizes != {asked.dimensions}:
+        raise UnsupportedError(
+            f"{asked.dimensions} numbers a vector were asked for and {min(sizes)} came: {provider}:{asked.model} "
+            "does not shorten its vectors; leave dimensions out"
+        )
     return answer

@@ -12,18 +12,22 @@ from opentelemetry.util.types import AttributeValue
 from agentkit.budget import Budget, Ledger
 from agentkit.errors import AgentkitError, BudgetExceededError, ConfigurationError, UnsupportedError
 from agentkit.exchange import Delta, ResponseFinished, ResponseStarted
+from agentkit.media import Image
 from agentkit.prices import PriceBook
 from agentkit.settings import Settings
 from agentkit.task_model import TaskModel, TaskReply
 from agentkit.telemetry import TELEMETRY
 from agentkit.usage import Cost, Usage
 
-__all__ = ["Listener", "TaskAccount", "perform", "side_by_side"]
+__all__ = ["Listener", "TaskAccount", "about_tokens", "perform", "side_by_side"]
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
 
 _NO_BOUND = Budget(retries=None)
+_BYTES_PER_TOKEN = 3
+"""So few that the tokens of a request are rather over- than underestimated."""
+_IMAGE_TOKENS = 1_000
 
 Listener: TypeAlias = Callable[[Delta], None]
 """Told what happens while a task runs: failed attempts and their waits, partial results where they are streamed."""
@@ -42,6 +46,11 @@ class TaskAccount:
     def of(cls, budget: Budget | None, prices: PriceBook | None) -> TaskAccount:
         """An account for a budget, without bound where none is given; a task has no steps to bound."""
         return cls(Ledger(replace(budget or _NO_BOUND, steps=None)), prices or PriceBook())
+
+
+def about_tokens(entry: str | Image) -> int:
+    """About how many tokens an input has, rather more than less."""
+    return len(entry.encode(errors="replace")) // _BYTES_PER_TOKEN + 1 if isinstance(entry, str) else _IMAGE_TOKENS
 
 
 async def perform(

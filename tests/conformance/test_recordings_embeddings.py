@@ -51,6 +51,8 @@ def codec_of(recorded: Recorded) -> TaskCodec[EmbeddingRequest, EmbeddingAnswer]
             return EmbedCodec()
         case "bedrock":
             return InvokeEmbeddingsCodec()
+        case "voyage":
+            return EmbeddingsCodec("voyageai", rules=EMBEDDING_RULES["voyageai"])
         case provider:
             return EmbeddingsCodec(provider, rules=EMBEDDING_RULES.get(provider))
 

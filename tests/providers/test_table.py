@@ -28,6 +28,7 @@ from agentkit.remote import RemoteModel
 from agentkit.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+CHATTING = [row for row in PROVIDERS.values() if row.module]
 OURS = ("offline", "llamacpp")  # they are no servers that somebody else has started
 
 
@@ -91,7 +92,7 @@ def test_keys_are_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sk-secret" not in repr(remote("openai:gpt-6-luna", api_key="sk-secret", headers={"a": "sk-secret"}))
 
 
-@pytest.mark.parametrize("name", [row.name for row in PROVIDERS.values() if row.needs_key and row.base_url])
+@pytest.mark.parametrize("name", [row.name for row in CHATTING if row.needs_key and row.base_url])
 def test_a_missing_key_names_the_variable_and_the_way_on(name: str) -> None:
     with pytest.raises(MissingKeyError, match=rf"{PROVIDERS[name].key_variables[0]}.*'offline:'"):
         model(f"{name}:gpt-6-luna", is_listed=False)
@@ -186,7 +187,7 @@ def test_azure_takes_the_address_of_a_resource(monkeypatch: pytest.MonkeyPatch) 
     assert remote("azure-chat:d", base_url="https://x/openai/v1").endpoint.base_url == "https://x/openai/v1"
 
 
-@pytest.mark.parametrize("name", [name for name in PROVIDERS if name != "llamacpp"])  # its models are files
+@pytest.mark.parametrize("name", [row.name for row in CHATTING if row.name != "llamacpp"])  # its models are files
 def test_every_row_makes_a_model(name: str) -> None:
     provider = PROVIDERS[name]
     id = provider.default_model or "gpt-6-luna"
@@ -258,3 +259,9 @@ def test_a_region_is_a_name(region: str) -> None:
 def test_what_a_provider_cannot_be_told_is_refused_with_those_that_can(option: str) -> None:
     with pytest.raises(UnsupportedError, match=rf"groq has no .*: leave out {option}=, or use one that takes it \("):
         remote("groq:openai/gpt-oss-120b", api_key=KEY, **{option: "eu"})
+
+
+def test_a_provider_that_does_not_chat_says_what_it_does() -> None:
+    with pytest.raises(UnsupportedError) as raised:
+        model("voyage:voyage-4", api_key=KEY)
+    assert str(raised.value) == "Voyage AI does not chat; it offers embeddings"

@@ -29,12 +29,14 @@ from agentkit.usage import Usage, count_of
 
 __all__ = ["EmbeddingRules", "EmbeddingsCodec"]
 
+_LIMITS = EmbeddingLimits(items=2048, tokens=300_000)
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRules:
     """How a server's embeddings differ from OpenAI's."""
 
-    limits: EmbeddingLimits = EmbeddingLimits(items=2048, tokens=300_000)
+    limits: EmbeddingLimits = _LIMITS
     is_base64_offered: bool = True
     dimensions_field: str = "dimensions"
     purpose_field: str = ""

@@ -1,0 +1,89 @@
+"""Hugging Face's classification: of texts and images, by labels of the model's own or of the caller's (zero-shot).
+
+Facts: huggingface_hub's client and recorded replies. Scores come flat or one list deeper, newer servers answer
+zero-shot with a list of labels, older ones with lists of labels and scores side by side. One input a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from agentkit.classification import (
+    ClassificationAnswer,
+    ClassificationOffer,
+    ClassificationRequest,
+    chosen,
+)
+from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
+from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.json_bytes import json_bytes
+from agentkit.media import Inline
+from agentkit.providers.openai.errors import decode_error, error_in_stream
+
+__all__ = ["HuggingFaceClassificationCodec"]
+
+Json = dict[str, Any]
+
+
+class HuggingFaceClassificationCodec:
+    """The client half of four tasks: text, image, zero-shot and zero-shot image classification."""
+
+    def __init__(self, provider: str = "huggingface", *, is_router: bool = True) -> None:
+        """`is_router` is False for a server of one model, which answers at its own address."""
+        self.name = f"{provider}:classification"
+        self._provider = provider
+        self._is_router = is_router
+
+    def offer(self, model: str) -> ClassificationOffer:
+        """What the endpoint does with a model, which is not known from its name."""
+        return ClassificationOffer(frozenset({"labels", "own"}))
+
+    def encode(self, asked: ClassificationRequest) -> WireRequest:
+        """The request's bytes. Raises UnsupportedError for images that are no bytes."""
+        (entry,) = asked.inputs
+        if not isinstance(entry, str) and not isinstance(entry.source, Inline):
+            raise UnsupportedError(
+                f"{self._provider} classifies images whose bytes are sent along; use Image.from_file or from_bytes"
+            )
+        parameters: Json = dict((asked.settings.extra or {}).get(self._provider, {}))
+        if asked.way == "labels":
+            parameters = {"candidate_labels": list(asked.labels), **parameters}
+            if asked.is_multiple:
+                parameters["multi_label"] = True
+        body: Json = {"inputs": entry if isinstance(entry, str) else cast("Inline", entry.source).base64}
+        if parameters:
+            body["parameters"] = parameters
+        notes = ("the meanings of the labels were left out: the model reads the labels alone",)
+        model = asked.model.removesuffix(":hf-inference")
+        return WireRequest(
+            f"/hf-inference/models/{model}" if self._is_router else "",
+            json_bytes(body),
+            notes=notes if any(asked.labels.values()) else (),
+        )
+
+    def decode(self, body: bytes) -> ClassificationAnswer:
+        """What became of the one input: its best label, with the scores of all."""
+        reply = reply_of(body, provider=self._provider)
+        if isinstance(reply, dict):
+            fields = cast("Json", reply)
+            if fields.get("error"):
+                raise error_in_stream(fields, provider=self._provider)
+            pairs = zip(fields.get("labels") or (), fields.get("scores") or (), strict=False)
+            rows: Any = [{"label": label, "score": score} for label, score in pairs] or None
+        else:
+            rows = reply
+        if isinstance(rows, list) and rows and isinstance(rows[0], list):
+            rows = cast("list[Any]", rows[0])
+        return ClassificationAnswer((chosen(self._scores(rows), is_multiple=False),))
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def _scores(self, rows: Any) -> dict[str, float]:
+        try:
+            return {str(row["label"]): float(row["score"]) for row in rows}
+        except (TypeError, KeyError, ValueError):
+            raise ProtocolError("the reply holds no labels with scores", provider=self._provider) from None

@@ -1,0 +1,112 @@
+"""Moderation of OpenAI and of Mistral: POST /moderations; and Mistral's /classifications by models of one's own.
+
+Facts: the API references of both. Categories have names such as "hate/threatening". OpenAI says for each input whether
+it is harmful; Mistral leaves that to the categories. An image is sent in a request of its own: a list of parts is one
+input there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from agentkit.classification import (
+    Classification,
+    ClassificationAnswer,
+    ClassificationOffer,
+    ClassificationRequest,
+    chosen,
+    scores_of,
+)
+from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
+from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.json_bytes import json_bytes
+from agentkit.media import Image, Inline, Remote
+from agentkit.providers.openai.errors import decode_error, error_in_stream
+from agentkit.usage import Usage, count_of
+
+__all__ = ["ModerationsCodec"]
+
+_ITEMS = 32
+
+
+class ModerationsCodec:
+    """The client half of /moderations and /classifications."""
+
+    def __init__(self, provider: str = "openai") -> None:
+        self.name = f"{provider}:moderations"
+        self._provider = provider
+
+    def offer(self, model: str) -> ClassificationOffer:
+        """What the endpoint does with this model."""
+        if "moderation" in model:
+            return ClassificationOffer(frozenset({"moderation"}), _ITEMS)
+        if self._provider == "mistral" and "classifier" in model:
+            return ClassificationOffer(frozenset({"own"}), _ITEMS)
+        return ClassificationOffer()
+
+    def encode(self, asked: ClassificationRequest) -> WireRequest:
+        """The request's bytes. Raises UnsupportedError for images that lie at a provider."""
+        body: dict[str, Any] = {"model": asked.model, "input": self._input(asked)}
+        body |= (asked.settings.extra or {}).get(self._provider, {})
+        return WireRequest("/moderations" if asked.way == "moderation" else "/classifications", json_bytes(body))
+
+    def decode(self, body: bytes) -> ClassificationAnswer:
+        """What became of the inputs, in their order."""
+        reply = reply_of(body, provider=self._provider)
+        fields = cast("dict[str, Any]", reply) if isinstance(reply, dict) else {}
+        results = fields.get("results")
+        if not isinstance(results, list):
+            if fields.get("error"):
+                raise error_in_stream(fields, provider=self._provider)
+            raise ProtocolError("the reply holds no results ('results' is missing)", provider=self._provider)
+        found = tuple(_classification(each) for each in cast("list[Any]", results))
+        usage = fields.get("usage")
+        tokens = count_of(cast("dict[str, Any]", usage).get("prompt_tokens")) if isinstance(usage, dict) else 0
+        return ClassificationAnswer(found, Usage(tokens), str(fields.get("model") or ""))
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def _input(self, asked: ClassificationRequest) -> Any:
+        if not any(isinstance(entry, Image) for entry in asked.inputs):
+            return asked.inputs
+        if self._provider != "openai":
+            raise UnsupportedError(f"{self._provider}:{asked.model} reads texts only; an image was given")
+        return [self._part(entry) for entry in asked.inputs]
+
+    def _part(self, entry: str | Image) -> dict[str, Any]:
+        if isinstance(entry, str):
+            return {"type": "text", "text": entry}
+        match entry.source:
+            case Inline():
+                url = entry.source.data_url
+            case Remote(url):
+                pass
+            case _:
+                raise UnsupportedError(
+                    f"{self._provider} reads images from bytes or addresses, not uploaded files here"
+                )
+        return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _classification(result: Any) -> Classification:
+    fields = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
+    categories = fields.get("categories")
+    if not isinstance(categories, dict):  # of a classifier: {"intent": {"scores": {"refund": 0.9, ...}}}
+        targets = [cast("dict[str, Any]", each) for each in fields.values() if isinstance(each, dict)]
+        scores = [scores_of(each.get("scores")) for each in targets]
+        if len(scores) == 1:
+            return chosen(scores[0], is_multiple=False)
+        named = {f"{name}/{label}": score for name, each in zip(fields, scores, strict=False)
+                 for label, score in each.items()}  # fmt: skip
+        best = [f"{name}/{max(each, key=lambda label: each[label])}" for name, each in zip(fields, scores, strict=False)
+                if each]  # fmt: skip
+        return Classification(tuple(best), named)
+    said = cast("dict[str, Any]", categories)
+    scores = scores_of(fields.get("category_scores"))
+    harms = sorted((name for name, is_found in said.items() if is_found is True), key=lambda name: -scores.get(name, 0))
+    flagged = fields.get("flagged")
+    return Classification(tuple(harms), scores or None, flagged if isinstance(flagged, bool) else bool(harms))
