@@ -21,7 +21,12 @@ __all__ = ["FREE_PROVIDERS", "Price", "PriceBook", "cost_of"]
 FREE_PROVIDERS = frozenset({"offline", "scripted", "ollama", "vllm", "llamacpp", "llamacpp-server", "lmstudio"})
 """Providers whose answers cost no money: they run inside this process or on machines of the user's own."""
 
-_FALLBACKS = {"azure": ("openai",), "openai-chat": ("openai",), "vertex": ("google", "anthropic")}
+_FALLBACKS = {
+    "azure": ("openai",),
+    "azure-foundry": ("azure", "openai", "anthropic"),
+    "openai-chat": ("openai",),
+    "vertex": ("google", "anthropic"),
+}
 """Provider -> whose prices hold where it has none of its own."""
 _MILLION = 1_000_000
 

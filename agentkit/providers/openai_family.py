@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from agentkit.codec import Codec
 from agentkit.models import Capabilities, Model, ModelIdentity
+from agentkit.providers.azure.access import COGNITIVE_SCOPE, azure_access
+from agentkit.providers.azure.addresses import azure_url
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.providers.openai.responses import ResponsesCodec
@@ -25,7 +26,7 @@ _NO_IMAGES = ("gpt-3.5", "o1-mini", "o1-preview", "o3-mini")
 
 def connect(provider: Provider, model: str, options: Options) -> Model:
     """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
-    place = place_of(provider, options)
+    place = place_of(provider, options, model, api=provider.api)
     rules = provider.rules or ChatRules()
     codec: Codec = (
         ResponsesCodec(provider.vendor) if provider.api == "responses" else ChatCodec(provider.vendor, rules=rules)
@@ -60,34 +61,29 @@ class Place:
         )
 
 
-def place_of(provider: Provider, options: Options) -> Place:
+def place_of(provider: Provider, options: Options, model: str = "", *, api: str = "") -> Place:
+    """Where the server is, and with what it is asked; on Azure the address may hold the model and depend on the API."""
     base_url = base_url_of(provider, options)
-    key = key_of(provider, options)
     host, port = host_and_port(base_url)
     if provider.vendor == "azure":
-        base_url = _azure_base(base_url)
-    headers = {**_key_headers(provider, key), **(options.headers or {})}
+        access = azure_access(provider, options, scope=COGNITIVE_SCOPE)
+        headers, signer = {**access.headers, **(options.headers or {})}, access.signer
+        base_url = azure_url(base_url, api=api, deployment=model)
+        endpoint = Endpoint(base_url, headers, signer.sign, signer.renew) if signer else Endpoint(base_url, headers)
+        return Place(endpoint, host, port)
+    headers = {**_key_headers(provider, key_of(provider, options)), **(options.headers or {})}
     return Place(Endpoint(base_url, headers), host, port)
 
 
 def _key_headers(provider: Provider, key: str | None) -> dict[str, str]:
     headers: dict[str, str] = {}
-    if key and provider.vendor == "azure":
-        headers["api-key"] = key
-    elif key:
+    if key:
         headers["authorization"] = f"Bearer {key}"
     if provider.vendor == "openai":
         for variable, header in (("OPENAI_ORG_ID", "openai-organization"), ("OPENAI_PROJECT_ID", "openai-project")):
             if value := os.environ.get(variable, "").strip():
                 headers[header] = value
     return headers
-
-
-def _azure_base(base_url: str) -> str:
-    """The v1 address of a resource, whether its user gave that or the resource's own."""
-    if urlsplit(base_url).path.strip("/"):
-        return base_url
-    return f"{base_url}/openai/v1"
 
 
 def _capabilities(rules: ChatRules) -> Capabilities:
