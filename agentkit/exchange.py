@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Protocol, TypeAlias
 
@@ -112,6 +112,9 @@ class Request:
     memo: Memo | None = field(default=None, compare=False, repr=False)
     observe: Callable[[ReplySeen], None] | None = field(default=None, compare=False, repr=False)
     """Told of every request on the wire; for policies, which put it there for the model that they wrap."""
+    shown: Callable[[Sequence[Delta]], Sequence[Delta]] | None = field(default=None, compare=False, repr=False)
+    """What streamed pieces become on their way to who listens; for middleware that undoes there what it did to a
+    request. One that finds it set gives it what it made itself."""
 
     def __post_init__(self) -> None:
         if all([message.is_settled for message in self.messages]):  # noqa: C419  # a list is twice as fast

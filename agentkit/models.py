@@ -129,6 +129,10 @@ class Middleware:
         """Around one model call, streamed or not. To see or change deltas, wrap the Model instead."""
         return await call_next(request)
 
+    def counted(self, request: Request) -> Request:
+        """The request as its tokens are counted by the provider, who reads it: override it to keep something back."""
+        return request
+
     async def tool_call(self, call: CallOffer, call_next: ToolCallNext) -> Verdict:
         """Around one tool call: return `await call_next(call)` to allow it, Ask() or Deny() not to."""
         return await call_next(call)

@@ -160,6 +160,22 @@ class _Remarks:
         await self.listener.drain()
 
 
+class _Shown:
+    """Passes on what middleware makes of the deltas."""
+
+    __slots__ = ("_drain", "_emit", "_shown")
+
+    def __init__(self, sink: Sink, shown: Callable[[Sequence[Delta]], Sequence[Delta]]) -> None:
+        self._emit, self._drain, self._shown = sink.emit, sink.drain, shown
+
+    def emit(self, deltas: Sequence[Delta]) -> bool:
+        shown = self._shown(deltas)
+        return self._emit(shown) if shown else False
+
+    async def drain(self) -> None:
+        await self._drain()
+
+
 class _Driver:
     """One run on its way."""
 
@@ -348,6 +364,8 @@ class _Driver:
         model, counted = self.plan.model, None
         if self.ledger.counts_exactly and self._may_count and isinstance(model, CountingModel):
             try:
+                for hook in self.plan.middleware:
+                    request = hook.counted(request)
                 counted = await model.count_tokens(request)
                 self._count_error = ""
             except AgentkitError as error:  # what hinders the answer too is told by the answer
@@ -468,7 +486,9 @@ async def _respond(plan: RunPlan, request: Request, sink: Sink | None) -> Respon
         return await plan.model.respond(request, sink)
 
     async def ask(changed: Request) -> Response:
-        return await plan.model.respond(changed, sink)
+        if sink is None or changed.shown is None:
+            return await plan.model.respond(changed, sink)
+        return await plan.model.respond(changed, _Shown(sink, changed.shown))
 
     call_next: ModelCallNext = ask
     for hook in reversed(plan.middleware):
