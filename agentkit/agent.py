@@ -8,7 +8,7 @@ print(result.output, result.usage, result.cost)
 from __future__ import annotations
 
 import inspect
-import uuid
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from functools import partial
@@ -338,7 +338,7 @@ class Agent(Generic[Deps, Out]):
         if not hasattr(store, "drive"):
             raise ConfigurationError(f"{store!r} is no store of runs; write SqliteRunStore({store!r})")
         known = state_from_json(state) if state is not None and not isinstance(state, str) else None
-        run_id = state if isinstance(state, str) else known.run_id if known is not None else uuid.uuid4().hex
+        run_id = state if isinstance(state, str) else known.run_id if known is not None else _new_id()
         async with store.drive(run_id) as runtime:
             if isinstance(state, str) or known is not None:
                 known = await taken_up(store, runtime, run_id, known)
@@ -372,9 +372,7 @@ class Agent(Generic[Deps, Out]):
             history.append(user_message(prompt))
         earlier = len(history) - isinstance(history[-1], UserMessage)
         state = RunState()
-        began = RunBegan(
-            run_id or uuid.uuid4().hex, tuple(history), self.name, earlier, session.id if session else None
-        )
+        began = RunBegan(run_id or _new_id(), tuple(history), self.name, earlier, session.id if session else None)
         await take(runtime, state, began)
         return _Begun(self, state, ledger, given.deps, session, earlier, runtime)
 
@@ -567,6 +565,10 @@ def _messages(history: History) -> Sequence[Message]:
     if set(map(type, history)) <= {UserMessage, AssistantMessage}:  # in one go: histories are long
         return cast("Sequence[Message]", history)
     return read_history(history)
+
+
+def _new_id() -> str:
+    return os.urandom(16).hex()  # as good as a UUID, at a fifth of the price
 
 
 def _nobody(_: object) -> None:

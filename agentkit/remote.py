@@ -118,13 +118,31 @@ class RemoteModel:
         """Seconds since 1970, for dates that providers ask to wait for."""
         self.quota = quotas.of(endpoint.host)
         """What may be sent again to this host, shared by all models that are there."""
+        self._address: _Address | None = None  # the latest; one model has mostly the same one for all of its requests
 
     def __repr__(self) -> str:
         return f"RemoteModel({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self.endpoint!r})"
 
     async def respond(self, request: Request, sink: Sink | None = None) -> Response:
         """Answer, trying again where that may help as long as no content was shown. Raises ExchangeError."""
-        return await _Exchange(self, self._completed(request), sink).perform()
+        exchange = _Exchange(self, self._completed(request), sink)
+        self.quota.under_way += 1
+        try:
+            return await exchange.perform()
+        finally:
+            self.quota.under_way -= 1
+
+    def addressed(
+        self, wire: WireRequest, more: Mapping[str, str] | None, *, stands_in_line: Callable[[bool], None]
+    ) -> HttpRequest:
+        """The request with its address and all of its headers, `more` of them last."""
+        known = self._address
+        if known is None or known.path != wire.path or known.own != wire.headers:
+            known = self._address = _Address(self.endpoint, wire)
+        headers = known.headers
+        if more:
+            headers = tuple({**dict(headers), **{name.lower(): value for name, value in more.items()}}.items())
+        return HttpRequest(wire.method, known.url, headers, wire.body, stands_in_line)
 
     async def count_tokens(self, request: Request) -> int | None:
         """How many tokens the request's prompt has, says the provider; None where it cannot be asked.
@@ -137,7 +155,7 @@ class RemoteModel:
         counting = copy(self)
         counting.codec = CountingCodec(codec, codec)
         asked = replace(self._completed(request), is_streamed=False)
-        response = await _Exchange(counting, asked, None).perform()
+        response = await counting.respond(asked)
         return response.message.usage.input
 
     def _completed(self, request: Request) -> Request:
@@ -150,6 +168,21 @@ class RemoteModel:
         object.__setattr__(completed, "model", request.model or self.identity.model)
         object.__setattr__(completed, "settings", settings)
         return completed
+
+
+class _Address:
+    """Where requests of one path go, and the headers that all of them have."""
+
+    __slots__ = ("headers", "own", "path", "url")
+
+    def __init__(self, endpoint: Endpoint, wire: WireRequest) -> None:
+        self.path = wire.path
+        self.own = wire.headers
+        """Those that the codec gave."""
+        headers = {name.lower(): value for name, value in wire.headers}
+        headers.update((name.lower(), value) for name, value in endpoint.headers.items())
+        self.headers = tuple(headers.items())
+        self.url = endpoint.url(wire.path)
 
 
 class _Exchange:
@@ -170,19 +203,9 @@ class _Exchange:
 
     async def perform(self) -> Response:
         """The answer of the first attempt that gets one."""
-        quota = self._model.quota
-        quota.under_way += 1
-        try:
-            return await self._attempts()
-        finally:
-            quota.under_way -= 1
-
-    async def _attempts(self) -> Response:
         model, request = self._model, self._request
         wire = model.codec.encode(request, request.memo)
-        outgoing = _http_request(
-            model.endpoint, wire, request.settings.headers, stands_in_line=self._timer.stands_in_line
-        )
+        outgoing = model.addressed(wire, request.settings.headers, stands_in_line=self._timer.stands_in_line)
         renew = None
         while True:
             attempt = Attempt(
@@ -318,22 +341,6 @@ _DEADLINES = Deadlines()
 def _extend(error: ExchangeError, text: str) -> None:
     error.message = f"{error.message.removesuffix('.')}; {text}"
     error.args = (error.message,)
-
-
-def _http_request(
-    endpoint: Endpoint,
-    wire: WireRequest,
-    more: Mapping[str, str] | None,
-    *,
-    stands_in_line: Callable[[bool], None],
-) -> HttpRequest:
-    headers = {name.lower(): value for name, value in wire.headers}
-    for name, value in endpoint.headers.items():
-        headers[name.lower()] = value
-    if more:
-        for name, value in more.items():
-            headers[name.lower()] = value
-    return HttpRequest(wire.method, endpoint.url(wire.path), tuple(headers.items()), wire.body, stands_in_line)
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:

@@ -47,11 +47,13 @@ class Telemetry:
     `agent_span`, or ask `is_live`.
     """
 
-    __slots__ = ("_config", "_outlets")
+    __slots__ = ("_config", "_looked_into", "_outlets")
 
     def __init__(self, config: TelemetryConfig | None = None) -> None:
         self._config = TelemetryConfig()
         self._outlets: Outlets | None = None
+        self._looked_into: tuple[object, object] = (None, None)
+        """The providers of which `_outlets` tells: looking into them costs more than a whole silent scope."""
         self.configure(config or self._config)
 
     def configure(self, config: TelemetryConfig) -> None:
@@ -60,6 +62,7 @@ class Telemetry:
             self._config.stop()
         self._config = config
         self._outlets = None
+        self._looked_into = (None, None)
         if config.tracer_provider is not None or config.meter_provider is not None:
             self.is_live()
 
@@ -73,8 +76,13 @@ class Telemetry:
         found = self._outlets or _NOWHERE
         if found.tracer is not None and found.instruments is not None:
             return True
-        tracer = found.tracer or self._find_tracer()
-        instruments = found.instruments or self._find_instruments()
+        traces = self._config.tracer_provider or trace.get_tracer_provider()
+        meters = self._config.meter_provider or metrics.get_meter_provider()
+        if traces is self._looked_into[0] and meters is self._looked_into[1]:
+            return self._outlets is not None
+        self._looked_into = (traces, meters)
+        tracer = found.tracer or _tracer_of(traces)
+        instruments = found.instruments or _instruments_of(meters)
         if tracer is not found.tracer or instruments is not found.instruments:
             content = ContentWriter(self._config.mask) if tracer is not None and self._wants_content() else None
             self._outlets = Outlets(tracer, instruments, content)
@@ -157,23 +165,23 @@ class Telemetry:
             attributes[names.CONVERSATION_ID] = conversation_id
         return ToolScope(outlets, f"{names.EXECUTE_TOOL} {tool_name}", attributes)
 
-    def _find_tracer(self) -> Tracer | None:
-        provider = self._config.tracer_provider or trace.get_tracer_provider()
-        if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
-            return None
-        return provider.get_tracer(names.SCOPE_NAME, schema_url=names.SCHEMA_URL)
-
-    def _find_instruments(self) -> Instruments | None:
-        provider = self._config.meter_provider or metrics.get_meter_provider()
-        # The API's stand-in for "not set yet" has no public class.
-        if isinstance(provider, metrics.NoOpMeterProvider) or type(provider).__name__ == "_ProxyMeterProvider":
-            return None
-        return Instruments(provider.get_meter(names.SCOPE_NAME, schema_url=names.SCHEMA_URL))
-
     def _wants_content(self) -> bool:
         if self._config.content is not None:
             return self._config.content
         return os.environ.get(names.CAPTURE_CONTENT_VARIABLE, "").lower() in ("true", "span_only", "span_and_event")
+
+
+def _tracer_of(provider: TracerProvider) -> Tracer | None:
+    if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+        return None
+    return provider.get_tracer(names.SCOPE_NAME, schema_url=names.SCHEMA_URL)
+
+
+def _instruments_of(provider: MeterProvider) -> Instruments | None:
+    # The API's stand-in for "not set yet" has no public class.
+    if isinstance(provider, metrics.NoOpMeterProvider) or type(provider).__name__ == "_ProxyMeterProvider":
+        return None
+    return Instruments(provider.get_meter(names.SCOPE_NAME, schema_url=names.SCHEMA_URL))
 
 
 _NOWHERE = Outlets(None, None, None)
