@@ -48,7 +48,7 @@ TRANSCRIPTION_RULES: Mapping[str, TranscriptionRules] = {
 
 def connect_images(provider: Provider, model: str, options: Options) -> RemoteImageModel:
     """A model that makes pictures. Raises MissingKeyError, ConfigurationError; sends nothing."""
-    place = place_of(provider, options)
+    place = place_of(provider, options, model)
     return RemoteImageModel(
         ImagesCodec(provider.vendor, rules=IMAGE_RULES.get(provider.vendor)),
         place.endpoint,
@@ -60,7 +60,7 @@ def connect_images(provider: Provider, model: str, options: Options) -> RemoteIm
 
 def connect_transcription(provider: Provider, model: str, options: Options) -> RemoteTranscriptionModel:
     """A model that writes down what is said. Raises MissingKeyError, ConfigurationError; sends nothing."""
-    place = place_of(provider, options)
+    place = place_of(provider, options, model)
     return RemoteTranscriptionModel(
         TranscriptionsCodec(provider.vendor, rules=TRANSCRIPTION_RULES.get(provider.vendor)),
         place.endpoint,

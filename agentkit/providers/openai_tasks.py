@@ -57,7 +57,7 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
 
 
 def _connect_embeddings(provider: Provider, model: str, options: Options) -> RemoteEmbeddingModel:
-    place = place_of(provider, options)
+    place = place_of(provider, options, model)
     return RemoteEmbeddingModel(
         EmbeddingsCodec(provider.vendor, rules=EMBEDDING_RULES.get(provider.vendor)),
         place.endpoint,
@@ -68,7 +68,7 @@ def _connect_embeddings(provider: Provider, model: str, options: Options) -> Rem
 
 
 def _connect_classification(provider: Provider, model: str, options: Options) -> RemoteClassificationModel:
-    place = place_of(provider, options)
+    place = place_of(provider, options, model)
     has_decisions = provider.vendor == "openai" and "moderation" not in model
     return RemoteClassificationModel(
         DecisionsCodec(provider.vendor) if has_decisions else ModerationsCodec(provider.vendor),
