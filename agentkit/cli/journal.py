@@ -35,7 +35,12 @@ def journal_lines(history: Iterable[KeptRecord]) -> list[str]:
     """Time, place and what happened; a place is a step, or a call by its path."""
     answers: dict[tuple[str, int], AssistantMessage] = {}  # run and step -> the answer
     lines: list[str] = []
+    day = None
     for kept in history:
+        at = kept.at.astimezone()
+        if day is not None and at.date() != day:
+            lines.append(f"{at:%Y-%m-%d}")
+        day = at.date()
         record, below = kept.record, kept.run_id.partition("/")[2]
         if isinstance(record, Answered):
             answers[kept.run_id, record.step] = record.message
@@ -46,7 +51,7 @@ def journal_lines(history: Iterable[KeptRecord]) -> list[str]:
         place = "" if step is None else f"step {step}" if position is None else f"{step}.{position}"
         if below:
             place = f"{below}/{place}" if position is not None else f"{below} {place}".rstrip()
-        lines.append(f"{kept.at.astimezone():%H:%M:%S}  {place:<12}  {cut(_told(record, call), WORDS)}".rstrip())
+        lines.append(f"{at:%H:%M:%S}  {place:<12}  {cut(_told(record, call), WORDS)}".rstrip())
     return lines
 
 

@@ -155,11 +155,12 @@ def outcome_text(outcome: Outcome) -> str:
             return "waits"
 
 
-def summary(steps: int, usage: Usage, cost: Cost, seconds: float) -> str:
+def summary(steps: int, usage: Usage, cost: Cost, seconds: float | None = None) -> str:
     """Steps, tokens, cost and time on one line."""
     counted = f"{steps} step" + "s" * (steps != 1)
     dot = " · " if can_draw(sys.stderr) else " / "
-    return dot.join((counted, str(usage), f"cost {cost}", f"{seconds:.2f} s"))
+    took = () if seconds is None else (f"{seconds:.2f} s",)
+    return dot.join((counted, str(usage), f"cost {cost}", *took))
 
 
 def shown_arguments(arguments: Any) -> str:

@@ -27,7 +27,7 @@ from agentkit.cli.options import debug_option, json_option, resume_words, store_
 from agentkit.cli.result_json import result_to_json
 from agentkit.cli.terminal import is_interactive, notice, print_json, printable
 from agentkit.cli.watched import KeptTrace, draw, watched
-from agentkit.errors import AgentkitError
+from agentkit.errors import AgentkitError, StateError
 from agentkit.events import RunStarted
 from agentkit.messages import Prompt
 from agentkit.models import Deny
@@ -265,7 +265,7 @@ def _read_state(path: Path | None) -> dict[str, Any] | None:
 def keep_what_was_earned(error: AgentkitError | KeyboardInterrupt, kept: Kept) -> None:
     """What a run did before it ended is kept where --state says; what was paid for is kept in any case."""
     if kept.store is not None:
-        if isinstance(kept.state, str):
+        if isinstance(kept.state, str) and not isinstance(error, StateError):  # of another process, or not there
             notice(f"what the run did so far is kept; go on with {resume_words('resume', kept.state, kept.store.path)}")
         return
     has_spent = isinstance(error, AgentkitError) and any((error.usage or {}).values())

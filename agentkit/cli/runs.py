@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from agentkit.cli.live import LiveRun, summary
 from agentkit.cli.options import debug_option, json_option, resume_words, store_option
 from agentkit.cli.result_json import pending_to_json
 from agentkit.cli.run import WAITS, Answers, Kept, keep_what_was_earned, run_to_the_end, say_what_waits, show_ended
-from agentkit.cli.terminal import Column, cut, print_json, printable, table
+from agentkit.cli.terminal import Column, cut, notice, print_json, printable, table
 from agentkit.errors import AgentkitError, ConfigurationError
 from agentkit.loop import state_from_json
 from agentkit.models import Deny
@@ -53,18 +55,21 @@ def command() -> None:
 def list_command(store_path: Path | None, limit: int, json: bool) -> None:
     """List the runs, the last changed first."""
     store = _opened(store_path)
-    runs = run_in_background(lambda: store.list(limit=limit))
+    found = run_in_background(lambda: store.list(limit=limit + 1))
+    runs = found[:limit]
     if json:
         print_json([_as_json(run) for run in runs])
         return
     if not runs:
-        click.echo(f"no runs in {store.path}")
+        click.echo(f"no runs in {store.path}" + ("" if store.path.exists() else ": there is no such file"))
         return
     columns = (
         Column("run"), Column("status"), Column("changed"), Column("agent"), Column("steps", "right"),
         Column("cost", "right"), Column("prompt"),
     )  # fmt: skip
     click.echo(printable(table(columns, [_line(run) for run in runs])))
+    if len(found) > limit:
+        notice(f"there are more; --limit {limit * 5} shows more of them")
 
 
 @command.command("show")
@@ -77,15 +82,18 @@ def show_command(run: str, store_path: Path | None, json: bool) -> None:
     store = _opened(store_path)
     found = run_in_background(store.find, run)
     history = run_in_background(store.history, found.run_id)
-    pending = pending_calls(state_from_json(run_in_background(store.load, found.run_id)))
+    state = state_from_json(run_in_background(store.load, found.run_id))
+    # As of now: the row of a run that is driven tells of its last stop.
+    found = replace(found, steps=state.step, usage=state.usage_so_far, cost=state.cost_so_far)
+    pending = pending_calls(state)
     if json:
         records = [{"run_id": kept.run_id, "at": kept.at.isoformat(), **_plain(kept.record)} for kept in history]
         waiting = [pending_to_json(call) for call in pending]
         print_json({**_as_json(found), "pending": waiting, "records": records})
         return
-    seconds = (found.changed - found.began).total_seconds()
     click.echo(f"run {found.run_id}")
-    click.echo(printable(f"{found.status} · {found.agent} · {summary(found.steps, found.usage, found.cost, seconds)}"))
+    spent = summary(found.steps, found.usage, found.cost)
+    click.echo(printable(f"{found.status} · {found.agent} · {spent} · began {_moment(found.began)}"))
     if found.error:
         click.echo(printable(found.error))
     click.echo("")
@@ -153,6 +161,8 @@ def resume_command(
     found = run_in_background(store.find, run)
     said = Chosen(tools, model, unlisted, instructions, None, budget_usd, max_steps)
     agent = _agent_of(found, name, said)
+    if agent.name != found.agent:
+        notice(f"agent {found.agent!r} began this run, {agent.name!r} goes on; calls of tools that it has not fail")
     live = LiveRun(shows_text=not json and sys.stdout.isatty(), shows_calls=not json and sys.stderr.isatty())
     kept = Kept(None, found.run_id, store=store)
     began = time.perf_counter()
@@ -232,9 +242,13 @@ def _agent_of(found: KeptRun, name: str | None, said: Chosen) -> Agent[Any, Any]
 
 
 def _line(run: KeptRun) -> list[str]:
-    changed = run.changed.astimezone().strftime("%Y-%m-%d %H:%M")
     shown = cut(run.prompt, PROMPT_CHARS)
+    changed = _moment(run.changed)
     return [run.run_id[:SHOWN_ID_CHARS], run.status, changed, run.agent, str(run.steps), str(run.cost), shown]
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _as_json(run: KeptRun) -> dict[str, Any]:

@@ -121,10 +121,10 @@ class SqliteRunStore:
     async def find(self, prefix: str) -> KeptRun:
         """The run whose id begins so. Raises StateError when there is none, or more than one."""
         rows = await self._read([], lambda connection: self._list(connection, 2, prefix))
-        if not rows:
-            raise self._unknown(prefix)
         if len(rows) > 1:
             raise StateError(f"several runs begin with {prefix!r}, such as {rows[0].run_id} and {rows[1].run_id}")
+        if not rows or not prefix:  # an id that was left out must not name the only run there is
+            raise self._unknown(prefix)
         return rows[0]
 
     async def decide(self, run_id: str, approvals: Decisions) -> Sequence[PendingCall]:
@@ -337,6 +337,8 @@ class SqliteRunStore:
         return len(old)
 
     def _unknown(self, run_id: str) -> StateError:
+        if not self.path.exists():
+            return StateError(f"there is no run {run_id!r}, since the store {str(self.path)!r} does not exist")
         return StateError(
             f"there is no run {run_id!r} in {str(self.path)!r}; `agentkit runs list` shows those that are"
         )

@@ -86,7 +86,7 @@ def test_the_journal_of_a_run_is_shown_for_people_and_as_json(shell: Shell) -> N
     id = _began(shell)
     assert _without_times(shell("runs", "show", id[:5], "--store", "runs.db").out) == (
         f"run {id}\n"
-        "paused · support · 1 step · 81 tokens in, 4 out · cost $0 · <time>\n"
+        "paused · support · 1 step · 81 tokens in, 4 out · cost $0 · began <time>\n"
         "\n"
         "<time>                begins: Delete order 17\n"
         "<time>  step 1        calls delete_order(number=17)\n"
@@ -171,7 +171,7 @@ def test_runs_are_forgotten(shell: Shell) -> None:
     ("arguments", "code", "said"),
     [
         (("runs", "list"), 2, "which store? say --store runs.db, or set AGENTKIT_RUNS"),
-        (("runs", "show", "abc", "--store", "runs.db"), 1, "there is no run 'abc' in 'runs.db'"),
+        (("runs", "show", "abc", "--store", "runs.db"), 1, "no run 'abc', since the store 'runs.db' does not exist"),
         (("runs", "approve", "a", "1.0", "1.1", "--arguments", "{}", "--store", "runs.db"), 2, "are for one call"),
         (("run", "--store", "a.db", "--state", "b.json", "shop.py", "hi"), 2, "with --store or with --state"),
     ],
@@ -180,6 +180,42 @@ def test_misuse_is_told(shell: Shell, arguments: tuple[str, ...], code: int, sai
     ended = shell(*arguments)
     assert ended.code == code
     assert said in ended.err
+
+
+def test_a_run_that_is_not_there_is_told(shell: Shell) -> None:
+    _began(shell)
+    for id in ("abc", ""):
+        ended = shell("runs", "show", id, "--store", "runs.db")
+        assert (ended.code, ended.err) == (
+            1, f"error: there is no run {id!r} in 'runs.db'; `agentkit runs list` shows those that are\n"
+        )  # fmt: skip
+
+
+def test_a_list_says_when_it_is_not_all_and_when_there_is_no_store(shell: Shell) -> None:
+    ended = shell("runs", "list", "--store", "nowhere.db")
+    assert (ended.code, ended.out) == (0, "no runs in nowhere.db: there is no such file\n")
+    for _ in range(2):
+        _began(shell)
+    assert shell("runs", "list", "--store", "runs.db", "--limit", "2").err == ""
+    ended = shell("runs", "list", "--store", "runs.db", "--limit", "1")
+    assert (len(ended.out.splitlines()), ended.err) == (2, "there are more; --limit 5 shows more of them\n")
+
+
+def test_another_agent_than_the_one_that_began_is_named(shell: Shell, folder: Path) -> None:
+    (folder / "other.py").write_text("from agentkit import Agent\nother = Agent('offline:', name='other')\n")
+    id = _began(shell)
+    ended = shell("runs", "resume", id, "--store", "runs.db", "--agent", "other.py:other")
+    said = "agent 'support' began this run, 'other' goes on; calls of tools that it has not fail\n"
+    assert ended.err.startswith(said)
+
+
+def test_a_decision_that_comes_too_late_is_told_and_changes_nothing(shell: Shell) -> None:
+    id = _began(shell)
+    shell("runs", "approve", id, "1.0", "--store", "runs.db")
+    shell("runs", "resume", id, "--store", "runs.db")
+    ended = shell("runs", "deny", id, "1.0", "--store", "runs.db")
+    assert (ended.code, ended.err) == (1, "error: no call '1.0' waits for a decision; none does in this run\n")
+    assert [(run["status"], run["error"]) for run in _runs(shell)] == [("finished", "")]
 
 
 def test_a_decision_on_no_waiting_call_is_told(shell: Shell) -> None:
