@@ -27,6 +27,8 @@ _OTHERS = ChatRules(
 def connect(provider: Provider, model: str, options: Options) -> Model:
     """A model of Foundry. Raises MissingKeyError, ConfigurationError; sends nothing."""
     is_claude = model.startswith("claude-")
+    base_url = foundry_url(base_url_of(provider, options), is_claude=is_claude)
+    host, port = host_and_port(base_url)
     codec: Codec
     if is_claude:
         codec, api, capabilities = MessagesCodec(provider.vendor), "messages", _claude_capabilities(model)
@@ -35,8 +37,6 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         rules = ChatRules() if _OPENAI_S.match(model) else _OTHERS
         codec, api, capabilities = ChatCodec(provider.vendor, rules=rules), provider.api, Capabilities()
         access = azure_access(provider, options, scope=COGNITIVE_SCOPE)
-    base_url = foundry_url(base_url_of(provider, options), is_claude=is_claude)
-    host, port = host_and_port(base_url)
     identity = ModelIdentity(
         provider.vendor,
         model,
