@@ -128,7 +128,7 @@ _ROWS = (
         key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         api="generate_content",
         otel_name="gcp.gemini",
-        tasks=frozenset({"embed", "classify"}),
+        tasks=frozenset({"embed", "generate_image", "transcribe", "classify"}),
         task_module="agentkit.providers.google.tasks",
         is_listed=True,
     ),
@@ -141,6 +141,8 @@ _ROWS = (
         needs_key=False,
         api="generate_content",
         otel_name="gcp.vertex_ai",
+        tasks=frozenset({"generate_image", "transcribe"}),
+        task_module="agentkit.providers.vertex.tasks",
         takes=frozenset({"region", "project", "credentials"}),
     ),
     Provider(
@@ -170,6 +172,8 @@ _ROWS = (
         api="offline",
         is_local=True,
         default_model="matcher",
+        tasks=frozenset({"embed"}),
+        task_module="agentkit.providers.offline_embedding",
     ),
 )
 

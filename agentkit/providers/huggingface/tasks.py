@@ -7,10 +7,17 @@ from typing import Any
 from agentkit.errors import UnsupportedError
 from agentkit.providers.huggingface.classification import HuggingFaceClassificationCodec
 from agentkit.providers.huggingface.embeddings import FeatureExtractionCodec
+from agentkit.providers.huggingface.images import TextToImageCodec
+from agentkit.providers.huggingface.transcriptions import SpeechRecognitionCodec
 from agentkit.providers.openai_family import place_of
 from agentkit.providers.table import Options, Provider, TaskKind
 from agentkit.remote import Endpoint
-from agentkit.remote_task import RemoteClassificationModel, RemoteEmbeddingModel
+from agentkit.remote_task import (
+    RemoteClassificationModel,
+    RemoteEmbeddingModel,
+    RemoteImageModel,
+    RemoteTranscriptionModel,
+)
 from agentkit.task_model import TaskModel
 from agentkit.transport.default import default_transport
 
@@ -35,5 +42,11 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
     if kind == "classify":
         classifier = HuggingFaceClassificationCodec(provider.vendor, is_router=is_router)
         return RemoteClassificationModel(classifier, endpoint, identity, transport=transport, settings=options.settings)
+    if kind == "generate_image":
+        painter = TextToImageCodec(provider.vendor, is_router=is_router)
+        return RemoteImageModel(painter, endpoint, identity, transport=transport, settings=options.settings)
+    if kind == "transcribe":
+        listener = SpeechRecognitionCodec(provider.vendor, is_router=is_router)
+        return RemoteTranscriptionModel(listener, endpoint, identity, transport=transport, settings=options.settings)
     codec = FeatureExtractionCodec(provider.vendor, is_router=is_router)
     return RemoteEmbeddingModel(codec, endpoint, identity, transport=transport, settings=options.settings)
