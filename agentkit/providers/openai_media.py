@@ -37,12 +37,18 @@ TRANSCRIPTION_RULES: Mapping[str, TranscriptionRules] = {
     "openrouter": TranscriptionRules(times="none", streams=False),
     "vllm": TranscriptionRules(),
     "xai": TranscriptionRules(
-        path="/stt", times="always", streams=False, takes_prompt=False, names_model=False,
+        path="/stt",
+        times="always",
+        streams=False,
+        takes_prompt=False,
+        names_model=False,
         limits=TranscriptionLimits(bytes=500_000_000),
     ),
-    "cohere": TranscriptionRules(path="/v2/audio/transcriptions", times="none", streams=False, takes_prompt=False, needs_language=True),
+    "cohere": TranscriptionRules(
+        path="/v2/audio/transcriptions", times="none", streams=False, takes_prompt=False, needs_language=True
+    ),
     "openai-compatible": TranscriptionRules(),
-}  # fmt: skip
+}
 """Provider -> how its speech to text differs from OpenAI's."""
 
 
