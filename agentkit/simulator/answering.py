@@ -31,6 +31,7 @@ from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.media import about_media
 from agentkit.simulator.recording import Recording
 from agentkit.simulator.reply import Piece, Reply, split_stream
+from agentkit.simulator.vectors import about_vectors
 
 __all__ = ["Answering"]
 
@@ -73,9 +74,9 @@ class Answering:
         return Reply.whole(HttpReply(200, to_json(format.model_entry(name))))
 
     def media(self, asked: HttpAsked, format: Format, *, moment: Moment, faults: Sequence[Fault]) -> Reply | None:
-        """The reply to a request for pictures or a transcript, faults applied; None for any other request."""
+        """The reply to a request of an API beside chat, faults applied; None for any other request."""
         try:
-            reply = about_media(asked)
+            reply = about_media(asked) or about_vectors(asked)
         except BadRequestError as error:
             reply = _refused(format, error)
         if reply is None:
@@ -190,7 +191,8 @@ def _dressed(deltas: Iterable[Delta], request: Request, *, format: Format, momen
 def _is_to_think(request: Request) -> bool:
     effort, extra = request.settings.reasoning, request.settings.extra or {}
     # Anthropic takes any number of tokens to think with; those that are no effort of ours stay fields of the request.
-    asked = [fields["thinking"] for fields in extra.values() if isinstance(fields.get("thinking"), dict)]
+    told = [fields.get("additionalModelRequestFields") or fields for fields in extra.values()]
+    asked = [fields["thinking"] for fields in told if isinstance(fields.get("thinking"), dict)]
     return effort not in (None, "none") or any(each.get("type") in ("enabled", "adaptive") for each in asked)
 
 

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from agentkit.codec import HttpReply
 from agentkit.errors import ExchangeError
 from agentkit.exchange import Request
+from agentkit.providers.aws.converse_output import object_of
 from agentkit.providers.offline import prompt_tokens
 from agentkit.simulator.formats import Format, json_object
 from agentkit.simulator.http import HttpAsked
@@ -52,6 +53,12 @@ _COUNTS = (
         r"\1:generateContent",
         lambda sent: _without_model(sent.get("generateContentRequest") or sent),
         lambda count: {"totalTokens": count, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": count}]},
+    ),
+    _Count(
+        re.compile(r"(.*/model/[^/]+)/count-tokens$"),
+        r"\1/converse",
+        lambda sent: object_of(object_of(sent.get("input")).get("converse")),
+        lambda count: {"inputTokens": count},
     ),
 )
 

@@ -26,6 +26,7 @@ from agentkit.errors import (
     ServerError,
 )
 from agentkit.messages import Thinking
+from agentkit.providers.aws.event_stream import EventStreamParser, encode_frame, is_framed
 from agentkit.simulator.reply import Reply
 
 __all__ = ["CallPlaces", "Format", "Moment", "Place", "error_of", "event_data", "json_object", "with_event_data"]
@@ -145,7 +146,9 @@ class Format(Protocol):
 
 
 def event_data(event: bytes) -> Json | None:
-    """The JSON object of an event; None for one that has none."""
+    """The JSON object of an event, or of a frame; None for one that has none."""
+    if is_framed(event):
+        return json_object(EventStreamParser().feed(event)[0].payload)
     for line in event.splitlines():
         if line.startswith(b"data:"):
             return json_object(line[5:].strip())
@@ -163,6 +166,8 @@ def json_object(text: bytes) -> Json | None:
 
 def with_event_data(event: bytes, data: Json) -> bytes:
     """The event with other data."""
+    if is_framed(event):
+        return encode_frame(EventStreamParser().feed(event)[0].headers.items(), to_json(data))
     lines = event.splitlines(keepends=True)
     return b"".join(
         b"data: " + to_json(data) + line[len(line.rstrip(b"\r\n")) :] if line.startswith(b"data:") else line

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TypeAlias
 
 from agentkit.codec import HttpReply
+from agentkit.providers.aws.event_stream import is_framed, split_frames
 
 __all__ = ["Drop", "Hang", "Pause", "Piece", "Repeat", "Reply", "chunk", "frame", "split_stream"]
 
@@ -109,7 +110,9 @@ def chunk(data: bytes) -> bytes:
 
 
 def split_stream(body: bytes) -> tuple[bytes, ...]:
-    """The events of a stream, each with its blank line; joined they are the stream again, byte for byte."""
+    """The events of a stream, each with its blank line, or its frames; joined they are the stream again, every byte."""
+    if is_framed(body):
+        return split_frames(body)
     events: list[bytes] = []
     begun = 0
     for line_end in (b"\r\n\r\n", b"\n\n", b"\r\r"):

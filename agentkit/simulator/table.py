@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentkit.simulator.anthropic_format import MessagesFormat
+from agentkit.simulator.aws_format import ConverseFormat
 from agentkit.simulator.formats import Format
 from agentkit.simulator.google_format import GenerateContentFormat
 from agentkit.simulator.http import HttpAsked
@@ -15,6 +16,7 @@ FORMATS: tuple[Format, ...] = (
     ResponsesFormat(),
     MessagesFormat(),
     GenerateContentFormat(),
+    ConverseFormat(),
 )
 
 

@@ -46,7 +46,7 @@ from agentkit.transport.protocol import NotSentError
 
 __all__ = ["ANSWER", "CALLS", "CELLS", "FORMATS", "LONG", "TABLE", "Cell", "Row"]
 
-FORMATS = ("chat", "responses", "messages", "gemini")
+FORMATS = ("chat", "responses", "messages", "gemini", "bedrock")
 CELLS = tuple((format, is_streamed) for format in FORMATS for is_streamed in (False, True))
 
 ANSWER = "answer"
@@ -160,9 +160,17 @@ STATUSES = [
     row(Status(429, 0.1, "milliseconds"), plain=Cell(RateLimitError, 3, 0.2, 1.0)),
     # An HTTP date has whole seconds; one wait.
     row(Status(429, 1, "date"), plain=Cell(RateLimitError, 2, 1.0, 1.8), attempts=2),
-    # Anthropic has no such words and Google no such headers: there nothing is asked for.
-    row(Status(429, 0.1, "body"), plain=Cell(RateLimitError, 3, 0.2, 1.0), but=format_cells("messages", LIMITED)),
-    row(Status(429, 0.1, "reset"), plain=Cell(RateLimitError, 3, 0.2, 1.0), but=format_cells("gemini", LIMITED)),
+    # Anthropic has no such words, Google no such headers, and AWS neither: there nothing is asked for.
+    row(
+        Status(429, 0.1, "body"),
+        plain=Cell(RateLimitError, 3, 0.2, 1.0),
+        but=format_cells("messages", LIMITED) | format_cells("bedrock", LIMITED),
+    ),
+    row(
+        Status(429, 0.1, "reset"),
+        plain=Cell(RateLimitError, 3, 0.2, 1.0),
+        but=format_cells("gemini", LIMITED) | format_cells("bedrock", LIMITED),
+    ),
     # Longer than is waited for at all, and longer than the exchange may take: said at once.
     row(Status(429, 300), plain=Cell(RateLimitError, 1)),
     row(Status(429, 45), plain=Cell(RateLimitError, 1), deadlines=Deadlines(10, 30, 30, 40)),
@@ -276,13 +284,14 @@ TOOL_CALLS = [
     row(Arguments("null"), plain=Cell(EMPTY, 1)),
     # Half a JSON text is told as it came.
     row(Arguments("truncated"), plain=Cell(HALF, 1)),
-    # Two formats stream arguments as pieces of text alone; Google has an object where the others have text.
+    # Three formats stream arguments as pieces of text alone; Google has an object where the others have text.
     row(
         Arguments("object"),
         plain=CALLED,
         but={
             ("responses", True): NONSENSE_WITHIN,
             ("messages", True): NONSENSE_WITHIN,
+            ("bedrock", True): NONSENSE_WITHIN,
             ("gemini", False): Cell(TEXTS, 1),
             ("gemini", True): Cell(TEXTS, 1),
         },

@@ -16,6 +16,7 @@ from agentkit.exchange import Delta, Request, Response, ToolDefinition
 from agentkit.messages import user_message
 from agentkit.models import ModelIdentity
 from agentkit.providers.anthropic.messages import MessagesCodec
+from agentkit.providers.aws.converse import ConverseCodec
 from agentkit.providers.google.generate_content import GenerateContentCodec
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.responses import ResponsesCodec
@@ -43,6 +44,7 @@ SPOKEN = {
     "responses": Spoken(ResponsesCodec(), "/v1", "gpt-x"),
     "messages": Spoken(MessagesCodec(), "", "claude-x"),
     "gemini": Spoken(GenerateContentCodec(), "/v1beta", "gemini-x"),
+    "bedrock": Spoken(ConverseCodec(), "", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
 }
 WEATHER = ToolDefinition(
     "get_weather",

@@ -75,11 +75,11 @@ async def test_keep_alives_alone_end_within_a_tenth_of_the_idle_deadline(format:
 @pytest.mark.parametrize(
     ("form", "waits"),
     [
-        ("seconds", [0.02, 0.02, 0.02, 0.02]),
-        ("milliseconds", [0.02, 0.02, 0.02, 0.02]),
-        ("date", [1.0, 1.0, 1.0, 1.0]),
-        ("body", [0.02, 0.02, None, 0.02]),  # Anthropic has no such words
-        ("reset", [0.02, 0.02, 0.02, None]),  # Google has no such headers
+        ("seconds", [0.02, 0.02, 0.02, 0.02, 0.02]),
+        ("milliseconds", [0.02, 0.02, 0.02, 0.02, 0.02]),
+        ("date", [1.0, 1.0, 1.0, 1.0, 1.0]),
+        ("body", [0.02, 0.02, None, 0.02, None]),  # Anthropic and AWS have no such words
+        ("reset", [0.02, 0.02, 0.02, None, None]),  # Google and AWS have no such headers
     ],
 )
 async def test_every_form_of_asking_to_wait_is_understood(form, waits: list[float | None]) -> None:
@@ -95,7 +95,8 @@ async def test_every_form_of_asking_to_wait_is_understood(form, waits: list[floa
 
 
 @pytest.mark.parametrize(
-    ("name", "path"), [("openai-chat", "/v1"), ("openai", "/v1"), ("anthropic", ""), ("google", "/v1beta")]
+    ("name", "path"),
+    [("openai-chat", "/v1"), ("openai", "/v1"), ("anthropic", ""), ("google", "/v1beta"), ("bedrock", "")],
 )
 @pytest.mark.parametrize("is_streamed", [False, True])
 async def test_a_limit_that_stays_costs_three_requests_and_the_error_says_the_wait_and_what_to_do(

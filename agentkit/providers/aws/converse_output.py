@@ -14,6 +14,7 @@ from agentkit.errors import ProtocolError
 from agentkit.exchange import Response
 from agentkit.media import Image, Inline, ProviderData
 from agentkit.messages import AssistantMessage, Finish, Opaque, Part, Text, Thinking, ToolCall
+from agentkit.providers.aws.errors import error_in_body
 from agentkit.usage import Usage, count_of
 
 __all__ = [
@@ -80,6 +81,8 @@ def part_of(block: Mapping[str, Any], origin: str) -> Part | None:
 
 def response_of(body: Mapping[str, Any], origin: str, *, provider: str, model: str) -> Response:
     """The Response of a reply. Raises ProtocolError."""
+    if "__type" in body and "output" not in body:
+        raise error_in_body(body, provider=provider, model=model)
     message = object_of(object_of(body.get("output")).get("message"))
     content = message.get("content")
     if not isinstance(content, list):

@@ -24,7 +24,7 @@ from agentkit.exchange import (
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Image, Inline
 from agentkit.messages import Finish, Opaque, Part, Text, Thinking, ToolCall
-from agentkit.providers.aws.converse_output import REPLY_DETAILS, input_of
+from agentkit.providers.aws.converse_output import FINISHES, REPLY_DETAILS, input_of
 from agentkit.providers.aws.event_stream import encode_frame
 from agentkit.usage import Usage
 
@@ -189,7 +189,7 @@ def _block(part: Part, origin: str) -> Block | None:
 
 
 def _reason(finish: Finish, raw: str) -> str:
-    return raw or _REASONS.get(finish, "end_turn")
+    return raw if raw in FINISHES or finish == "other" else _REASONS.get(finish, "end_turn")
 
 
 def _metadata(usage: Usage, details: Any) -> Block:

@@ -88,10 +88,11 @@ class ConverseServer:
         """An error as the service would report it."""
         status, name = next(row for kind, row in _ERRORS if isinstance(error, kind))
         shown = error.status if error.status is not None and error.status >= 400 else status
-        headers = [("content-type", "application/json"), ("x-amzn-errortype", error.error_type or name)]
+        name = error.error_type or name
+        headers = [("content-type", "application/json"), ("x-amzn-errortype", name)]
         if error.request_id:
             headers.append(("x-amzn-requestid", error.request_id))
-        return HttpReply(shown, json_bytes({"message": error.message}), tuple(headers))
+        return HttpReply(shown, json_bytes({"__type": name, "message": error.message}), tuple(headers))
 
     def _read(self, body: Json, model: str, *, is_streamed: bool) -> Request:
         if not objects(body.get("messages")):

@@ -114,10 +114,12 @@ class ConverseDecoder:
         kind = headers.get(":message-type", "event")
         if kind != "event":
             raise self._exception(kind, frame)
-        self.events += 1
         name = headers.get(":event-type", "")
         handler = self._handlers.get(name)
-        if handler is None or self._is_done:  # of a kind that is newer than this code
+        if handler is None:  # of a kind that is newer than this code
+            return
+        self.events += 1
+        if self._is_done:
             return
         try:
             event = json_value(frame.payload)
@@ -155,7 +157,7 @@ class ConverseDecoder:
         kind = next(iter(start))
         block = self._begin(index, kind, object_of(start[kind]))
         if block.is_call:
-            deltas.append(ToolCallDelta("", block.slot, block.start["toolUseId"], block.start["name"]))
+            deltas.append(ToolCallDelta("", block.slot, block.id, block.name))
         return deltas
 
     def _begin(self, index: object, kind: str, start: Mapping[str, Any]) -> _Block:
@@ -183,6 +185,8 @@ class ConverseDecoder:
                 block.entries.append(delta["citation"])
             case {"toolUse": {"input": str() as text}}:
                 return [*deltas, *block.told(text, ToolCallDelta(text, block.slot) if block.is_call else None)]
+            case {"toolUse": {"input": None}}:
+                return deltas
             case {"reasoningContent": {"text": str() as text}}:
                 return [*deltas, *block.told(text, ThinkingDelta(text, block.slot))]
             case {"reasoningContent": {"signature": str() as text}}:
@@ -233,14 +237,29 @@ class ConverseDecoder:
 class _Block:
     """One content block while it comes."""
 
-    __slots__ = ("entries", "is_call", "is_finished", "kind", "more", "redacted", "signature", "slot", "start", "texts")
+    __slots__ = (
+        "entries",
+        "id",
+        "is_call",
+        "is_finished",
+        "kind",
+        "more",
+        "name",
+        "redacted",
+        "signature",
+        "slot",
+        "start",
+        "texts",
+    )
 
     def __init__(self, slot: int, kind: str, start: Mapping[str, Any]) -> None:
         self.slot = slot
         self.kind = kind
         """The key of the block's deltas, such as "text"."""
         self.start = start
-        self.is_call = kind == "toolUse" and start.get("type") != "server_tool_use" and "toolUseId" in start
+        self.is_call = kind == "toolUse" and start.get("type") != "server_tool_use"
+        self.id: str = start.get("toolUseId") or ""
+        self.name: str = start.get("name") or ""
         self.texts: list[str] = []
         self.signature: list[str] = []
         self.redacted: list[str] = []
@@ -262,7 +281,7 @@ class _Block:
             case "reasoningContent" if text:
                 return Thinking(text)
             case "toolUse" if self.is_call:
-                return ToolCall(self.start["toolUseId"], self.start["name"], text)
+                return ToolCall(self.id, self.name, text)
             case _:
                 return None
 

@@ -21,6 +21,7 @@ from agentkit.error_bodies import (
     one_line,
     text_of_body,
     text_of_page,
+    text_of_payload,
 )
 from agentkit.errors import (
     AuthenticationError,
@@ -38,7 +39,7 @@ from agentkit.errors import (
     ServerError,
 )
 
-__all__ = ["EXCEPTIONS", "decode_error", "error_in_stream"]
+__all__ = ["EXCEPTIONS", "decode_error", "error_in_body", "error_in_stream"]
 
 _REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id")
 _TYPE_HEADERS = ("x-amzn-errortype", "x-amzn-error-type")
@@ -92,6 +93,17 @@ def error_in_stream(name: str, payload: bytes, *, provider: str, model: str = ""
     name = name[:1].upper() + name[1:]
     status = EXCEPTIONS.get(name, (200, ExchangeError))[0]
     return _error(text_of_body(payload), status, name, provider=provider, model=model)
+
+
+def error_in_body(payload: Mapping[str, Any], *, provider: str, model: str = "") -> ExchangeError:
+    """The typed error of an error object that came with status 200."""
+    name = payload.get("__type")
+    return error_in_stream(
+        _plain_name(name) if isinstance(name, str) else "",
+        text_of_payload(payload).encode(),
+        provider=provider,
+        model=model,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from agentkit.errors import ProtocolError
 
-__all__ = ["EventStreamParser", "Frame", "encode_frame"]
+__all__ = ["EventStreamParser", "Frame", "encode_frame", "is_framed", "split_frames"]
 
 _PRELUDE_BYTES = 12
 _LEAST_BYTES = 16
@@ -84,6 +84,22 @@ def encode_frame(headers: Iterable[tuple[str, str]], payload: bytes) -> bytes:
     head = struct.pack(">II", length, len(written))
     frame = head + _CHECKSUM.pack(crc32(head)) + written + payload
     return frame + _CHECKSUM.pack(crc32(frame))
+
+
+def is_framed(data: bytes) -> bool:
+    """Whether the bytes begin with a frame: no text begins with the zero that begins its length."""
+    return data[:1] == b"\0" and len(data) >= _LEAST_BYTES
+
+
+def split_frames(data: bytes) -> tuple[bytes, ...]:
+    """The frames as bytes, with what is left of a cut one at the end."""
+    frames: list[bytes] = []
+    start = 0
+    while len(data) - start >= _PRELUDE_BYTES:
+        end = min(start + _length_of(data, start), len(data))
+        frames.append(data[start:end])
+        start = end
+    return (*frames, data[start:]) if start < len(data) else tuple(frames)
 
 
 def _length_of(data: bytes, start: int) -> int:
