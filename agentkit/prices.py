@@ -21,6 +21,7 @@ __all__ = ["FREE_PROVIDERS", "Price", "PriceBook", "cost_of"]
 FREE_PROVIDERS = frozenset({"offline", "scripted", "ollama", "vllm", "llamacpp", "llamacpp-server", "lmstudio"})
 """Providers whose answers cost no money: they run inside this process or on machines of the user's own."""
 
+_FREE_KINDS = {("openai", "moderation")}  # OpenAI moderates for nothing
 _FALLBACKS = {
     "azure": ("openai",),
     "azure-foundry": ("azure", "openai", "anthropic"),
@@ -61,6 +62,8 @@ class PriceBook:
         for vendor in _FALLBACKS.get(provider, ()):
             if row is None or not row.prices:
                 row = find_model(vendor, model)
+        if row is not None and (row.provider, row.kind) in _FREE_KINDS:
+            return Cost.zero
         if row is None or not row.prices or not usage.total:
             return Cost.unknown
         cost = _priced(row.prices, usage)

@@ -81,7 +81,10 @@ async def perform(
         cost = account.prices.cost_of(model.identity.provider, model.identity.model, usage)
         if not cost.is_known and cost_of is not None:
             cost = cost_of(reply.answer) or cost  # what the provider says it costs
-        account.ledger.settle_step(usage, cost, tokens=tokens, usd=usd)
+        if usage.total or cost.is_known:
+            account.ledger.settle_step(usage, cost, tokens=tokens, usd=usd)
+        else:  # the provider counts nothing: what was expected stays booked, or the budget would never fill
+            account.ledger.settle_step(expected, Cost(usd), tokens=tokens, usd=usd)
         account.usage += usage
         account.cost += cost
         answered_by = "" if model_of is None else model_of(reply.answer)
