@@ -2,10 +2,20 @@
 BIN := .venv/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check bench faults fuzz load clean
+.PHONY: demo help test check bench faults fuzz load clean
 
 demo: .venv/core-ready
 	@$(BIN)/agentkit demo
+
+help:
+	@echo "make demo     an agent at work on the files here; no key, no network (what 'make' alone does)"
+	@echo "make test     the tests"
+	@echo "make check    format, lint, types, layers and tests, as CI runs them"
+	@echo "make faults   what becomes of every fault of a provider, as a table; some minutes"
+	@echo "make load     10,000 runs at once against a simulator that fails"
+	@echo "make fuzz     bytes that no reader may break on, for ten minutes (SECONDS=60: for one) and the starts of its readers"
+	@echo "make bench    the speed of agentkit beside other ways"
+	@echo "make clean    remove what the others made"
 
 test: .venv/dev-ready
 	@$(BIN)/python -m pytest

@@ -32,7 +32,8 @@ def main(seconds: float) -> int:
     before = set(FOUND.iterdir())
     workers = os.cpu_count() or 1
     by = "atheris" if find_spec("atheris") else "random changes (atheris is not installed)"
-    print(f"fuzzing {len(TARGETS)} readers by {by} for {seconds:g} s, {workers} at a time", flush=True)
+    print(f"fuzzing {len(TARGETS)} readers by {by} for {seconds:g} s, {workers} at a time;", flush=True)
+    print("the start of each takes some seconds more, and lines come as each one ends", flush=True)
     share = seconds * workers / len(TARGETS)
     with ThreadPoolExecutor(workers) as pool:
         ends = list(pool.map(lambda name: run_alone(name, share), TARGETS))
@@ -136,6 +137,8 @@ class Session:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
+        case ["-h" | "--help", *_]:
+            print(__doc__)
         case ["--only", target, seconds]:
             fuzz(target, float(seconds))
         case [target, file]:

@@ -182,6 +182,9 @@ def measure(backend: str, runs: int) -> list[str]:
 
 
 def main() -> int:
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     return 1 if measure(sys.argv[2] if len(sys.argv) > 2 else "asyncio", runs) else 0
 
