@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -36,7 +37,8 @@ def server() -> Iterator[SimulatorOnThread]:
 
 
 @pytest.fixture
-def client(server: SimulatorOnThread) -> Iterator[Any]:
+def client(server: SimulatorOnThread, caplog: pytest.LogCaptureFixture) -> Iterator[Any]:
+    caplog.set_level(logging.INFO, logger="botocore")  # what it logs of a stream would keep its connection
     boto3 = pytest.importorskip("boto3")
     config = pytest.importorskip("botocore.config").Config(retries={"total_max_attempts": 1})
     client = boto3.client(
