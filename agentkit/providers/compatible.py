@@ -236,12 +236,18 @@ COMPATIBLE: tuple[Provider, ...] = (
     Provider(
         "huggingface",
         "Hugging Face",
-        _MODULE,
+        "agentkit.providers.huggingface.provider",
         base_url="https://router.huggingface.co/v1",
         key_variables=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
         tasks=frozenset({"embed", "generate_image", "transcribe", "classify"}),
         task_module="agentkit.providers.huggingface.tasks",
-        rules=_PLAIN,
+        rules=ChatRules(
+            max_tokens_field="max_tokens",
+            strict_tools=False,
+            refusal_field=False,
+            model_first=True,
+            omitted=frozenset({"service_tier"}),
+        ),
     ),
     Provider(
         "cohere",

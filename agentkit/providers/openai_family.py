@@ -16,7 +16,7 @@ from agentkit.providers.table import Options, Provider, base_url_of, host_and_po
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.transport.default import default_transport
 
-__all__ = ["Place", "connect", "place_of"]
+__all__ = ["Place", "capabilities_of", "connect", "place_of"]
 
 _ANY = Capabilities()
 _NO_REASONING = ("gpt-4", "gpt-3.5", "chatgpt-4o", "ft:gpt-4", "ft:gpt-3.5")
@@ -31,7 +31,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
     codec: Codec = (
         ResponsesCodec(provider.vendor) if provider.api == "responses" else ChatCodec(provider.vendor, rules=rules)
     )
-    capabilities = _openai_capabilities(model) if provider.vendor == "openai" else _capabilities(rules)
+    capabilities = _openai_capabilities(model) if provider.vendor == "openai" else capabilities_of(rules)
     return RemoteModel(
         codec,
         place.endpoint,
@@ -86,9 +86,10 @@ def _key_headers(provider: Provider, key: str | None) -> dict[str, str]:
     return headers
 
 
-def _capabilities(rules: ChatRules) -> Capabilities:
+def capabilities_of(rules: ChatRules) -> Capabilities:
+    """What a server can do that differs from OpenAI by these rules."""
     return Capabilities(
-        structured_output=rules.structured_output == "json_schema",
+        structured_output=rules.structured_output in ("json_schema", "json_value"),
         forced_tools=rules.tool_choice != "auto",
         output_with_tools=rules.output_with_tools,
     )

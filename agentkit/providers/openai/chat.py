@@ -56,6 +56,8 @@ class _Frame:
     output: OutputFormat | None
     settings: Settings
     is_streamed: bool
+    front: bytes
+    """What stands before the messages."""
     opening: bytes
     """The instructions as the first message."""
     rest: bytes
@@ -111,7 +113,7 @@ class ChatCodec:
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for media that this format cannot carry."""
         frame = self._frame_of(request)
-        body: list[Piece] = [b"{"]
+        body: list[Piece] = [frame.front]
         notes = frame.notes
         if frame.takes_messages:
             messages, more_notes = self._messages(request, frame, memo)
@@ -175,7 +177,11 @@ class ChatCodec:
         for name in rules.omitted & fields.keys():
             del fields[name]
         fields.update((settings.extra or {}).get(self.provider, {}))
-        takes_messages, rest = "messages" not in fields, json_bytes(fields)[1:]
+        takes_messages, front = "messages" not in fields, b"{"
+        if rules.model_first and takes_messages:
+            front = b'{"model":' + json_bytes(fields.pop("model")) + b","
+            fields.setdefault("stream", False)  # so that something stands behind the messages
+        rest = json_bytes(fields)[1:]
         if offered and "tools" not in fields:
             rest = b'"tools":' + tools.body + b"," + rest
         opening = json_bytes({"role": rules.instructions_role, "content": instructions}) if instructions else b""
@@ -186,6 +192,7 @@ class ChatCodec:
             request.output,
             settings,
             request.is_streamed,
+            front,
             opening,
             rest,
             takes_messages,
@@ -251,6 +258,10 @@ class ChatCodec:
             mode = "none"
         if mode == "json_schema":
             fields["response_format"] = self._format(output)
+            return request.instructions
+        if mode == "json_value":
+            schema = compile_schema(output.schema, "openai", strict=False).schema
+            fields["response_format"] = {"type": "json_object", "value": schema}
             return request.instructions
         if mode == "json_object":
             fields["response_format"] = {"type": "json_object"}

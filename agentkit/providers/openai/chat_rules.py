@@ -21,8 +21,8 @@ class ChatRules:
     """False: `strict` is left out of tools and their schemas are not held to the strict subset."""
     tool_choice: Literal["named", "required", "auto"] = "named"
     """The most that is obeyed. A name becomes "required" with that tool alone, "required" becomes "auto"."""
-    structured_output: Literal["json_schema", "json_object", "none"] = "json_schema"
-    """Below "json_schema" the schema stands in the instructions."""
+    structured_output: Literal["json_schema", "json_value", "json_object", "none"] = "json_schema"
+    """Below these two the schema stands in the instructions; "json_value" is TGI's: a json_object with its schema."""
     strict_output: bool = True
     """False: the schema of the output is not held to the strict subset, for the server enforces more than that."""
     output_with_tools: bool = True
@@ -47,5 +47,7 @@ class ChatRules:
     document_part: Literal["file", "document_url"] = "file"
     video_url: bool = False
     """Whether videos are taken, as parts `video_url`."""
+    model_first: bool = False
+    """Whether the body has to begin with the model: Hugging Face's router reads no further."""
     omitted: frozenset[str] = frozenset()
     """Fields of the request that the server refuses: "stream_options", "parallel_tool_calls", "service_tier" ..."""

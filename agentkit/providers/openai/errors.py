@@ -128,7 +128,7 @@ def _facts_of_object(body: dict[str, Any]) -> _Facts:
     return _Facts(
         message=f"{message}: {raw}" if raw and raw not in message else message,
         code=code,
-        error_type=_text(inner.get("type")),
+        error_type=_text(inner.get("type")) or _text(inner.get("error_type")),
         param=_text(inner.get("param")) or None,
         status=status,
         hints=" ".join(hint for hint in hints if hint),
@@ -280,6 +280,10 @@ _BY_WEAK_CODE: dict[str, type[ExchangeError]] = {
     "internal_server_error": ServerError,
     "internal_error": ServerError,
     "api_error": ServerError,
+    "generation": ServerError,  # this and the next three are TGI's
+    "incomplete_generation": ServerError,
+    "validation": BadRequestError,
+    "overloaded": OverloadedError,
     "timeout": DeadlineError,
 }
 """Codes and types that count only where no status says better: errors inside a 200."""

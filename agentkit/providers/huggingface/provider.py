@@ -1,0 +1,45 @@
+"""Models of Hugging Face, as the provider table makes them: its router, and endpoints that serve one model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from agentkit.models import Model
+from agentkit.providers.openai.chat import ChatCodec
+from agentkit.providers.openai.chat_rules import ChatRules
+from agentkit.providers.openai_family import capabilities_of, place_of
+from agentkit.providers.table import Options, Provider
+from agentkit.remote import RemoteModel
+from agentkit.transport.default import default_transport
+
+__all__ = ["connect"]
+
+_ROUTER = "router.huggingface.co"
+_OWN = ":hf-inference"
+"""The partner that is Hugging Face itself: behind it is TGI, as behind endpoints of the user's own."""
+
+
+def connect(provider: Provider, model: str, options: Options) -> Model:
+    """A model of the router, or of the server at `base_url`. Raises MissingKeyError, ConfigurationError."""
+    place = place_of(provider, options)
+    rules = provider.rules or ChatRules()
+    endpoint = place.endpoint
+    if place.host != _ROUTER:
+        rules = _as_tgi(rules)
+        if not urlsplit(endpoint.base_url).path:  # as the page of an endpoint shows it
+            endpoint = replace(endpoint, base_url=endpoint.url("/v1"))
+    elif model.endswith(_OWN):
+        rules = _as_tgi(rules)
+    return RemoteModel(
+        ChatCodec(provider.vendor, rules=rules),
+        endpoint,
+        place.identity(provider, model, api=provider.api, capabilities=capabilities_of(rules)),
+        transport=options.transport or default_transport(),
+        settings=options.settings,
+    )
+
+
+def _as_tgi(rules: ChatRules) -> ChatRules:
+    """Text Generation Inference takes a schema in a form of its own, and not beside tools."""
+    return replace(rules, structured_output="json_value", output_with_tools=False)
