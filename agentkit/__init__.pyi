@@ -4,6 +4,7 @@ from agentkit.agent import Agent as Agent
 from agentkit.approvals import Approve as Approve
 from agentkit.approvals import PendingCall as PendingCall
 from agentkit.budget import Budget as Budget
+from agentkit.classification import Classification as Classification
 from agentkit.errors import AgentkitError as AgentkitError
 from agentkit.errors import ConfigurationError as ConfigurationError
 from agentkit.errors import ToolError as ToolError
@@ -31,10 +32,21 @@ from agentkit.policies.fallback import fallback as fallback
 from agentkit.policies.limits import limited as limited
 from agentkit.prices import PriceBook as PriceBook
 from agentkit.providers import model as model
+from agentkit.providers import task_model as task_model
 from agentkit.result import Result as Result
 from agentkit.settings import Deadlines as Deadlines
 from agentkit.settings import Settings as Settings
 from agentkit.stream import RunStream as RunStream
+from agentkit.tasks.classify import Classifications as Classifications
+from agentkit.tasks.classify import classify as classify
+from agentkit.tasks.classify import classify_sync as classify_sync
+from agentkit.tasks.embed import Embeddings as Embeddings
+from agentkit.tasks.embed import embed as embed
+from agentkit.tasks.embed import embed_sync as embed_sync
+from agentkit.tasks.generate_image import generate_image as generate_image
+from agentkit.tasks.generate_image import generate_image_sync as generate_image_sync
+from agentkit.tasks.transcribe import transcribe as transcribe
+from agentkit.tasks.transcribe import transcribe_sync as transcribe_sync
 from agentkit.tools import Context as Context
 from agentkit.tools import Tool as Tool
 from agentkit.tools import tool as tool
@@ -50,12 +62,15 @@ __all__ = [
     "AssistantMessage",
     "Audio",
     "Budget",
+    "Classification",
+    "Classifications",
     "ConfigurationError",
     "Context",
     "Cost",
     "Deadlines",
     "Deny",
     "Document",
+    "Embeddings",
     "Event",
     "Image",
     "Message",
@@ -77,11 +92,20 @@ __all__ = [
     "UserMessage",
     "Video",
     "cached",
+    "classify",
+    "classify_sync",
+    "embed",
+    "embed_sync",
     "fallback",
     "fork",
+    "generate_image",
+    "generate_image_sync",
     "limited",
     "messages_from_json",
     "messages_to_json",
     "model",
+    "task_model",
     "tool",
+    "transcribe",
+    "transcribe_sync",
 ]

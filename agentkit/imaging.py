@@ -85,20 +85,26 @@ class GeneratedImage:
         """Such as "image/png". Raises MediaError where the provider gave an address instead."""
         return self._inline.media_type
 
+    @property
+    def suffix(self) -> str:
+        """The ending of a file with this picture, such as ".png"; empty for a type that is not known."""
+        return _ENDINGS.get(self.media_type, ("",))[0]
+
+    def fits(self, path: str | Path) -> bool:
+        """Whether `save` would take this name: it has no ending, or a right one."""
+        return Path(path).suffix.lower() in ("", *_ENDINGS.get(self.media_type, (Path(path).suffix.lower(),)))
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the picture to a file and give its path, to which the right ending is added where it has none.
 
         Raises MediaError for an ending of another type, and for a file that is there already.
         """
         inline, wanted = self._inline, Path(path)
-        endings = _ENDINGS.get(inline.media_type, ())
-        if not wanted.suffix and endings:
-            wanted = wanted.with_name(wanted.name + endings[0])
-        elif endings and wanted.suffix.lower() not in endings:
-            raise MediaError(
-                f"the picture is {inline.media_type}; save it as {wanted.with_suffix(endings[0]).name!r}, "
-                f"not {wanted.name!r}"
-            )
+        if not self.fits(wanted):
+            better = wanted.with_suffix(self.suffix).name
+            raise MediaError(f"the picture is {inline.media_type}; save it as {better!r}, not {wanted.name!r}")
+        if not wanted.suffix:
+            wanted = wanted.with_name(wanted.name + self.suffix)
         try:
             with wanted.open("wb" if overwrite else "xb") as file:
                 file.write(inline.data)
