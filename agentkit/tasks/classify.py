@@ -181,7 +181,7 @@ def _checked(labels: Labels, *, is_multiple: bool) -> tuple[Way, dict[str, str]]
         raise ConfigurationError(f"the label {blank[0]!r} is empty or has blanks around it")
     least = 1 if is_multiple else 2
     if len(meanings) < least:
-        raise ConfigurationError(f"{len(meanings)} labels leave nothing to choose; give {least} or more")
+        raise ConfigurationError(f"nothing is to be chosen among {list(meanings)}; give {least} labels or more")
     return "labels", meanings
 
 
