@@ -104,8 +104,9 @@ class Gate:
         obstacle, others = self._line.obstacle, self._line.waiting - 1
         assert obstacle is not None
         needs = "" if obstacle.seconds is None else f", for {obstacle.seconds:.3g} s at the least"
+        crowd = f", as do {others} other{'s' * (others != 1)}" if others else ""
         return (
-            f"no turn comes in time: the request waits for {obstacle.limit}{needs}, as do {others} others, and was not "
+            f"no turn comes in time: the request waits for {obstacle.limit}{needs}{crowd}, and was not "
             f"sent; start fewer runs at once, raise the limit, or {advice('exchange_seconds')}"
         )
 

@@ -82,11 +82,7 @@ class Script:
         try:
             document = _Document.model_validate({"turns": value} if isinstance(value, list) else value)
         except ValidationError as error:
-            complaints = "; ".join(
-                f"{'.'.join(str(step) for step in complaint['loc'])}: {complaint['msg']}"
-                for complaint in error.errors()[:5]
-            )
-            raise ConfigurationError(f"the script does not fit: {complaints}") from error
+            raise ConfigurationError(f"the script does not fit: {_complaints(error)}") from error
         self.identity = ModelIdentity("script", "script", api="script", is_remote=False, capabilities=Capabilities())
         self._turns = [_Turn(text=turn) if isinstance(turn, str) else turn for turn in document.turns]
         self._is_repeated = document.is_repeated
@@ -129,6 +125,16 @@ def _response(turn: _Turn, request: Request, *, number: int) -> Response:
     if turn.usage is not None:
         usage = Usage(**turn.usage.model_dump())
     return Response(AssistantMessage(tuple(parts), request.model, f"script_{number}", finish, usage))
+
+
+def _complaints(error: ValidationError) -> str:
+    """What is wrong, and where. Of a turn that is an object nobody wants to hear that it is no text."""
+    found = error.errors()
+    found = [complaint for complaint in found if _Turn.__name__ in complaint["loc"]] or found
+    return "; ".join(
+        f"{'.'.join(str(step) for step in complaint['loc'] if step != _Turn.__name__)}: {complaint['msg']}"
+        for complaint in found[:5]
+    )
 
 
 def _value_of(path: Path) -> Any:

@@ -288,8 +288,8 @@ class TestAWait:
         assert anyio.current_time() - begun < 0.1
         assert (error.deadline, error.seconds, error.waiting, error.attempts) == ("exchange_seconds", 30.0, 1, 0)
         assert str(error) == (
-            "no turn comes in time: the request waits for 1 request per minute, for 59 s at the least, as do 0 "
-            "others, and was not sent; start fewer runs at once, raise the limit, or allow more with "
+            "no turn comes in time: the request waits for 1 request per minute, for 59 s at the least, and was not "
+            "sent; start fewer runs at once, raise the limit, or allow more with "
             "Settings(deadlines=Deadlines(exchange_seconds=...)) (acme:m-1)"
         )
 
@@ -312,7 +312,7 @@ class TestAWait:
         begun = anyio.current_time()
 
         async def give_up() -> None:
-            with pytest.raises(DeadlineError, match=r"waits for 1 at once, as do 1 others.*waited 30 s in all"):
+            with pytest.raises(DeadlineError, match=r"waits for 1 at once, as do 1 other,.*waited 30 s in all"):
                 await model.respond(request)
             assert anyio.current_time() - begun == pytest.approx(30, abs=0.1)
 
