@@ -27,7 +27,9 @@ class MessagesFormat:
     """Messages."""
 
     name = "anthropic:messages"
-    path = re.compile(r"(?P<path>(?:/v1)?/messages)$")
+    path = re.compile(
+        r"(?P<path>(?:/v1)?/messages|/publishers/anthropic/models/(?!count-tokens:)[^/:]+:(?:streamR|r)awPredict)$"
+    )
     client_header = "anthropic-version"
     keep_alive = b'event: ping\ndata: {"type": "ping"}\n\n'
 

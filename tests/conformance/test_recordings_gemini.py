@@ -27,6 +27,7 @@ from agentkit.media import Audio, Document, Image, Video
 from agentkit.messages import Message, Opaque, Returned, Text, UserMessage
 from agentkit.providers.google.generate_content import GenerateContentCodec
 from agentkit.providers.google.generate_content_server import GenerateContentServer
+from agentkit.providers.google.service_rules import VERTEX, ServiceRules
 from agentkit.usage import Usage
 
 pytestmark = needs_shared
@@ -45,7 +46,8 @@ NUMBERED = {1: "STOP"}
 
 
 def codec_of(recorded: Recorded) -> GenerateContentCodec:
-    return GenerateContentCodec(recorded.provider)
+    rules = VERTEX if recorded.provider == "google_vertex" else ServiceRules()
+    return GenerateContentCodec(recorded.provider, rules=rules)
 
 
 def decoded(recorded: Recorded, cuts: list[int] | None = None) -> Response:

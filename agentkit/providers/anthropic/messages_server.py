@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
+from urllib.parse import unquote
 
 from pydantic_core import to_json
 
@@ -44,6 +46,8 @@ _READ = frozenset({
     "model", "max_tokens", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "output_format",
     "stop_sequences", "stream", "temperature", "top_p", "service_tier", "cache_control",
 })  # fmt: skip
+_HOSTED = re.compile(r"/models/(?P<model>[^/:]+):(?:stream)?rawpredict", re.IGNORECASE)
+"""Where the path names the model, as on Vertex AI."""
 _TOOL_KEYS = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
 _NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 
@@ -79,7 +83,8 @@ class MessagesServer:
             raise refusal(f"The request has an unexpected shape: {error}") from error
 
     def _read(self, request: WireRequest, body: dict[str, Any]) -> Request:
-        model, limit = body.get("model"), body.get("max_tokens")
+        hosted = _HOSTED.search(request.path)
+        model, limit = unquote(hosted["model"]) if hosted else body.get("model"), body.get("max_tokens")
         if not isinstance(model, str) or not model:
             raise refusal("model: Field required")
         if not isinstance(limit, int):
@@ -89,6 +94,8 @@ class MessagesServer:
         messages = HistoryReader(self._provider, is_strict=True).read(body["messages"])
         tools, more_tools = _tools(body.get("tools") or [])
         extra = {key: value for key, value in body.items() if key not in _READ and value is not None}
+        if hosted:
+            extra.pop("anthropic_version", None)
         if more_tools:
             extra["tools"] = more_tools
         instructions = _instructions(body.get("system"))

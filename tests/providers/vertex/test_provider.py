@@ -7,6 +7,7 @@ import pytest
 from canaries import KEY
 from shared import SHARED, oracle
 
+from agentkit.agent import Agent
 from agentkit.errors import ConfigurationError
 from agentkit.exchange import Request, ToolDefinition
 from agentkit.identity import Capabilities, ModelIdentity
@@ -14,6 +15,9 @@ from agentkit.messages import user_message
 from agentkit.providers import model
 from agentkit.remote import RemoteModel
 from agentkit.settings import Settings
+from agentkit.testing import calls
+from agentkit.testing.simulator import start_simulator
+from agentkit.tools import tool
 
 GEMINI = "vertex:gemini-3.5-flash"
 CLAUDE = "vertex:claude-sonnet-4-5@20250929"
@@ -211,3 +215,36 @@ def test_models_of_other_publishers_speak_chat_completions_there() -> None:
         "/endpoints/openapi/chat/completions"
     )
     assert (body["model"], body["max_tokens"]) == ("meta/llama-4-maverick-17b-128e-instruct-maas", 9)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("name", "path", "streamed"),
+    [
+        (
+            GEMINI,
+            "/v1beta1/projects/p/locations/eu/publishers/google/models/gemini-3.5-flash:generateContent",
+            "/v1beta1/projects/p/locations/eu/publishers/google/models/gemini-3.5-flash:streamGenerateContent",
+        ),
+        (
+            CLAUDE,
+            "/v1/projects/p/locations/eu/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict",
+            "/v1/projects/p/locations/eu/publishers/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict",
+        ),
+        ("vertex:meta/llama-4", *["/v1beta1/projects/p/locations/eu/endpoints/openapi/chat/completions"] * 2),
+    ],
+)
+async def test_a_run_goes_to_the_paths_of_vertex(name: str, path: str, streamed: str) -> None:
+    def add(a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+    id = name.removeprefix("vertex:")
+    with start_simulator(calls(("add", {"a": 1, "b": 2})), "3", "4", models=[id]) as server:
+        agent = Agent(remote(name, base_url=server.url, region="eu"), tools=[tool(add)])
+        assert (await agent.run("1 + 2?")).output == "3"
+        async with agent.stream("2 + 2?") as run:
+            assert [event async for event in run]
+        assert run.result is not None
+        assert run.result.output == "4"
+        assert [request.asked.path for request in server.requests] == [path, path, streamed]
