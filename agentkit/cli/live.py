@@ -34,6 +34,7 @@ class LiveRun:
 
     def __init__(self, *, shows_text: bool = True, shows_calls: bool = True, remarks_on_stderr: bool = True) -> None:
         self.text = ""
+        self._switched: set[tuple[str, str]] = set()
         self._shows_text = shows_text
         self._shows_calls = shows_calls
         self._on_stderr = remarks_on_stderr
@@ -116,8 +117,12 @@ class LiveRun:
                 self.end_line()
                 click.echo(dim("(that is void; another model answers anew)"), color=self._color)
             self.text = ""
-        void = "; what it had begun to say is void" if switched.is_restart else ""
-        self._remark(f"  {who}{switched.model} answers instead of {switched.failed}{void}: {switched.error}")
+        pair = (switched.failed, switched.model)
+        if switched.error.startswith("passed over") and pair in self._switched:
+            return  # said before; each step of the run passes it over again
+        self._switched.add(pair)
+        does = "begins the answer anew in place" if switched.is_restart else "answers instead"
+        self._remark(f"  {who}{switched.model} {does} of {switched.failed}: {switched.error}")
 
     def _think(self, text: str) -> None:
         if not self._shows_calls:

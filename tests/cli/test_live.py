@@ -104,7 +104,16 @@ def test_an_answer_that_begins_anew_is_told_and_forgotten(capsys: pytest.Capture
     switched = ModelSwitched("acme:big", "ServerError: x", "other:small", is_restart=True)
     out, err = shown(TextDelta("The an"), switched, TextDelta("Yes."), capture=capsys, live=live)
     assert (out, live.text) == ("The an\nYes.\n", "Yes.")
-    assert err == "  other:small answers instead of acme:big; what it had begun to say is void: ServerError: x\n"
+    assert err == "  other:small begins the answer anew in place of acme:big: ServerError: x\n"
+
+
+def test_a_model_that_is_passed_over_at_each_step_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    passed = ModelSwitched("acme:big", "passed over: 30 s of its cool-down are left", "other:small")
+    failed = ModelSwitched("acme:big", "ServerError: x", "other:small")
+    assert shown(passed, passed, failed, passed, capture=capsys)[1] == (
+        "  other:small answers instead of acme:big: passed over: 30 s of its cool-down are left\n"
+        "  other:small answers instead of acme:big: ServerError: x\n"
+    )
 
 
 def test_a_quiet_run_parts_the_two_answers_too(capsys: pytest.CaptureFixture[str]) -> None:
