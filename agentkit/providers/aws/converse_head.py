@@ -7,7 +7,7 @@ where the request before ended, since not all models look back for what they hav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from agentkit.json_bytes import json_bytes
 from agentkit.messages import AssistantMessage, Message, Text
 from agentkit.providers.aws.converse_input import BlockWriter
 
-__all__ = ["Head", "head_of"]
+__all__ = ["Head", "can_be_marked", "head_of"]
 
 _AT_ONCE = 100
 """Messages written in one go."""
@@ -84,6 +84,11 @@ def head_of(request: Request, kept: object, *, names: dict[str, str], origin: st
     return _grown(head, rest[turn:], request, origin=origin, is_last=True)
 
 
+def can_be_marked(content: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a cache point may stand behind these blocks."""
+    return not content or not _NOT_BEFORE_MARKS.intersection(content[-1])
+
+
 def _with_plain_texts(head: Head, messages: Sequence[Message]) -> tuple[Head, int]:
     """The head with the first of these messages behind it, as long as they are one text each and take turns.
 
@@ -143,7 +148,7 @@ def _grown(head: Head, more: Sequence[Message], request: Request, *, origin: str
         writer.documents,
         notes,
         is_prefill=is_prefill,
-        can_be_marked=not _NOT_BEFORE_MARKS.intersection(content[-1]),
+        can_be_marked=can_be_marked(content),
         turn_at=len(head.pieces) + 1 if is_turn and head.can_be_marked else 0 if is_turn else head.turn_at,
         has_calls=head.has_calls or any(message.calls for message in more),
     )

@@ -28,6 +28,7 @@ from agentkit.json_value import json_value
 from agentkit.messages import Message
 from agentkit.providers.anthropic.messages_knobs import BUDGETS
 from agentkit.providers.aws.converse import is_conversation
+from agentkit.providers.aws.converse_head import can_be_marked
 from agentkit.providers.aws.converse_history import HistoryReader, refusal
 from agentkit.providers.aws.converse_knobs import Knobs, thinking_fields
 from agentkit.providers.aws.converse_output import object_of, objects
@@ -115,9 +116,11 @@ class ConverseServer:
             extra["system"] = body["system"]
         if more_choice:
             extra["toolConfig"] = {"toolChoice": more_choice}
-        is_stable = is_conversation(messages, has_tools=bool(tools or more_tools))
-        if family_of(model).caches:
-            extra |= _caching(body, is_marked=is_stable or bool(instructions))
+        has_tools, caches = bool(tools or more_tools), family_of(model).caches
+        if caches:
+            is_marked = bool(instructions) or (has_tools and "tools" in caches)
+            is_marked = is_marked or (is_conversation(messages, has_tools=has_tools) and _may_be_marked(body))
+            extra |= _caching(body, is_marked=is_marked)
         settings = replace(settings, tool_choice=choice, extra={self._provider: extra} if extra else None)
         return Request(model, tuple(messages), instructions, tools, output, settings, is_streamed)
 
@@ -204,6 +207,12 @@ def _choice(value: object) -> tuple[str | None, dict[str, Any]]:
         return "auto" if "auto" in choice else "required", {}
     name = object_of(choice.get("tool")).get("name")
     return (name, {}) if isinstance(name, str) else (None, choice)
+
+
+def _may_be_marked(body: Json) -> bool:
+    """Whether a cache point may stand at the end of the conversation."""
+    last = objects(body["messages"])[-1]
+    return last.get("role") == "user" and can_be_marked(objects(last.get("content"))[-1:])
 
 
 def _caching(body: Json, *, is_marked: bool) -> dict[str, Any]:
