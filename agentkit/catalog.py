@@ -15,10 +15,16 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ModelRow", "Price", "find_model", "listed_on", "model_ids", "models", "source"]
+__all__ = ["ModelRow", "Price", "editions", "find_model", "is_pinned", "listed_on", "model_ids", "models", "source"]
 
 _DATA = Path(__file__).parent / "data" / "models.json"
 _DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|20\d{6})$")
+_FIXED = re.compile(r"\d{4}-\d{2}-\d{2}|(?<!\d)20\d{6}(?!\d)|[-@]\d{4}(?!\d)|-00\d$|-v\d+:\d+")
+"""What in a name says which edition it is: a date, or a version."""
+_MOVING = re.compile(r"latest|preview|-exp(?:-|$)")
+_CLAUDE = re.compile(r"claude-[a-z]+-(\d+)(?:-(\d{1,2}))?(?!\d)")
+_FIRST_PINNED_CLAUDE = (4, 6)  # a name without a date is an edition of its own from here on
+_GEMINI = re.compile(r"gemini-\d")  # a name without "preview" or "latest" does not move
 _SHARED_LISTS = {"openai-chat": "openai", "bedrock": "aws"}  # provider -> the provider whose list holds its models
 _PROFILES = frozenset({"global", "us", "eu", "apac", "jp", "au", "ca", "sa", "me", "af", "us-gov"})
 """What stands before the id of a model of Bedrock that several regions serve."""
@@ -57,6 +63,13 @@ class ModelRow:
     retires: datetime.date | None = None
     """When the provider shuts it down, where that is announced."""
 
+    @property
+    def largest_prompt(self) -> int | None:
+        """No prompt of more tokens is taken; None where that is not known, or longer ones have a price."""
+        if self.context is None or any(price.over_input_tokens >= self.context for price in self.prices):
+            return None
+        return self.context
+
 
 def models(provider: str) -> list[ModelRow]:
     """The models of a provider that agentkit has heard of, by id; empty for one whose models are its user's affair."""
@@ -87,6 +100,43 @@ def find_model(provider: str, id: str) -> ModelRow | None:
         return rows.get(base) or rows.get(base + "-")
     undated = _DATE.sub("", id).removesuffix("-latest")
     return rows.get(undated) or rows.get(undated + "-latest") or rows.get(id.rpartition("/")[2])
+
+
+def is_pinned(provider: str, id: str) -> bool:
+    """Whether the id names one edition of a model that stays what it is: by a date, by a version, or as its provider
+    says that ids without one are fixed."""
+    if _FIXED.search(id):
+        return True
+    if _MOVING.search(id):
+        return False
+    if claude := _CLAUDE.search(id):
+        return (int(claude[1]), int(claude[2] or 0)) >= _FIRST_PINNED_CLAUDE
+    if _GEMINI.search(id):
+        return True
+    row = find_model(provider, id)
+    return provider == "openai" and row is not None and row.id == id and not row.dated
+
+
+def editions(provider: str, id: str) -> list[str]:
+    """The ids that pin an edition of this model, newest last; empty where none is known.
+
+    Where the provider's list has none, the lists of others are looked through, which serve the same model by a longer
+    name that holds it.
+    """
+    row = find_model(provider, id)
+    if row is not None and row.dated:
+        return sorted(row.dated, key=_edition_date)
+    stem = re.escape(re.sub(r"-(?:latest|0)$", "", id))
+    pattern = re.compile(rf"(?<![\w-]){stem}-(?:20\d{{6}}|\d{{4}}-\d{{2}}-\d{{2}}|\d{{4}})(?!\d)")
+    own = {found[0] for other in model_ids(provider) if (found := pattern.search(other))}
+    if not own and "claude" in id:
+        own = {found[0] for vendor in _document()["providers"] for other in model_ids(vendor)
+               if (found := pattern.search(other))}  # fmt: skip
+    return sorted(own, key=_edition_date)
+
+
+def _edition_date(id: str) -> str:
+    return re.sub(r"\D", "", id[-10:])
 
 
 def listed_on() -> datetime.date:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import anyio
 
@@ -32,9 +33,11 @@ from agentkit.exchange import (
     Response,
 )
 from agentkit.models import ModelIdentity, Sink
+from agentkit.retention import unretained
 from agentkit.retry import LONGEST_WAIT_SECONDS, asked_wait, backoff, may_retry, next_step
 from agentkit.retry_quotas import QUOTAS, RetryQuotas
 from agentkit.settings import Deadlines, Settings
+from agentkit.suitability import Known, refuse_too_long, refuse_unable
 from agentkit.telemetry.attempts import tell_attempts, tell_failed_attempt
 from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import (
@@ -118,6 +121,11 @@ class RemoteModel:
         """Seconds since 1970, for dates that providers ask to wait for."""
         self.quota = quotas.of(endpoint.host)
         """What may be sent again to this host, shared by all models that are there."""
+        self.known: Known | None = None
+        """What is known of it beside its identity; the provider table tells."""
+        self.unretained: Mapping[str, Any] | None = None
+        """Fields of the request by which the provider keeps nothing, where agentkit's own table does not know them."""
+        self._told: tuple[Settings, Settings] | None = None  # the latest with retain=False, and what they became
         self._address: _Address | None = None  # the latest; one model has mostly the same one for all of its requests
 
     def __repr__(self) -> str:
@@ -161,6 +169,8 @@ class RemoteModel:
     def _completed(self, request: Request) -> Request:
         """The request with this model's id and settings where it has none of its own."""
         settings = request.settings.over(self.settings)
+        if settings.retain is False:
+            settings = self._unretained(settings)
         if request.model and settings is request.settings:
             return request
         # Not dataclasses.replace, which would look through all messages for pending calls once more.
@@ -168,6 +178,12 @@ class RemoteModel:
         object.__setattr__(completed, "model", request.model or self.identity.model)
         object.__setattr__(completed, "settings", settings)
         return completed
+
+    def _unretained(self, settings: Settings) -> Settings:
+        """The same object for the same settings, by which codecs know again what they wrote."""
+        if self._told is None or self._told[0] != settings:
+            self._told = settings, unretained(settings, self.identity, told=self.unretained)
+        return self._told[1]
 
 
 class _Address:
@@ -204,7 +220,10 @@ class _Exchange:
     async def perform(self) -> Response:
         """The answer of the first attempt that gets one."""
         model, request = self._model, self._request
+        refuse_unable(request, model.identity, model.known)
         wire = model.codec.encode(request, request.memo)
+        if model.known is not None:
+            refuse_too_long(request, len(wire.body), model.identity, model.known)
         outgoing = model.addressed(wire, request.settings.headers, stands_in_line=self._timer.stands_in_line)
         renew = None
         while True:

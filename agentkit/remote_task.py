@@ -19,6 +19,7 @@ from agentkit.imaging import ImageAnswer, ImageCodec, ImageRequest
 from agentkit.messages import AssistantMessage
 from agentkit.models import ModelIdentity, Sink
 from agentkit.remote import Endpoint, RemoteModel
+from agentkit.retention import unretained
 from agentkit.settings import Settings
 from agentkit.task_model import TaskReply
 from agentkit.transcription import TranscriptionAnswer, TranscriptionCodec, TranscriptionRequest
@@ -56,6 +57,8 @@ class RemoteTask(Generic[Asked, Told]):
     ) -> TaskReply[Told]:
         """Answer, trying again where that may help. Raises ExchangeError."""
         settings = settings.over(self._settings)
+        if settings.retain is False:
+            settings = unretained(settings, self.identity)
         carrier = _Carrier(self.codec, _with_settings(asked, settings))
         remote = RemoteModel(carrier, self._endpoint, self.identity, transport=self._transport)
         request = Request(

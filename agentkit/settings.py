@@ -64,6 +64,8 @@ class Settings:
     """More request headers."""
     extra: Mapping[str, Mapping[str, Any]] | None = None
     """More request fields by provider name: {"openai": {"store": True}}. They win over what agentkit would send."""
+    retain: bool | None = None
+    """False: the provider is to keep nothing of the exchange, and UnsupportedError where it cannot be told so."""
 
     def __post_init__(self) -> None:
         """Refuse what would be ignored in silence. Raises ConfigurationError."""

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import datetime
 import importlib
+import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import Any, cast
 
-from agentkit.catalog import find_model, model_ids
+from agentkit.catalog import editions, find_model, is_pinned, model_ids, models
 from agentkit.errors import ConfigurationError, UnknownModelError, UnknownProviderError, UnsupportedError, nearest
 from agentkit.messages import Message
-from agentkit.models import Model
+from agentkit.models import Capabilities, Model, identity_of
 from agentkit.providers.compatible import COMPATIBLE
 from agentkit.providers.table import (
     OptionName,
@@ -31,6 +33,7 @@ from agentkit.providers.table import (
     retirement,
 )
 from agentkit.settings import Settings
+from agentkit.suitability import Able, Checking, Known
 from agentkit.task_model import TaskModel
 from agentkit.transport.protocol import Transport
 
@@ -38,8 +41,10 @@ __all__ = [
     "PROVIDERS",
     "Provider",
     "RetirementWarning",
+    "abilities",
     "find_provider",
     "model",
+    "nearest_able",
     "read_history",
     "resolve",
     "task_model",
@@ -208,6 +213,7 @@ def model(
     project: str | None = None,
     credentials: object | None = None,
     is_listed: bool = True,
+    pin: bool | None = None,
 ) -> Model:
     """The model of a name such as "openai:gpt-6-luna". Nothing is sent; connections are shared by all models.
 
@@ -216,7 +222,8 @@ def model(
     (async or not) that gives one, an object of azure-identity or google-auth. Raises UnknownProviderError,
     UnknownModelError (not with `base_url`, nor with is_listed=False, for models newer than agentkit's list),
     MissingKeyError, UnsupportedError for what the provider cannot be told. Warns with RetirementWarning of a model
-    that is shut down within 60 days.
+    that is shut down within 60 days, once. pin=True, or AGENTKIT_PIN=1 in the environment, refuses names that may come
+    to mean another edition of the model, and tells those that do not.
     """
     options = Options(settings, base_url, api_key, headers, transport, region, project, credentials)
     del base_url, api_key, headers, credentials  # the locals of a traceback are shown by many tools
@@ -229,9 +236,16 @@ def model(
     id = id or provider.default_model
     if not id:
         raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id{_example(provider)}")
-    _look_up(provider, id, is_checked=is_listed and _is_at_home(provider, options))
+    is_at_home = _is_at_home(provider, options)
+    _look_up(provider, id, is_checked=is_listed and is_at_home)
+    if os.environ.get("AGENTKIT_PIN", "") not in ("", "0") if pin is None else pin:
+        _refuse_moving(provider, id)
     loaded = cast("ProviderModule", importlib.import_module(provider.module))
-    return loaded.connect(provider, id, options)
+    made = loaded.connect(provider, id, options)
+    if isinstance(made, Checking):
+        row = find_model(provider.vendor, id) if is_at_home else None
+        made.known = Known(row and row.largest_prompt, partial(nearest_able, provider, id))
+    return made
 
 
 def task_model(
@@ -341,7 +355,58 @@ def _look_up(provider: Provider, id: str, *, is_checked: bool) -> None:
         raise UnsupportedError(f"{provider.name}:{row.id} is a model for {row.kind}; an agent needs one that chats")
     notice = retirement(row, datetime.date.today())
     if notice is not None:
-        warnings.warn(notice, RetirementWarning, stacklevel=3)
+        _warn_once(notice)
+
+
+@cache
+def _warn_once(notice: str) -> None:
+    """Once a process and model, however many agents and runs ask for it."""
+    warnings.warn(notice, RetirementWarning, stacklevel=4)
+
+
+def _refuse_moving(provider: Provider, id: str) -> None:
+    """Raises ConfigurationError for a name that may mean another edition tomorrow."""
+    if provider.name in ("llamacpp", "offline") or is_pinned(provider.vendor, id):
+        return
+    today = datetime.date.today()
+    names = [
+        f"{provider.name}:{edition}"
+        for edition in reversed(editions(provider.vendor, id))
+        if (row := find_model(provider.vendor, edition)) is None or row.retires is None or row.retires > today
+    ]
+    advice = f"use {' or '.join(names)}" if names else f"no dated id of it is known; ask {provider.title} for one"
+    raise ConfigurationError(
+        f"{provider.name}:{id} may come to mean another edition of the model, and pin=True is asked for: {advice}, or "
+        "leave the check out for this model: model(..., pin=False)"
+    )
+
+
+def abilities(provider: Provider, id: str) -> Capabilities | None:
+    """What a model can do, as its provider's module says; None where it cannot be said without an address or a key."""
+    loaded = cast("ProviderModule", importlib.import_module(provider.module))
+    try:
+        made = loaded.connect(provider, id, Options(base_url=provider.base_url or None, api_key="none"))
+    except ConfigurationError:
+        return None
+    return identity_of(made).capabilities
+
+
+def nearest_able(provider: Provider, id: str, able: Able) -> list[str]:
+    """Up to three models that would do, the same provider's first, those with the most similar names."""
+    today = datetime.date.today()
+    for row in (provider, *(PROVIDERS[name] for name in ("google", "openai", "anthropic") if name != provider.name)):
+        if not row.is_listed:
+            continue
+        found: list[str] = []
+        for other in models(row.vendor):
+            if other.kind != "chat" or retirement(other, today) is not None:
+                continue
+            can = abilities(row, other.id)
+            if can is not None and able(can, other.largest_prompt):
+                found.append(other.id)
+        if found:
+            return [f"{row.name}:{name}" for name in (nearest(id, found) or found[-3:])]
+    return []
 
 
 def _suggested(provider: Provider) -> list[str]:

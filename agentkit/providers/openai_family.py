@@ -21,6 +21,7 @@ __all__ = ["Place", "capabilities_of", "connect", "place_of"]
 _ANY = Capabilities()
 _NO_REASONING = ("gpt-4", "gpt-3.5", "chatgpt-4o", "ft:gpt-4", "ft:gpt-3.5")
 _NO_SCHEMA = ("gpt-3.5", "gpt-4-", "o1-mini", "o1-preview", "chatgpt-4o")
+_NO_TOOLS = ("o1-mini", "o1-preview", "chatgpt-4o", "gpt-3.5-turbo-instruct")
 _NO_IMAGES = ("gpt-3.5", "o1-mini", "o1-preview", "o3-mini")
 
 
@@ -100,6 +101,7 @@ def _openai_capabilities(model: str) -> Capabilities:
     hears = "audio" in model
     media = frozenset[str]() if is_text_only else frozenset({"image", "document"})
     return Capabilities(
+        tools=not model.startswith(_NO_TOOLS) and "search-preview" not in model,
         structured_output=not (model.startswith(_NO_SCHEMA) or model == "gpt-4"),
         reasoning=not model.startswith(_NO_REASONING) and "chat-latest" not in model,
         media=media | {"audio"} if hears else media,

@@ -265,3 +265,30 @@ def test_a_provider_that_does_not_chat_says_what_it_does() -> None:
     with pytest.raises(UnsupportedError) as raised:
         model("voyage:voyage-4", api_key=KEY)
     assert str(raised.value) == "Voyage AI does not chat; it offers embeddings"
+
+
+def test_a_moving_name_is_refused_where_names_are_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = (
+        r"openai:gpt-5.4-mini may come to mean another edition of the model, and pin=True is asked for: use "
+        r"openai:gpt-5.4-mini-2026-03-17, or leave the check out for this model: model\(\.\.\., pin=False\)"
+    )
+    model("openai:gpt-5.4-mini-2026-03-17", api_key="k", pin=True)
+    with pytest.raises(ConfigurationError, match=refused):
+        model("openai:gpt-5.4-mini", api_key="k", pin=True)
+    monkeypatch.setenv("AGENTKIT_PIN", "1")
+    with pytest.raises(ConfigurationError, match=refused):
+        model("openai:gpt-5.4-mini", api_key="k")
+    model("openai:gpt-5.4-mini", api_key="k", pin=False)
+    model("offline:")
+    with pytest.raises(ConfigurationError, match="no dated id of it is known; ask Groq for one"):
+        model("groq:llama-3.3-70b-versatile", api_key="k")
+
+
+def test_a_shutdown_is_told_once() -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            model("openai:gpt-5-nano", api_key="k")
+            model("openai:gpt-5-mini", api_key="k")
+    assert [str(warning.message).split()[0] for warning in told] == ["openai:gpt-5-nano", "openai:gpt-5-mini"]
+    assert told[0].filename == __file__

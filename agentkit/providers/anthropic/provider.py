@@ -11,6 +11,8 @@ from agentkit.transport.default import default_transport
 
 __all__ = ["connect"]
 
+_NO_TOOLS = ("claude-2", "claude-v1", "claude-instant")
+
 
 def connect(provider: Provider, model: str, options: Options) -> Model:
     """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
@@ -26,6 +28,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         port=port,
         api=provider.api,
         capabilities=Capabilities(
+            tools=not model.startswith(_NO_TOOLS),
             structured_output=can_hold_schema(model),
             forced_tools=can_be_forced(model),
             reasoning=can_think(model),
