@@ -116,12 +116,12 @@ class Connections(Generic[AConnection]):
         return connection
 
     async def give_back(self, connection: AConnection, target: Target) -> None:
-        """The exchange is over: keep the connection if it can carry another."""
-        if self._is_closed:
+        """The exchange is over: keep the connection if it can carry another, else close it."""
+        if self._is_closed or not connection.is_idle():
             await self.drop(connection)
-        elif connection.is_idle():
+        else:
             self._idle[target.origin].append(connection)
-        self._free(connection)
+            self._free(connection)
         if self._clock() >= self._sweep_at:
             await self._sweep()
 

@@ -206,7 +206,11 @@ async def _send_by_socket(
     stream = response.stream
 
     async def close() -> None:
-        await stream.aclose()
+        try:
+            await stream.aclose()
+        except BaseException:  # asyncio's own cancel passes shields; the connection's place is not to be lost by it
+            await connections.drop(connection)
+            raise
         await connections.give_back(connection, target)
 
     parts: AsyncIterator[bytes] = stream.__aiter__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 import zlib
@@ -196,6 +197,32 @@ async def test_bytes_behind_a_reply_are_never_the_reply_to_the_next_request(own:
             with suppress(StaleConnectionError):  # the request did not go out
                 assert await (await send(server, own)).read() == b"{}"
     assert 2 <= len(server.visits) <= 4
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # trio has no cancel that passes a shield
+@pytest.mark.parametrize("kind", OWN)
+async def test_cancels_of_asyncio_leave_no_connection_and_lose_no_place(kind: str) -> None:
+    transport = (FastTransport if kind == "fast" else HttpxTransport)(max_connections=1)
+    begun = anyio.Event()
+
+    async def read(server: RawServer) -> None:
+        got = await send(server, transport)
+        try:
+            async for _ in got.chunks():
+                begun.set()
+        finally:
+            await got.aclose()
+
+    async with raw_server(always(CHUNKED + chunk(b"{}"))) as server:
+        task = asyncio.get_running_loop().create_task(read(server))
+        await begun.wait()
+        for _ in range(4):
+            task.cancel()
+            await anyio.lowlevel.checkpoint()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with anyio.fail_after(5):
+            await (await send(server, transport)).aclose()
 
 
 async def test_leaving_a_stream_early_closes_its_connection(transport: Transport) -> None:
