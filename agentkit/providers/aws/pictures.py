@@ -1,4 +1,4 @@
-"""Pictures of Bedrock: POST /model/ID/invoke with the JSON of the model's maker: Amazon Nova Canvas and Titan, Stability.
+"""Pictures of Bedrock: POST /model/ID/invoke with the JSON of the maker: Amazon Nova Canvas and Titan, Stability.
 
 Facts: the inference parameters of each model in Bedrock's user guide. Masks are black and white there, not transparent,
 so that ours cannot be sent as they are.
