@@ -131,6 +131,7 @@ async def embed(
             listener=on_event,
             attributes=attributes,
         )
+        notes.update(dict.fromkeys(reply.notes))
         answers[position] = _checked(reply.answer, asked, provider=chosen.identity.provider)
 
     await side_by_side(

@@ -314,7 +314,10 @@ class TaskScope(SpanScope):
         """The answer came."""
         if not self._is_kept:
             return
-        if usage.total:
+        if self._attributes[names.OPERATION_NAME] == names.EMBEDDINGS:
+            if usage.total:
+                self._later[names.USAGE_INPUT] = usage.total  # whose spans know no output
+        elif usage.total:
             add_usage(self._later, usage)
         if model:
             self._later[names.RESPONSE_MODEL] = model
