@@ -144,8 +144,13 @@ class AnswerStore:
             if _is_busy(error):
                 raise
             raise StateError(
-                f"the cache {str(self.path)!r} cannot be used: {error}; nothing was changed: it holds nothing that "
-                "cannot be asked for again, so delete it, or name another file"
+                f"the cache {str(self.path)!r} cannot be used: {error}; "
+                + (
+                    "name a file that this process may read and write"
+                    if isinstance(error, OSError)
+                    else "nothing was changed: it holds nothing that cannot be asked for again, so delete it, or name "
+                    "another file"
+                )
             ) from error
         except StateError:
             _close(connection, os.getpid())

@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection, IntegrityError
 from time import time
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -44,6 +44,9 @@ CHECKPOINT_BYTES = 16_000_000
 """How much is written into the log before it is moved into the file."""
 
 T = TypeVar("T")
+
+_Standing: TypeAlias = tuple[str, str, float]
+"""Status, error and time of the last change of a run."""
 
 
 class SqliteRunStore:
@@ -86,7 +89,7 @@ class SqliteRunStore:
         runtime = _KeepingRuntime(self, run_id)
         self._hold(run_id)
         try:
-            await self.work(lambda connection: self._claim(connection, run_id))
+            runtime.before = await self.work(lambda connection: self._claim(connection, run_id))
         except BaseException:
             self._release(run_id)
             raise
@@ -241,18 +244,23 @@ class SqliteRunStore:
         with opened(self.path, self._synchronous, wait_seconds=BUSY_SECONDS) as connection:
             return work(connection)
 
-    def _claim(self, connection: Connection, run_id: str) -> None:
-        """Make a run that is kept this process's own, if it is nobody's."""
+    def _claim(self, connection: Connection, run_id: str) -> _Standing | None:
+        """Make a run that is kept this process's own, if it is nobody's; how it stood."""
         if connection.execute("SELECT 1 FROM agentkit_runs WHERE run = ?", (run_id,)).fetchone() is None:
-            return
+            return None
         with transaction(connection):
-            row = connection.execute("SELECT owner FROM agentkit_runs WHERE run = ?", (run_id,)).fetchone()
-            if row is not None and row[0] != self._owner and self._is_held(row[0]):  # it may just have been deleted
+            row: tuple[str, str, str, float] | None = connection.execute(
+                "SELECT owner, status, error, changed FROM agentkit_runs WHERE run = ?", (run_id,)
+            ).fetchone()
+            if row is None:  # it was deleted just now
+                return None
+            if row[0] != self._owner and self._is_held(row[0]):
                 raise RunBusyError(run_id)
             connection.execute(
                 "UPDATE agentkit_runs SET owner = ?, status = 'running', error = '', changed = ? WHERE run = ?",
                 (self._owner, time(), run_id),
             )
+        return row[1:]
 
     def _hold(self, run_id: str) -> None:
         with self._lock:
@@ -273,19 +281,22 @@ class SqliteRunStore:
                 state = fold(runtime.journal)
                 status = _status(state, error)
                 said = f"{type(error).__name__}: {error}" if status == "failed" else ""
-                values = (status, said, time(), summary_of(state), runtime.run_id, self._owner)
-                await self.work(
-                    lambda connection: connection.execute(
-                        "UPDATE agentkit_runs SET owner = '', status = ?, error = ?, changed = ?, summary = ? "
-                        "WHERE run = ? AND owner = ?",
-                        values,
-                    )
-                )
+                await self.work(self._unclaim(runtime.run_id, (status, said, time()), summary_of(state)))
+            elif runtime.before is not None:  # it could not be read
+                await self.work(self._unclaim(runtime.run_id, runtime.before))
         except StateError:
             if error is None:
                 return
         finally:
             self._release(runtime.run_id)
+
+    def _unclaim(self, run_id: str, standing: _Standing, summary: str | None = None) -> Callable[[Connection], Any]:
+        values = (*standing, summary, run_id, self._owner)
+        return lambda connection: connection.execute(
+            "UPDATE agentkit_runs SET owner = '', status = ?, error = ?, changed = ?, summary = ifnull(?, summary) "
+            "WHERE run = ? AND owner = ?",
+            values,
+        )
 
     def _release(self, run_id: str) -> None:
         with self._lock:
@@ -344,20 +355,22 @@ class SqliteRunStore:
         )
 
     def _broken(self, error: BaseException) -> StateError:
-        return StateError(
-            f"the store of runs {str(self.path)!r} cannot be used: {error}; what is in it was left as it is; "
-            "restore it from a backup, or move it away to begin a new one"
-        )
+        advice = "what is in it was left as it is; restore it from a backup, or move it away to begin a new one"
+        if isinstance(error, OSError):
+            advice = "name a file that this process may read and write"
+        return StateError(f"the store of runs {str(self.path)!r} cannot be used: {error}; {advice}")
 
 
 class _KeepingRuntime:
     """Performs the effects of one run and its sub-agents, and writes each record before the run goes on."""
 
-    __slots__ = ("counts", "has_row", "journal", "run_id", "store")
+    __slots__ = ("before", "counts", "has_row", "journal", "run_id", "store")
 
     def __init__(self, store: SqliteRunStore, run_id: str) -> None:
         self.store = store
         self.run_id = run_id
+        self.before: _Standing | None = None
+        """How a run that is kept stood before it was driven."""
         self.journal: list[Record] = []
         """Of the run itself."""
         self.counts: dict[str, int] = {}  # run -> how many of its records are kept

@@ -443,6 +443,7 @@ async def test_a_newer_record_is_refused_and_left_as_it_is(path: Path) -> None:
     with pytest.raises(NewerVersionError, match="version 99"):
         await Agent(ScriptedModel("more")).resume(run_id, store=store, prompt="more")
     assert len(await _rows(path)) == 3
+    assert [run.status for run in await store.list()] == ["finished"]
 
 
 async def _rows(path: Path) -> list[Any]:
@@ -464,6 +465,13 @@ async def test_a_file_of_something_else_is_refused_and_left_as_it_is(path: Path,
     with pytest.raises(StateError, match=r"runs.db' cannot be used: .*; what is in it was left as it is"):
         await Agent(ScriptedModel("done")).run("go", store=SqliteRunStore(path))
     assert path.read_bytes() == content
+
+
+async def test_a_path_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("no folder")
+    store = SqliteRunStore(tmp_path / "notes" / "runs.db")
+    with pytest.raises(StateError, match=r"cannot be used: .*; name a file that this process may read and write$"):
+        await Agent(ScriptedModel("done")).run("go", store=store)
 
 
 async def test_a_database_of_something_else_is_refused(path: Path) -> None:
