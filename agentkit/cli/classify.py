@@ -11,6 +11,7 @@ from agentkit.classification import Classification
 from agentkit.cli.inputs import chosen_model, collected, shown_input, tell_attempts
 from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.terminal import cut, error_line, notice, print_json, printable
+from agentkit.errors import UnsupportedError
 from agentkit.tasks.classify import Labels, classify_sync
 
 __all__ = ["command"]
@@ -58,14 +59,18 @@ def command(
     if moderation and (labels or multi):
         raise click.UsageError("--moderation has categories of its own; leave --label and --multi out")
     inputs = collected(texts, files=files, images=images)
-    found = classify_sync(
-        chosen_model(model, offline=OFFLINE_NOTICE),
-        inputs,
-        labels="moderation" if moderation else _labels(labels),
-        multi=multi,
-        budget=None if budget_usd is None else Budget(usd=budget_usd),
-        on_event=tell_attempts,
-    )
+    name = chosen_model(model, offline=OFFLINE_NOTICE)
+    try:
+        found = classify_sync(
+            name,
+            inputs,
+            labels="moderation" if moderation else _labels(labels),
+            multi=multi,
+            budget=None if budget_usd is None else Budget(usd=budget_usd),
+            on_event=tell_attempts,
+        )
+    except UnsupportedError as error:
+        raise UnsupportedError(str(error).replace("labels=[...]", "--label LABEL")) from error
     for entry, each in zip(inputs, found, strict=True):
         if json:
             print_json(_as_json(shown_input(entry), each), is_one_line=True)
