@@ -47,7 +47,7 @@ class Timer:
 
     def begin(self) -> anyio.CancelScope:
         """The scope of a new attempt, which waits for its first event."""
-        self._scope = anyio.CancelScope()
+        self._scope = anyio.move_on_after(None)  # anyio.CancelScope() is initialised twice
         self._stand("first_event_seconds", self._now() + _seconds(self.deadlines.first_event_seconds))
         self._move_at = -math.inf
         return self._scope

@@ -52,7 +52,7 @@ class Usage:
     @property
     def total(self) -> int:
         """All tokens."""
-        return self.total_input + self.total_output
+        return self.input + self.cache_read + self.cache_write + self.output + self.reasoning
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(

@@ -128,7 +128,7 @@ class _Call:
         self.texts: list[str] = []
         self.data: dict[str, Any] = {}
         self._is_id_told = False
-        self._scan = _Scan()
+        self._scan: _Scan | None = None  # made when somebody asks
 
     def tell_id(self, id: str) -> str:
         """The id, the first time it is known."""
@@ -140,9 +140,10 @@ class _Call:
 
     def is_repeated_by(self, arguments: str) -> bool:
         """Whether these are all the arguments once more: some servers repeat them in the last event."""
-        if len(arguments) < 2 or arguments[0] != "{" or not self._has_all():
+        if not self.texts or len(arguments) < 2 or arguments[0] != "{" or not self._has_all():
             return False
-        return self._scan.length == len(arguments) and "".join(self.texts) == arguments
+        scan = self._scan
+        return scan is not None and scan.length == len(arguments) and "".join(self.texts) == arguments
 
     def has_ended(self, name: str) -> bool:
         """Whether a piece with this name can only begin another call."""
@@ -153,7 +154,8 @@ class _Call:
         return self.slot < 0 or not self.has_ended(name)
 
     def _has_all(self) -> bool:
-        return self._scan.is_whole(self.texts)
+        scan = self._scan = self._scan or _Scan()
+        return scan.is_whole(self.texts)
 
     def part(self, origin: str) -> ToolCall:
         return ToolCall(self.id, self.name, "".join(self.texts), provider_data=ProviderData(origin, self.data))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, assert_never
 
 from pydantic_core import from_json, to_json
@@ -104,8 +105,8 @@ class MessageWriter:
 
     origin: str
     rules: ChatRules
-    names: dict[str, str]
-    """Names of tools -> names on the wire; names that are offered no more are added when they come."""
+    names: Mapping[str, str]
+    """Names of tools -> names on the wire, where they differ."""
     used_ids: frozenset[str] | set[str] = frozenset()
     written: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     new_ids: set[str] = field(default_factory=set[str])
@@ -253,9 +254,7 @@ class MessageWriter:
         return chunks
 
     def _call(self, id: str, call: ToolCall) -> dict[str, Any]:
-        name = self.names.get(call.name)
-        if name is None:
-            name = self.names[call.name] = map_names([call.name], "openai")[call.name]
+        name = self.names.get(call.name) or _fitting(call.name)
         function = {"name": name, "arguments": _arguments(call.arguments)}
         return {"id": id, "type": "function", "function": function, **(self._own(call.provider_data) or {})}
 
@@ -394,6 +393,12 @@ def _plain_text(parts: tuple[Part, ...]) -> str | None:
 
 def _as_parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+@lru_cache(maxsize=1_024)  # asked for every call of a history
+def _fitting(name: str) -> str:
+    """What a tool is called on the wire that is not offered, or offered under its own name."""
+    return map_names([name], "openai")[name]
 
 
 def _short_id(id: str) -> str:
