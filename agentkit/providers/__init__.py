@@ -115,6 +115,17 @@ _ROWS = (
         takes=frozenset({"credentials"}),
     ),
     Provider(
+        "azure-speech",
+        "Azure AI Speech",
+        "",
+        base_url_variables=("AZURE_SPEECH_ENDPOINT",),
+        key_variables=("AZURE_SPEECH_KEY", "SPEECH_KEY"),
+        otel_name="azure.ai.speech",
+        tasks=frozenset({"transcribe"}),
+        task_module="agentkit.providers.azure.fast_transcription",
+        default_model="fast",
+    ),
+    Provider(
         "anthropic",
         "Anthropic Claude",
         "agentkit.providers.anthropic.provider",
@@ -386,8 +397,10 @@ def _refuse_moving(provider: Provider, id: str) -> None:
 def abilities(provider: Provider, id: str) -> Capabilities | None:
     """What a model can do, as its provider's module says; None where it cannot be said without an address or a key."""
     loaded = cast("ProviderModule", importlib.import_module(provider.module))
+    region = "us-east-1" if "region" in provider.takes and not provider.regional_url else None
+    options = Options(base_url=provider.base_url or None, api_key="none", region=region)
     try:
-        made = loaded.connect(provider, id, Options(base_url=provider.base_url or None, api_key="none"))
+        made = loaded.connect(provider, id, options)
     except ConfigurationError:
         return None
     return identity_of(made).capabilities
