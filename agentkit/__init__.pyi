@@ -43,8 +43,10 @@ from agentkit.tasks.classify import classify_sync as classify_sync
 from agentkit.tasks.embed import Embeddings as Embeddings
 from agentkit.tasks.embed import embed as embed
 from agentkit.tasks.embed import embed_sync as embed_sync
+from agentkit.tasks.generate_image import GeneratedImages as GeneratedImages
 from agentkit.tasks.generate_image import generate_image as generate_image
 from agentkit.tasks.generate_image import generate_image_sync as generate_image_sync
+from agentkit.tasks.transcribe import Transcription as Transcription
 from agentkit.tasks.transcribe import transcribe as transcribe
 from agentkit.tasks.transcribe import transcribe_sync as transcribe_sync
 from agentkit.tools import Context as Context
@@ -72,6 +74,7 @@ __all__ = [
     "Document",
     "Embeddings",
     "Event",
+    "GeneratedImages",
     "Image",
     "Message",
     "Middleware",
@@ -87,6 +90,7 @@ __all__ = [
     "ToolCall",
     "ToolError",
     "Toolset",
+    "Transcription",
     "Uploaded",
     "Usage",
     "UserMessage",
