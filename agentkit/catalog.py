@@ -15,7 +15,21 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ModelRow", "Price", "editions", "find_model", "is_pinned", "listed_on", "model_ids", "models", "source"]
+__all__ = [
+    "KINDS",
+    "ModelRow",
+    "Price",
+    "editions",
+    "find_model",
+    "is_pinned",
+    "listed_on",
+    "model_ids",
+    "models",
+    "source",
+]
+
+KINDS = ("chat", "embedding", "image", "transcription", "speech", "moderation", "other")
+"""What models are for; "other" is what is not public."""
 
 _DATA = Path(__file__).parent / "data" / "models.json"
 _DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|20\d{6})$")
@@ -49,7 +63,7 @@ class ModelRow:
     provider: str
     id: str
     kind: str = "chat"
-    """"chat", "embedding", "image", "transcription", "speech", "moderation", or "other" for what is not public."""
+    """One of KINDS."""
     aliases: tuple[str, ...] = ()
     """Other names of the same model."""
     dated: tuple[str, ...] = ()

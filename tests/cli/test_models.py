@@ -1,18 +1,71 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agentkit.catalog import find_model, listed_on
 
 from .conftest import Shell
+from .terminal_session import TerminalSession
 
 
 def test_a_provider_and_a_search_list_models(shell: Shell) -> None:
     ended = shell("models", "openai", "--search", "gpt-4o-mini-2024")
     head, *lines = ended.out.splitlines()
-    assert head.split() == ["model", "context", "$", "in", "$", "out", "retires", "note"]
-    assert [line.split()[:4] for line in lines] == [["openai:gpt-4o-mini", "128k", "0.15", "0.60"]]
-    assert ended.err == f"\n1 models; prices as of {listed_on()}; they may have changed since\n"
+    assert head.split() == ["model", "tokens", "$", "in", "$", "out", "can", "dated", "retires"]
+    assert [line.split() for line in lines] == [
+        ["openai:gpt-4o-mini", "128k", "0.15", "0.60", "tv-s-", "-2024-07-18", "2027-01-14"]
+    ]
+    assert ended.err.startswith(f"\n1 model; prices as of {listed_on()}; they may have changed since\ncan: tools, ")
+
+
+def test_json_tells_abilities_and_what_a_name_is_pinned_by(shell: Shell) -> None:
+    found = {row["id"]: row for row in shell("models", "openai", "--search", "gpt-5.4", "--json").document}
+    mini, large = found["gpt-5.4-mini"], found["gpt-5.4"]
+    assert mini["abilities"] == {
+        "tools": True,
+        "vision": True,
+        "audio": False,
+        "structured_output": True,
+        "reasoning": True,
+    }
+    assert (mini["is_pinned"], mini["dated"]) == (False, ["gpt-5.4-mini-2026-03-17"])
+    assert (large["is_pinned"], large["dated"]) == (True, [])
+
+
+def test_filters_hold_together(shell: Shell) -> None:
+    found = shell("models", "--can", "audio", "--can", "reasoning", "--min-context", "1M", "--max-price", "2", "--json")
+    assert {row["provider"] for row in found.document} == {"google"}
+    assert all(row["abilities"]["audio"] and row["context"] >= 1_000_000 for row in found.document)
+
+
+def test_what_is_not_known_of_a_model_is_not_claimed(shell: Shell) -> None:
+    assert {row["abilities"] is None for row in shell("models", "groq", "--json").document} == {True}
+    assert shell("models", "groq", "--can", "tools", "--json").document == []
+
+
+def test_kinds_and_shutdowns_are_filters(shell: Shell) -> None:
+    found = shell("models", "--kind", "transcription", "--json").document
+    assert {row["kind"] for row in found} == {"transcription"}
+    assert shell("models", "openai", "--kind", "embedding").out.splitlines()[0].split()[-1] == "kind"
+    ending = shell("models", "openai", "--retiring-before", "2027-01-15", "--all", "--json").document
+    assert {"gpt-4o", "dall-e-3"} <= {row["id"] for row in ending}
+    assert all(row["retires"] < "2027-01-15" for row in ending)
+
+
+def test_a_wrong_size_is_told(shell: Shell) -> None:
+    ended = shell("models", "--min-context", "lots")
+    assert ended.code == 2
+    assert "'lots' is no number of tokens; write it as 200000, 200k or 1M" in ended.err
+
+
+def test_a_narrow_terminal_goes_without_the_dated_ids(tmp_path: Path) -> None:
+    with TerminalSession("models", "openai", folder=tmp_path, environment={"COLUMNS": "80"}) as session:
+        shown = session.until("they may have changed since")
+    lines = [line for line in shown.splitlines() if line.startswith(("model ", "openai:"))]
+    assert lines[0].split() == ["model", "tokens", "$", "in", "$", "out", "can", "retires"]
+    assert max(map(len, lines)) <= 80
 
 
 def test_json_holds_the_facts_of_a_model(shell: Shell) -> None:

@@ -32,7 +32,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
             structured_output=can_hold_schema(model),
             forced_tools=can_be_forced(model),
             reasoning=can_think(model),
-            media=frozenset({"image", "document"}),
+            media=frozenset({"document"} if model.startswith(_NO_TOOLS) else {"image", "document"}),
         ),
     )
     headers = {**({"x-api-key": key} if key else {}), **(options.headers or {})}
