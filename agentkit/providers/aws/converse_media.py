@@ -112,7 +112,7 @@ class MediaWriter:
         """A legal name that no other document of the request has: the service refuses two of one name."""
         wanted = _SPACES.sub(" ", _ILLEGAL_IN_NAME.sub(" ", (filename or "").removesuffix(f".{format}"))).strip()
         wanted = wanted[:_LONGEST_NAME].strip()
-        count = len(self.names) + 1
+        count = 1 if wanted else len(self.names) + 1
         name = wanted or f"Document {count}"
         while name in self.names:
             count += 1

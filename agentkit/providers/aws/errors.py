@@ -91,7 +91,7 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes, *, provid
 def error_in_stream(name: str, payload: bytes, *, provider: str, model: str = "") -> ExchangeError:
     """The typed error of an exception frame, whose names begin with a small letter."""
     name = name[:1].upper() + name[1:]
-    status = EXCEPTIONS.get(name, (200, ExchangeError))[0]
+    status = EXCEPTIONS.get(name, (500, ServerError))[0]
     return _error(text_of_body(payload), status, name, provider=provider, model=model)
 
 
