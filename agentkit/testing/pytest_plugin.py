@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from agentkit.errors import NotRecordedError
 from agentkit.testing.recording import mode_of_environment
 from agentkit.transport.layer import in_use
 from agentkit.transport.recording import Mode, Recorder
@@ -25,6 +26,7 @@ __all__ = ["agentkit_recording"]
 
 _MARKER = "agentkit_recording"
 _FOLDER = "recordings"
+_PACKAGE = Path(__file__).parents[1]
 
 _recorder_of = pytest.StashKey[Recorder]()
 _made_of = pytest.StashKey[set[Path]]()
@@ -77,12 +79,30 @@ def _agentkit_recording_of_marker(request: pytest.FixtureRequest) -> None:  # py
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Fail a test whose program caught the error of a request that is not in the recording."""
-    result = yield
+    """Fail a test whose program caught the error of a request that is not in the recording; show what it says."""
+    try:
+        result = yield
+    except NotRecordedError as error:
+        if not item.config.getoption("fulltrace"):
+            _end_at_the_program(error)
+        raise
     recorder = item.stash.get(_recorder_of, None)
     if recorder is not None and recorder.misses:
         raise recorder.misses[0]
     return result
+
+
+def _end_at_the_program(error: NotRecordedError) -> None:
+    """End the traceback where the program calls agentkit: the twenty frames below tell nothing of what changed."""
+    last, step = None, error.__traceback__
+    while step is not None:
+        is_ours = Path(step.tb_frame.f_code.co_filename).is_relative_to(_PACKAGE)
+        if is_ours and last is not None:
+            last.tb_next = None
+            return
+        if not is_ours:
+            last = step
+        step = step.tb_next
 
 
 def _of_marker(item: pytest.Item) -> tuple[Path, tuple[str | re.Pattern[str], ...]]:
