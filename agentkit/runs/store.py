@@ -17,10 +17,11 @@ import uuid
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection, IntegrityError
 from time import time
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -28,12 +29,13 @@ from anyio.lowlevel import current_token
 
 from agentkit.approvals import Decisions, PendingCall, pending_calls
 from agentkit.errors import ConfigurationError, RunBusyError, StateError
-from agentkit.loop import VERSION, AwaitApproval, RunState, fold, next_need, record_to_json, state_to_json
+from agentkit.loop import VERSION, fold, record_to_json, state_to_json
 from agentkit.records import Record
 from agentkit.resuming import take_decisions
 from agentkit.runs.file import BUSY_SECONDS, connect, is_busy, opened, transaction, unusable
-from agentkit.runs.kept import KeptRecord, KeptRun, Row, Status, read_journal, read_run, row_of, summary_of
+from agentkit.runs.kept import KeptRecord, KeptRun, Row, read_journal, read_run, row_of, summary_of
 from agentkit.runs.leases import Lease, is_held
+from agentkit.runs.rows import Standing, claim, delete_runs, list_runs, prune_runs, status_of, unclaim
 from agentkit.runtime import Runtime, StepKey
 
 __all__ = ["SqliteRunStore"]
@@ -44,9 +46,6 @@ CHECKPOINT_BYTES = 16_000_000
 """How much is written into the log before it is moved into the file."""
 
 T = TypeVar("T")
-
-_Standing: TypeAlias = tuple[str, str, float]
-"""Status, error and time of the last change of a run."""
 
 
 class SqliteRunStore:
@@ -89,7 +88,7 @@ class SqliteRunStore:
         runtime = _KeepingRuntime(self, run_id)
         self._hold(run_id)
         try:
-            runtime.before = await self.work(lambda connection: self._claim(connection, run_id))
+            runtime.before = await self.work(partial(claim, run_id=run_id, owner=self._owner, is_held=self._is_held))
         except BaseException:
             self._release(run_id)
             raise
@@ -105,7 +104,7 @@ class SqliteRunStore:
 
     async def list(self, *, limit: int = 100) -> list[KeptRun]:
         """The runs, the last changed first. Raises StateError, NewerVersionError."""
-        return await self._read([], lambda connection: self._list(connection, limit))
+        return await self._read([], partial(list_runs, limit=limit, is_held=self._is_held))
 
     async def load(self, run_id: str) -> dict[str, Any]:
         """The state of a run, as `result.state` is: to look at, or to `fork`. Raises StateError, NewerVersionError."""
@@ -123,7 +122,7 @@ class SqliteRunStore:
 
     async def find(self, prefix: str) -> KeptRun:
         """The run whose id begins so. Raises StateError when there is none, or more than one."""
-        rows = await self._read([], lambda connection: self._list(connection, 2, prefix))
+        rows = await self._read([], partial(list_runs, limit=2, prefix=prefix, is_held=self._is_held))
         if len(rows) > 1:
             raise StateError(f"several runs begin with {prefix!r}, such as {rows[0].run_id} and {rows[1].run_id}")
         if not rows or not prefix:  # an id that was left out must not name the only run there is
@@ -145,12 +144,14 @@ class SqliteRunStore:
 
     async def delete(self, run_id: str) -> None:
         """Forget a run. Raises RunBusyError while it is driven, StateError when there is none."""
-        if not await self._read(False, lambda connection: self._delete(connection, [run_id])):
+        if not await self._read(False, partial(delete_runs, run_ids=[run_id], is_driven=self._is_driven)):
             raise self._unknown(run_id)
 
     async def prune(self, *, older_than_days: float) -> int:
         """Forget the runs that were not changed for so long and are not driven; how many."""
-        return await self._read(0, lambda connection: self._prune(connection, time() - older_than_days * 86_400))
+        return await self._read(
+            0, partial(prune_runs, before=time() - older_than_days * 86_400, is_driven=self._is_driven)
+        )
 
     def __repr__(self) -> str:
         return f"SqliteRunStore({str(self.path)!r})"
@@ -244,24 +245,6 @@ class SqliteRunStore:
         with opened(self.path, self._synchronous, wait_seconds=BUSY_SECONDS) as connection:
             return work(connection)
 
-    def _claim(self, connection: Connection, run_id: str) -> _Standing | None:
-        """Make a run that is kept this process's own, if it is nobody's; how it stood."""
-        if connection.execute("SELECT 1 FROM agentkit_runs WHERE run = ?", (run_id,)).fetchone() is None:
-            return None
-        with transaction(connection):
-            row: tuple[str, str, str, float] | None = connection.execute(
-                "SELECT owner, status, error, changed FROM agentkit_runs WHERE run = ?", (run_id,)
-            ).fetchone()
-            if row is None:  # it was deleted just now
-                return None
-            if row[0] != self._owner and self._is_held(row[0]):
-                raise RunBusyError(run_id)
-            connection.execute(
-                "UPDATE agentkit_runs SET owner = ?, status = 'running', error = '', changed = ? WHERE run = ?",
-                (self._owner, time(), run_id),
-            )
-        return row[1:]
-
     def _hold(self, run_id: str) -> None:
         with self._lock:
             if run_id in self._driven:
@@ -277,26 +260,20 @@ class SqliteRunStore:
     async def _let_go(self, runtime: _KeepingRuntime, error: BaseException | None) -> None:
         """Tell how the driving ended. Where that cannot be written it is seen from the journal."""
         try:
+            standing, summary = runtime.before, None  # should it be one that could not be read
             if runtime.journal:
                 state = fold(runtime.journal)
-                status = _status(state, error)
+                status = status_of(state, error)
                 said = f"{type(error).__name__}: {error}" if status == "failed" else ""
-                await self.work(self._unclaim(runtime.run_id, (status, said, time()), summary_of(state)))
-            elif runtime.before is not None:  # it could not be read
-                await self.work(self._unclaim(runtime.run_id, runtime.before))
+                standing, summary = (status, said, time()), summary_of(state)
+            if standing is not None:
+                told = {"owner": self._owner, "standing": standing, "summary": summary}
+                await self.work(partial(unclaim, run_id=runtime.run_id, **told))
         except StateError:
             if error is None:
                 return
         finally:
             self._release(runtime.run_id)
-
-    def _unclaim(self, run_id: str, standing: _Standing, summary: str | None = None) -> Callable[[Connection], Any]:
-        values = (*standing, summary, run_id, self._owner)
-        return lambda connection: connection.execute(
-            "UPDATE agentkit_runs SET owner = '', status = ?, error = ?, changed = ?, summary = ifnull(?, summary) "
-            "WHERE run = ? AND owner = ?",
-            values,
-        )
 
     def _release(self, run_id: str) -> None:
         with self._lock:
@@ -311,41 +288,8 @@ class SqliteRunStore:
     def _is_held(self, owner: str) -> bool:
         return bool(owner) and is_held(self._lease_path(owner))
 
-    def _list(self, connection: Connection, limit: int, prefix: str = "") -> list[KeptRun]:
-        rows = connection.execute(
-            "SELECT run, agent, prompt, began, changed, status, error, owner, notes, summary FROM agentkit_runs "
-            "WHERE substr(run, 1, ?) = ? ORDER BY changed DESC LIMIT ?",
-            (len(prefix), prefix, limit),
-        ).fetchall()
-        found: list[KeptRun] = []
-        for row in map(Row._make, rows):
-            if row.status == "running" and not self._is_held(row.owner):  # its process died
-                state = fold(read_journal(connection, row.run, row.run))
-                found.append(row._replace(status=_status_after_death(state), summary=summary_of(state)).as_run())
-                continue
-            found.append(row.as_run())
-        return found
-
-    def _delete(self, connection: Connection, run_ids: Sequence[str]) -> bool:
-        connection.execute("PRAGMA secure_delete = ON")  # what was said is overwritten, not only unlinked
-        with transaction(connection):
-            count = 0
-            for run_id in run_ids:
-                row = connection.execute("SELECT owner FROM agentkit_runs WHERE run = ?", (run_id,)).fetchone()
-                if row is None:
-                    continue
-                if run_id in self._driven or self._is_held(row[0]):
-                    raise RunBusyError(run_id)
-                connection.execute("DELETE FROM agentkit_runs WHERE run = ?", (run_id,))
-                connection.execute("DELETE FROM agentkit_records WHERE root = ?", (run_id,))
-                count += 1
-        return count > 0
-
-    def _prune(self, connection: Connection, before: float) -> int:
-        rows = connection.execute("SELECT run, owner FROM agentkit_runs WHERE changed < ?", (before,)).fetchall()
-        old = [run_id for run_id, owner in rows if run_id not in self._driven and not self._is_held(owner)]
-        self._delete(connection, old)
-        return len(old)
+    def _is_driven(self, run_id: str, owner: str) -> bool:
+        return run_id in self._driven or self._is_held(owner)
 
     def _unknown(self, run_id: str) -> StateError:
         if not self.path.exists():
@@ -369,7 +313,7 @@ class _KeepingRuntime:
     def __init__(self, store: SqliteRunStore, run_id: str) -> None:
         self.store = store
         self.run_id = run_id
-        self.before: _Standing | None = None
+        self.before: Standing | None = None
         """How a run that is kept stood before it was driven."""
         self.journal: list[Record] = []
         """Of the run itself."""
@@ -463,18 +407,3 @@ async def _uncancelled(work: Callable[[], T]) -> T:
 
 def _move_log(connection: Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
-
-
-def _status(state: RunState, error: BaseException | None) -> Status:
-    """How a run stands whose driving ended so. What was refused, such as a wrong decision, leaves it as it was."""
-    if state.is_ended:
-        return "finished"
-    if error is not None and not isinstance(next_need(state), AwaitApproval):
-        return "failed" if isinstance(error, Exception) else "interrupted"
-    return "paused" if pending_calls(state) else "ready"
-
-
-def _status_after_death(state: RunState) -> Status:
-    """How a run stands whose process died: what can be told from the journal alone."""
-    status = _status(state, None)
-    return "interrupted" if status == "ready" else status
