@@ -71,7 +71,6 @@ _HOMES = {  # public name -> the module that defines it
     "messages_from_json": "agentkit.messages",
     "messages_to_json": "agentkit.messages",
     "model": "agentkit.providers",
-    "task_model": "agentkit.providers",
     "tool": "agentkit.tools",
     "transcribe": "agentkit.tasks.transcribe",
     "transcribe_sync": "agentkit.tasks.transcribe",

@@ -32,7 +32,6 @@ from agentkit.policies.fallback import fallback as fallback
 from agentkit.policies.limits import limited as limited
 from agentkit.prices import PriceBook as PriceBook
 from agentkit.providers import model as model
-from agentkit.providers import task_model as task_model
 from agentkit.result import Result as Result
 from agentkit.settings import Deadlines as Deadlines
 from agentkit.settings import Settings as Settings
@@ -108,7 +107,6 @@ __all__ = [
     "messages_from_json",
     "messages_to_json",
     "model",
-    "task_model",
     "tool",
     "transcribe",
     "transcribe_sync",
