@@ -106,6 +106,10 @@ def _collect(deltas: Iterable[Delta]) -> tuple[dict[int, _Pieces], ResponseStart
     slots: dict[int, _Pieces] = {}  # index -> pieces
     started, finished = _NOT_STARTED, None
     for delta in deltas:
+        if type(delta) is TextDelta:  # most are, and a pattern costs as much as all the rest
+            pieces = slots.get(delta.index) or slots.setdefault(delta.index, _Pieces(delta))
+            pieces.texts.append(delta.text)
+            continue
         match delta:
             case TextDelta(text, index) | ThinkingDelta(text, index):
                 pieces = slots.get(index) or slots.setdefault(index, _Pieces(delta))

@@ -17,6 +17,8 @@ _MOST_TOKENS = 10**12
 
 def count_of(value: Any) -> int:
     """A number of tokens as a provider gave it, as text or as a number; 0 for what can be no such number."""
+    if not value:
+        return 0
     if value.__class__ is int:  # nearly always
         return value if 0 < value < _MOST_TOKENS else 0
     if isinstance(value, str):

@@ -288,7 +288,7 @@ class ChatCodec:
         head = self._head(request.messages, frame.wire_names, memo)
         count = len(head.messages) if head else 0
         new = request.messages[count:]
-        writer = MessageWriter(self.name, self.rules, dict(frame.wire_names), head.ids if head else frozenset())
+        writer = MessageWriter(self.name, self.rules, frame.wire_names, head.ids if head else frozenset())
         writer.model = request.model
         writer.may_fail = request.settings.on_unsupported != "omit"
         if head and head.open_message:

@@ -311,6 +311,8 @@ class _Thought:
 def usage_of(raw: object) -> Usage:
     """Usage in disjoint buckets: cached and thinking tokens stand inside the totals, except thinking at xAI."""
     usage = _object(raw)
+    if not usage:
+        return Usage()
     prompt_details = _object(usage.get("prompt_tokens_details"))
     prompt, completion = count_of(usage.get("prompt_tokens")), count_of(usage.get("completion_tokens"))
     asked = prompt
@@ -322,16 +324,10 @@ def usage_of(raw: object) -> Usage:
         prompt -= cached + written  # else they cannot stand inside: Grok at Azure counts them apart (seen 2026)
     details = _object(usage.get("completion_tokens_details"))
     reasoning = count_of(details.get("reasoning_tokens") or usage.get("reasoning_tokens"))
-    is_outside = reasoning > 0 and count_of(usage.get("total_tokens")) == asked + completion + reasoning
-    if not is_outside:
+    if reasoning > 0 and count_of(usage.get("total_tokens")) != asked + completion + reasoning:
         reasoning = min(reasoning, completion)
-    return Usage(
-        input=prompt,
-        cache_read=cached,
-        cache_write=written,
-        output=completion if is_outside else completion - reasoning,
-        reasoning=reasoning,
-    )
+        completion -= reasoning
+    return Usage(prompt, cached, written, completion, reasoning)
 
 
 def _object(value: Any) -> Mapping[str, Any]:
