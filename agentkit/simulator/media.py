@@ -81,14 +81,25 @@ def _images(sent: Mapping[str, Any], kind: str) -> Reply:
         raise BadRequestError(f"Invalid 'n': {count!r}; it has to be from 1 to {_MOST_IMAGES}.")
     rows = [{"b64_json": _encoded(f"{prompt} {number}")} for number in range(count)]
     words = len(prompt.split())
-    usage = {"input_tokens": words, "output_tokens": 16 * count, "total_tokens": words + 16 * count}
+    usage = {
+        "input_tokens": words,
+        "output_tokens": 16 * count,
+        "total_tokens": words + 16 * count,
+        "input_tokens_details": {"text_tokens": words, "image_tokens": 0},
+    }
     if not sent.get("stream"):
         return _whole({"created": 0, "data": rows, "output_format": "png", "usage": usage})
+    frame = {"created_at": 0, "size": "1024x1024", "quality": "low", "background": "opaque", "output_format": "png"}
     looks = [
-        {"type": f"{kind}.partial_image", "b64_json": _encoded(f"{prompt} look {look}"), "partial_image_index": look}
+        {
+            "type": f"{kind}.partial_image",
+            "b64_json": _encoded(f"{prompt} look {look}"),
+            "partial_image_index": look,
+            **frame,
+        }
         for look in range(int(sent.get("partial_images") or 0))
     ]
-    return _stream((*looks, *({"type": f"{kind}.completed", **row, "usage": usage} for row in rows)))
+    return _stream((*looks, *({"type": f"{kind}.completed", **row, **frame, "usage": usage} for row in rows)))
 
 
 def _encoded(words: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from conformance.recordings import Recorded, exchanges
+from conformance.wires import InTurn
 from shared import needs_shared
 
 from agentkit.codec import TaskCodec
@@ -16,12 +17,14 @@ from agentkit.errors import BadRequestError, ProtocolError
 from agentkit.exchange import Delta, ResponseFinished, TextDelta
 from agentkit.imaging import ImageAnswer, ImageRequest
 from agentkit.media import Audio, Inline
+from agentkit.providers import task_model
 from agentkit.providers.deepgram.listen import ListenCodec
 from agentkit.providers.huggingface.images import TextToImageCodec
 from agentkit.providers.huggingface.transcriptions import SpeechRecognitionCodec
 from agentkit.providers.openai.images import ImagesCodec
 from agentkit.providers.openai.transcriptions import TranscriptionsCodec
 from agentkit.providers.openai_media import IMAGE_RULES, TRANSCRIPTION_RULES
+from agentkit.tasks.generate_image import generate_image
 from agentkit.transcription import TranscriptionAnswer, TranscriptionRequest
 
 pytestmark = needs_shared
@@ -177,3 +180,25 @@ def test_the_bytes_of_a_picture_are_those_of_the_reply() -> None:
     encoded = recorded.response["text"].partition('"b64_json":')[2].split('"')[1]
     assert hashlib.sha256(image.data).digest() == hashlib.sha256(base64.b64decode(encoded)).digest()
     assert image.media_type == "image/png"
+
+
+@pytest.mark.anyio
+async def test_pictures_that_gemini_draws_in_chats_are_found() -> None:
+    found = [
+        recorded
+        for recorded in exchanges("generate_content")
+        if recorded.expect.get("images")
+        and not recorded.is_streamed
+        and "tts" not in recorded.path  # sound is inline data too
+    ]
+    counts: Counter[str] = Counter()
+    for recorded in found:
+        wire = InTurn([recorded.body])
+        model = task_model("google:gemini-2.5-flash-image", "generate_image", api_key="k", transport=wire)
+        made = await generate_image(model, "a cat")
+        assert len(made.images) == recorded.expect["images"], recorded.id
+        assert wire.body()["generationConfig"] == {"responseModalities": ["TEXT", "IMAGE"]}
+        counts[recorded.provider] += 1
+    for provider, count in sorted(counts.items()):
+        print(f"{provider}: {count} of {count} chats with pictures")
+    assert len(found) >= 5

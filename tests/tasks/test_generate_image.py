@@ -28,7 +28,7 @@ from agentkit.errors import (
 )
 from agentkit.exchange import AttemptFailed, Delta, PartialImage, Response
 from agentkit.imaging import GeneratedImage, ImageModel, ImageRequest
-from agentkit.media import Image, Inline, Remote, Uploaded
+from agentkit.media import Image, Inline, ProviderData, Remote, Uploaded
 from agentkit.messages import AssistantMessage, Text
 from agentkit.prices import Price, PriceBook
 from agentkit.providers import task_model
@@ -282,7 +282,8 @@ def test_other_servers_are_asked_in_their_own_words() -> None:
 
 @pytest.mark.anyio
 async def test_gemini_draws_one_picture_a_request() -> None:
-    answer = AssistantMessage((Text("Here."), PICTURE), "gemini-2.5-flash-image", usage=Usage(5, output=1290))
+    sketch = Image(PICTURE.source, provider_data=ProviderData("google:generate_content", {"thought": True}))
+    answer = AssistantMessage((sketch, Text("Here."), PICTURE), "gemini-2.5-flash-image", usage=Usage(5, output=1290))
     scripted = ScriptedModel(Response(answer), Response(answer))
     made = await generate_image(GeminiImageModel(scripted), "a cat", images=[PICTURE], size="1024x1024", count=2)
     assert [image.image for image in made.images] == [PICTURE, PICTURE]

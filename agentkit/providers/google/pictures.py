@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import gcd
+from typing import TypeGuard
 
 from agentkit.errors import ContentFilteredError, ProtocolError, UnsupportedError
 from agentkit.exchange import Memo, Request, Response, RunAccount
 from agentkit.imaging import GeneratedImage, ImageAnswer, ImageLimits, ImageRequest
 from agentkit.media import Image
-from agentkit.messages import Text, UserMessage
+from agentkit.messages import Part, Text, UserMessage
 from agentkit.models import Model, ModelIdentity, Sink, identity_of
 from agentkit.settings import Settings
 from agentkit.task_model import TaskReply
@@ -48,11 +49,18 @@ class GeminiImageModel:
         message = UserMessage((*asked.images, Text(asked.prompt)))
         request = Request(asked.model, (message,), settings=replace(settings, extra=extra), memo=Memo(account))
         response = await self._model.respond(request)
-        images = tuple(GeneratedImage(part) for part in response.message.parts if isinstance(part, Image))
+        images = tuple(GeneratedImage(part) for part in response.message.parts if _is_final(part))
         if not images:
             raise _nothing_drawn(response, vendor)
         answer = ImageAnswer(images, response.usage, response.message.model)
         return TaskReply(answer, response.attempts, response.notes)
+
+
+def _is_final(part: Part) -> TypeGuard[Image]:
+    """Models that think draw sketches meanwhile, which are marked as thoughts."""
+    if not isinstance(part, Image):
+        return False
+    return part.provider_data is None or not part.provider_data.value.get("thought")
 
 
 def _refuse_unknown(asked: ImageRequest, who: str) -> None:
