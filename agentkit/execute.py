@@ -324,7 +324,9 @@ class _Call:
     def _is_allowed(self) -> bool:
         """Whether a person agreed: now, or before an agent in this call began, which goes on."""
         paused = self.open.paused
-        return self.open.is_approved or (paused is not None and paused.state is not None)
+        if paused is None or paused.state is None:
+            return self.open.is_approved
+        return self.tool is not None and self.tool.is_agent  # what was decided since then were calls inside it
 
     def _paused(self, reason: str) -> CallPaused:
         return CallPaused(self.open.step, self.open.position, reason)

@@ -358,3 +358,18 @@ async def test_a_predicate_sees_what_goes_by_position() -> None:
     )  # fmt: skip
     result = await Agent(ScriptedModel(turn), tools=[remove]).run("go")
     assert [call.id for call in result.pending] == ["1.0", "1.1"]
+
+
+async def test_a_yes_to_a_call_inside_an_agent_is_none_to_a_tool_that_took_its_name() -> None:
+    @tool(approve=True, effect="destructive")
+    def clerk(prompt: str) -> str:
+        done.append(f"clerk {prompt}")
+        return "done"
+
+    inner = agent(calls(("delete", {"name": "a"})), name="clerk")
+    first = await Agent(ScriptedModel(calls(("clerk", {"prompt": "x"}))), tools=[inner.as_tool()]).run("go")
+    other = Agent(ScriptedModel("ended"), tools=[clerk])
+    asked = await other.resume(first.state, approvals={"1.0/1.0": Approve()})
+    assert ([call.id for call in asked.pending], done) == (["1.0"], [])
+    result = await other.resume(asked.state, approvals={"1.0": Approve()})
+    assert (result.output, done) == ("ended", ["clerk x"])
