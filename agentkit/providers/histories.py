@@ -8,6 +8,7 @@ from typing import Any, cast
 from agentkit.errors import ConfigurationError
 from agentkit.messages import AssistantMessage, Message, UserMessage
 from agentkit.providers.anthropic.messages_server import messages_from_anthropic
+from agentkit.providers.aws.converse_server import messages_from_converse
 from agentkit.providers.google.generate_content_server import messages_from_contents
 from agentkit.providers.openai.chat_history import messages_from_chat
 from agentkit.providers.openai.responses_server import messages_from_responses
@@ -16,6 +17,7 @@ __all__ = ["read_history"]
 
 _CHAT_ONLY = ("tool_calls", "tool_call_id", "function_call")
 _CLAUDE_ONLY = ("tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use")
+_BEDROCK_BLOCKS = ("text", "toolUse", "toolResult", "reasoningContent", "image", "document", "video", "cachePoint")
 _ITEMS = ("function_call", "function_call_output", "reasoning", "item_reference", "custom_tool_call")
 
 
@@ -37,11 +39,22 @@ def read_history(items: Sequence[Any]) -> list[Message]:
     plain = [_plain(item) for item in items]
     if any("parts" in item for item in plain):
         return messages_from_contents(plain)
+    if any(_is_converse(item) for item in plain):
+        return messages_from_converse(plain)
     if any(_is_claude(item) for item in plain):
         return messages_from_anthropic(plain)
     if any(item.get("type") in _ITEMS for item in plain) and not any(set(_CHAT_ONLY) & item.keys() for item in plain):
         return messages_from_responses(plain)
     return messages_from_chat(plain)
+
+
+def _is_converse(item: Mapping[str, Any]) -> bool:
+    """Whether blocks stand in it whose one key is their kind."""
+    content = item.get("content")
+    if not isinstance(content, list):
+        return False
+    blocks = (cast("Mapping[str, Any]", block) for block in cast("list[Any]", content) if isinstance(block, Mapping))
+    return any(len(block) == 1 and next(iter(block)) in _BEDROCK_BLOCKS for block in blocks)
 
 
 def _is_claude(item: Mapping[str, Any]) -> bool:

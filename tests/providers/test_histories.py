@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentkit.media import ProviderData
+from agentkit.media import Image, Inline, ProviderData
 from agentkit.messages import AssistantMessage, Message, Returned, Text, Thinking, ToolCall, UserMessage, user_message
 from agentkit.providers import read_history
 
@@ -30,6 +30,22 @@ def test_a_history_of_the_messages_format_is_read() -> None:
         {"role": "assistant", "content": "Done."},
     ]
     assert read_history(history) == looked(Thinking("hm", CLAUDE))
+
+
+def test_a_history_of_bedrock_is_read_with_the_bytes_of_boto3() -> None:
+    thought = {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "c2ln"}}}
+    call = {"toolUse": {"toolUseId": "c1", "name": "look", "input": {"n": 1}}}
+    result = {"toolResult": {"toolUseId": "c1", "content": [{"text": "seen"}], "status": "success"}}
+    history: list[Any] = [
+        {"role": "user", "content": [{"text": "hi"}, {"image": {"format": "png", "source": {"bytes": b"a"}}}]},
+        {"role": "assistant", "content": [thought, call]},
+        {"role": "user", "content": [result]},
+        {"role": "assistant", "content": [{"text": "Done."}]},
+    ]
+    read = read_history(history)
+    assert read[0] == UserMessage((Text("hi"), Image(Inline(b"a", "image/png"))))
+    signed = ProviderData("bedrock:converse", {"signature": "c2ln"})
+    assert read[1:] == looked(Thinking("hm", signed))[1:]
 
 
 def test_blocks_of_anthropic_s_client_are_read() -> None:

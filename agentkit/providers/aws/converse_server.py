@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -48,9 +49,10 @@ Json = Mapping[str, Any]
 def messages_from_converse(messages: Iterable[Json], *, provider: str = "bedrock") -> list[Message]:
     """The messages of a list as clients of Converse keep it: each call together with its result.
 
-    A call without a result is Lost. Raises BadRequestError for a result whose call is not there.
+    boto3 has bytes where the wire has base64. A call without a result is Lost. Raises BadRequestError for a result
+    whose call is not there.
     """
-    return HistoryReader(provider, is_strict=False).read(messages)
+    return HistoryReader(provider, is_strict=False).read(map(_on_the_wire, messages))
 
 
 class ConverseServer:
@@ -123,6 +125,14 @@ class ConverseServer:
             extra |= _caching(body, is_marked=is_marked)
         settings = replace(settings, tool_choice=choice, extra={self._provider: extra} if extra else None)
         return Request(model, tuple(messages), instructions, tools, output, settings, is_streamed)
+
+
+def _on_the_wire(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {key: _on_the_wire(entry) for key, entry in cast("dict[str, Any]", value).items()}
+    return [_on_the_wire(entry) for entry in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def _settings(rest: dict[str, Any], model: str) -> Settings:

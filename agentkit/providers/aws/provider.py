@@ -121,7 +121,7 @@ def signer(
     async def renewed() -> None:
         source.forget()
 
-    return signed, renewed
+    return signed, None if isinstance(options.credentials, Credentials) else renewed
 
 
 def _key_of(options: Options) -> str | None:
