@@ -82,13 +82,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Fail a test whose program caught the error of a request that is not in the recording; show what it says."""
     try:
         result = yield
+        recorder = item.stash.get(_recorder_of, None)
+        if recorder is not None and recorder.misses:
+            raise recorder.misses[0]
     except NotRecordedError as error:
         if not item.config.getoption("fulltrace"):
             _end_at_the_program(error)
         raise
-    recorder = item.stash.get(_recorder_of, None)
-    if recorder is not None and recorder.misses:
-        raise recorder.misses[0]
     return result
 
 
