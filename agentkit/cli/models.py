@@ -17,7 +17,7 @@ from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.terminal import Column, notice, print_json, table, width_of
 from agentkit.errors import ConfigurationError
 from agentkit.identity import Capabilities
-from agentkit.providers import PROVIDERS, Provider, abilities, find_provider
+from agentkit.providers import Provider, abilities, all_providers, find_provider
 
 __all__ = ["command"]
 
@@ -165,7 +165,7 @@ def _providers(name: str | None) -> list[Provider]:
     if name is not None:
         return [find_provider(name)]
     first: dict[str, Provider] = {}
-    for row in PROVIDERS.values():
+    for row in all_providers():
         first.setdefault(row.vendor, row)
     return list(first.values())
 
@@ -279,7 +279,7 @@ def _show_providers() -> None:
 
 
 def _provider_lines() -> Iterator[list[str]]:
-    for row in PROVIDERS.values():
+    for row in all_providers():
         count = sum(_NO_FILTERS.take(row, model) for model in models(row.vendor))
         yield [row.name, str(count) if count else "", _key(row), row.title]
 

@@ -42,6 +42,7 @@ __all__ = [
     "Provider",
     "RetirementWarning",
     "abilities",
+    "all_providers",
     "find_provider",
     "model",
     "nearest_able",
@@ -308,15 +309,9 @@ def find_provider(name: str, *, is_whole: bool = False) -> Provider:
 
     `is_whole` says that nothing followed the name: for what looks like a model id the error then says how to write it.
     """
-    found = PROVIDERS.get(name.strip().lower())
+    found = PROVIDERS.get(name.strip().lower()) or _installed(name.strip().lower())
     if found is not None:
         return found
-    import importlib.metadata  # some forty modules, for a name that is not in the table
-
-    for entry in importlib.metadata.entry_points(group="agentkit.providers", name=name):
-        row = entry.load()
-        if isinstance(row, Provider):
-            return row
     if is_whole:
         close = nearest(name, model_ids("openai"), count=1)
         example = close[0] if close else "gpt-6-luna"
@@ -327,6 +322,34 @@ def find_provider(name: str, *, is_whole: bool = False) -> Provider:
             )
     meant = [row.name for row in PROVIDERS.values() if name.strip().lower() in row.title.lower().split()]
     raise UnknownProviderError(name, list(PROVIDERS), meant=meant)
+
+
+def all_providers() -> list[Provider]:
+    """The rows of the table, and those of installed packages. Raises ConfigurationError for one that is none."""
+    import importlib.metadata  # some forty modules
+
+    names = sorted({entry.name for entry in importlib.metadata.entry_points(group="agentkit.providers")})
+    added = [_installed(name) for name in names if name not in PROVIDERS]
+    return [*PROVIDERS.values(), *(row for row in added if row is not None)]
+
+
+def _installed(name: str) -> Provider | None:
+    """The row of a provider that an installed package brings."""
+    import importlib.metadata  # some forty modules, for a name that is not in the table
+
+    for entry in importlib.metadata.entry_points(group="agentkit.providers", name=name):
+        package = entry.dist.name if entry.dist is not None else entry.module
+        try:
+            row = entry.load()
+        except Exception as error:  # whatever the package of somebody else does when it is loaded
+            raise ConfigurationError(
+                f"the provider {name!r} of the package {package} cannot be loaded ({type(error).__name__}: {error}); "
+                f"upgrade the package, or uninstall it"
+            ) from error
+        if not isinstance(row, Provider):
+            raise ConfigurationError(f"the provider {name!r} of the package {package} is {row!r}, and no Provider")
+        return row
+    return None
 
 
 def _refuse_foreign(provider: Provider, options: Options) -> None:
@@ -396,6 +419,8 @@ def _refuse_moving(provider: Provider, id: str) -> None:
 
 def abilities(provider: Provider, id: str) -> Capabilities | None:
     """What a model can do, as its provider's module says; None where it cannot be said without an address or a key."""
+    if not provider.module:
+        return None
     loaded = cast("ProviderModule", importlib.import_module(provider.module))
     region = "us-east-1" if "region" in provider.takes and not provider.regional_url else None
     options = Options(base_url=provider.base_url or None, api_key="none", region=region)
