@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic_core import from_json
 
-__all__ = ["MAX_DEPTH", "json_value"]
+__all__ = ["MAX_DEPTH", "json_value", "number_of"]
 
 MAX_DEPTH = 100
 """How deep lists and objects may be nested. The parser takes 200: what it took must still be readable when it stands
 inside a stored run."""
 
+_LARGEST = 1e15
 _WRAPPING = b"[" * MAX_DEPTH, b"]" * MAX_DEPTH
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ESCAPE = re.compile(
@@ -36,6 +37,13 @@ def json_value(data: bytes) -> Any:
         if mended == data:
             raise
         return _shallow(mended)
+
+
+def number_of(value: object) -> float | None:
+    """A finite number as a provider gave it; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
+        return None
+    return float(value)
 
 
 def _shallow(data: bytes) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
+from agentkit.json_value import number_of
 from agentkit.media import Inline, Remote
 from agentkit.multipart import FilePart, FormField, multipart
 from agentkit.providers.openai.errors import decode_error, error_in_stream
@@ -71,14 +72,14 @@ class FastTranscriptionCodec:
             if reply.get("error") or reply.get("code"):
                 raise error_in_stream(reply, provider=self._provider)
             raise ProtocolError("the reply holds no transcript ('combinedPhrases' is missing)", provider=self._provider)
-        duration = reply.get("durationMilliseconds")
+        duration = number_of(reply.get("durationMilliseconds"))
         words = [_word(row, _speaker(phrase)) for phrase in phrases for row in _rows(phrase.get("words"))]
         return TranscriptionAnswer(
             "\n".join(str(row.get("text") or "") for row in texts),
             tuple(_segment(row) for row in phrases),
             tuple(words),
             next((str(row["locale"]) for row in phrases if row.get("locale")), ""),
-            duration / _MILLISECONDS if isinstance(duration, int | float) else None,
+            None if duration is None else duration / _MILLISECONDS,
         )
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
@@ -116,9 +117,8 @@ def _word(row: Json, speaker: str) -> Word:
 
 
 def _times(row: Json) -> tuple[float, float]:
-    offset, duration = row.get("offsetMilliseconds"), row.get("durationMilliseconds")
-    start = offset / _MILLISECONDS if isinstance(offset, int | float) else 0.0
-    return start, start + (duration / _MILLISECONDS if isinstance(duration, int | float) else 0.0)
+    start = (number_of(row.get("offsetMilliseconds")) or 0.0) / _MILLISECONDS
+    return start, start + (number_of(row.get("durationMilliseconds")) or 0.0) / _MILLISECONDS
 
 
 def _speaker(row: Json) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
+from agentkit.json_value import number_of
 from agentkit.media import Inline, Remote
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.providers.openai.task_events import object_of
@@ -62,14 +63,13 @@ class ListenCodec:
             if "err_code" in reply or "error" in reply:
                 raise error_in_stream(reply, provider=self._provider)
             raise ProtocolError("the reply holds no transcript ('results' is missing)", provider=self._provider)
-        duration = metadata.get("duration")
         models = [str(_object(model).get("name", "")) for model in _object(metadata.get("model_info")).values()]
         return TranscriptionAnswer(
             str(alternative["transcript"]),
             tuple(_segment(row) for row in _rows(results.get("utterances"))),
             tuple(_word(row) for row in _rows(alternative.get("words"))),
             str(channel.get("detected_language") or ""),
-            float(duration) if isinstance(duration, int | float) else None,
+            number_of(metadata.get("duration")),
             model=models[0] if models else "",
         )
 
@@ -101,8 +101,7 @@ def _word(row: Json) -> Word:
 
 
 def _seconds(row: Json, name: str) -> float:
-    value = row.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
+    return number_of(row.get(name)) or 0.0
 
 
 def _speaker(row: Json) -> str:

@@ -64,7 +64,8 @@ class ImagenCodec:
             raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
         reply = cast("Json", value) if isinstance(value, dict) else {}
         found: Any = reply.get("predictions")
-        rows = [cast("Json", row) for row in cast("list[Any]", found or []) if isinstance(row, dict)]
+        listed = cast("list[Any]", found) if isinstance(found, list) else []
+        rows = [cast("Json", row) for row in listed if isinstance(row, dict)]
         images = [self._image(row) for row in rows if row.get("bytesBase64Encoded")]
         if images:
             return ImageAnswer(tuple(images))

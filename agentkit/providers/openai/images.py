@@ -19,6 +19,7 @@ from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Delta, PartialImage, ResponseFinished
 from agentkit.imaging import GeneratedImage, ImageAnswer, ImageLimits, ImageRequest, image_of_bytes
 from agentkit.json_bytes import json_bytes
+from agentkit.json_value import number_of
 from agentkit.media import Image, Inline, Remote, Uploaded
 from agentkit.multipart import FilePart, FormField, multipart
 from agentkit.providers.openai.errors import decode_error, error_in_stream
@@ -229,7 +230,7 @@ def _image_of(row: Any, provider: str, reply: Mapping[str, Any]) -> GeneratedIma
         return GeneratedImage(_inline(encoded, told, provider), revised)
     url = entry.get("url")
     if isinstance(url, str) and url.startswith(("https://", "http://")):
-        return GeneratedImage(Image(Remote(url, entry.get("mime_type") or None)), revised)
+        return GeneratedImage(Image(Remote(url, str(entry.get("mime_type") or "") or None)), revised)
     if isinstance(url, str) and url.startswith("data:"):
         head, _, data = url[5:].partition(",")
         return GeneratedImage(_inline(data, head.partition(";")[0], provider), revised)
@@ -255,10 +256,7 @@ def _usage(value: Any) -> Usage:
 def _told_cost(reply: Mapping[str, Any]) -> Cost | None:
     usage: Any = reply.get("usage")
     told = cast("dict[str, Any]", usage) if isinstance(usage, dict) else {}
-    match told:
-        case {"cost_in_usd_ticks": int() | float() as ticks}:
-            return Cost(ticks / _TICKS_PER_USD)
-        case {"cost": int() | float() as usd}:
-            return Cost(float(usd))
-        case _:
-            return None
+    ticks, usd = number_of(told.get("cost_in_usd_ticks")), number_of(told.get("cost"))
+    if ticks is not None:
+        return Cost(ticks / _TICKS_PER_USD)
+    return None if usd is None else Cost(usd)

@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Delta, ResponseFinished, TextDelta
+from agentkit.json_value import number_of
 from agentkit.media import Inline, Remote
 from agentkit.multipart import FilePart, FormField, multipart
 from agentkit.providers.openai.errors import decode_error, error_in_stream
@@ -224,19 +225,18 @@ def _word(value: Any) -> str:
 
 
 def _answer_of(reply: Json) -> TranscriptionAnswer:
-    duration = reply.get("duration")
     usage: Any = reply.get("usage")
     told = cast("Json", usage) if isinstance(usage, dict) else {}
-    cost = told.get("cost")
+    cost = number_of(told.get("cost"))
     return TranscriptionAnswer(
         str(reply.get("text") or ""),
         tuple(_segment_of(row) for row in _rows(reply.get("segments") or reply.get("chunks"))),
         tuple(_word_of(row) for row in _rows(reply.get("words"))),
         str(reply.get("language") or ""),
-        float(duration) if isinstance(duration, int | float) else None,
+        number_of(reply.get("duration")),
         _usage(told),
         str(reply.get("model") or ""),
-        Cost(float(cost)) if isinstance(cost, int | float) else None,
+        None if cost is None else Cost(cost),
     )
 
 
@@ -259,8 +259,8 @@ def _times(row: Json) -> tuple[float, float]:
     both: Any = row.get("timestamp")
     pair = cast("list[Any]", both) if isinstance(both, list) else [row.get("start"), row.get("end")]
     start, end = (*pair, None, None)[:2]
-    first = float(start) if isinstance(start, int | float) else 0.0
-    return first, float(end) if isinstance(end, int | float) else first
+    first = number_of(start) or 0.0
+    return first, number_of(end) or first
 
 
 def _usage(value: Any) -> Usage:
