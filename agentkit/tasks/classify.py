@@ -209,12 +209,12 @@ def _classifier(model: str | Model | ClassificationModel, way: Way) -> Classific
 _LACKS: Mapping[Way, str] = {
     "labels": "does not classify by labels of yours",
     "moderation": (
-        "does not moderate; openai:omni-moderation-latest and mistral:mistral-moderation-latest do, "
-        "or give labels of your own: labels=[...]"
+        "does not moderate; openai:omni-moderation-latest, mistral:mistral-moderation-latest and azure-content-safety: "
+        "do, or give labels of your own: labels=[...]"
     ),
     "own": (
-        "has no labels of its own; give some: labels=[...]. Classifiers of huggingface, and those that you trained at "
-        "mistral, have their own"
+        "has no labels of its own; give some: labels=[...]. azure-language:sentiment, classifiers of huggingface and "
+        "those that you trained at mistral have their own"
     ),
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from conformance.recordings import exchanges
+from conformance.wires import InTurn
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from shared import needs_shared, oracle
@@ -24,6 +25,7 @@ from agentkit.classification import (
     chosen,
 )
 from agentkit.errors import (
+    BadRequestError,
     BudgetExceededError,
     ConfigurationError,
     ContentFilteredError,
@@ -39,6 +41,8 @@ from agentkit.models import Capabilities
 from agentkit.policies.fallback import fallback
 from agentkit.providers import model as chat_model
 from agentkit.providers import task_model
+from agentkit.providers.azure.content_safety import ContentSafetyCodec
+from agentkit.providers.azure.language import LanguageCodec
 from agentkit.providers.google.decisions import GeminiDecisionsCodec
 from agentkit.providers.huggingface.classification import HuggingFaceClassificationCodec
 from agentkit.providers.openai.decisions import DecisionsCodec
@@ -56,6 +60,14 @@ LUNA = "openai:gpt-6-luna"
 MODERATION = "openai:omni-moderation-latest"
 GEMINI = "google:decisions-prerelease"
 PETS = ["cat", "dog"]
+CODECS = [
+    ModerationsCodec(),
+    DecisionsCodec(),
+    GeminiDecisionsCodec(),
+    HuggingFaceClassificationCodec(),
+    LanguageCodec(),
+    ContentSafetyCodec(),
+]
 
 
 def model_at(server: Simulator, name: str) -> ClassificationModel:
@@ -227,7 +239,7 @@ async def test_labels_that_leave_no_choice_are_refused(labels: Labels, multi: bo
 @pytest.mark.anyio
 @pytest.mark.parametrize("model", ["offline:", ScriptedModel("x"), task_model(LUNA, "classify", api_key="k")])
 async def test_what_a_model_does_not_offer_is_refused_with_one_that_does(model: Any) -> None:
-    with pytest.raises(UnsupportedError, match=r"does not moderate; openai:omni-moderation-latest and .* do"):
+    with pytest.raises(UnsupportedError, match=r"does not moderate; openai:omni-moderation-latest, .* do"):
         await classify(model, "x", labels="moderation")
     with pytest.raises(UnsupportedError, match=r"has no labels of its own; give some"):
         await classify(model, "x", labels=None)
@@ -397,9 +409,7 @@ def test_classifiers_of_mistral_give_the_labels_of_each_target() -> None:
         codec.encode(asked(PICTURE, way="moderation"))
 
 
-@pytest.mark.parametrize(
-    "codec", [ModerationsCodec(), DecisionsCodec(), GeminiDecisionsCodec(), HuggingFaceClassificationCodec()]
-)
+@pytest.mark.parametrize("codec", [*CODECS])
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"1", b"{}", b"[1]", b'{"results": 1}', b'{"error": {"message": "no"}}']
 )
@@ -409,9 +419,7 @@ def test_a_reply_without_an_answer_is_an_error(codec: Any, body: bytes) -> None:
     assert type(raised.value).__module__ == "agentkit.errors"
 
 
-@pytest.mark.parametrize(
-    "codec", [ModerationsCodec(), DecisionsCodec(), GeminiDecisionsCodec(), HuggingFaceClassificationCodec()]
-)
+@pytest.mark.parametrize("codec", [*CODECS])
 def test_uploaded_pictures_are_refused(codec: Any) -> None:
     with pytest.raises(UnsupportedError):
         codec.encode(asked(Image(Uploaded("f1", "openai")), way="moderation"))
@@ -432,6 +440,80 @@ async def test_an_input_without_an_answer_is_a_wrong_reply() -> None:
 
         with pytest.raises(ProtocolError, match="2 inputs were sent, 1 answers came back"):
             await classify(Short(), ["a", "b"], labels="moderation")
+
+
+@pytest.mark.anyio
+async def test_a_document_that_fails_inside_a_good_reply_has_its_own_error() -> None:
+    reply = {
+        "kind": "SentimentAnalysisResults",
+        "results": {
+            "documents": [
+                {
+                    "id": "2",
+                    "sentiment": "mixed",
+                    "confidenceScores": {"positive": 0.5, "neutral": 0.0, "negative": 0.5},
+                },
+                {
+                    "id": "0",
+                    "sentiment": "positive",
+                    "confidenceScores": {"positive": 0.9, "neutral": 0.1, "negative": 0.0},
+                },
+            ],
+            "errors": [
+                {
+                    "id": "1",
+                    "error": {
+                        "code": "InvalidArgument",
+                        "message": "Invalid document in request.",
+                        "innererror": {"code": "InvalidDocument", "message": "Document text is too long."},
+                    },
+                }
+            ],
+            "modelVersion": "2025-01-01",
+        },
+    }
+    transport = InTurn([json.dumps(reply).encode()])
+    model: ClassificationModel = task_model(
+        "azure-language:",
+        "classify",
+        base_url="https://x.cognitiveservices.azure.com",
+        api_key="k",
+        transport=transport,
+    )
+    good, failed, mixed = await classify(model, ["fine", "long", "so so"], labels=None)
+    assert good == Classification(("positive",), {"positive": 0.9, "neutral": 0.1, "negative": 0.0})
+    assert (mixed.labels, (mixed.scores or {})["positive"]) == (("mixed",), 0.5)
+    assert isinstance(failed.error, BadRequestError)
+    assert (failed.error.message, failed.error.code) == ("Document text is too long.", "InvalidDocument")
+    assert transport.body() == {
+        "kind": "SentimentAnalysis",
+        "parameters": {"modelVersion": "latest"},
+        "analysisInput": {
+            "documents": [{"id": "0", "text": "fine"}, {"id": "1", "text": "long"}, {"id": "2", "text": "so so"}]
+        },
+    }
+    (sent,) = transport.sent
+    assert sent.url == "https://x.cognitiveservices.azure.com/language/:analyze-text?api-version=2023-04-01"
+    assert dict(sent.headers)["ocp-apim-subscription-key"] == "k"
+
+
+@pytest.mark.anyio
+async def test_azure_tells_languages_and_severities() -> None:
+    detected = {"id": "0", "detectedLanguage": {"name": "French", "iso6391Name": "fr", "confidenceScore": 1.0}}
+    transport = InTurn([json.dumps({"results": {"documents": [detected], "errors": []}}).encode()])
+    places = {"base_url": "https://x.cognitiveservices.azure.com", "api_key": "k"}
+    model: ClassificationModel = task_model("azure-language:language", "classify", transport=transport, **places)
+    assert (await classify(model, "Bonjour", labels=None))[0] == Classification(("fr",), {"fr": 1.0})
+
+    severities = [{"category": "Hate", "severity": 0}, {"category": "Violence", "severity": 4}]
+    transport = InTurn([json.dumps({"blocklistsMatch": [], "categoriesAnalysis": severities}).encode()])
+    model = task_model("azure-content-safety:", "classify", transport=transport, **places)
+    found = await classify(model, ["I will hurt you", PICTURE], labels="moderation", concurrency=1)
+    assert list(found) == [Classification(("Violence",), {"Hate": 0.0, "Violence": 4.0}, is_flagged=True)] * 2
+    assert [sent.url.partition("contentsafety")[2] for sent in transport.sent] == [
+        "/text:analyze?api-version=2023-10-01",
+        "/image:analyze?api-version=2023-10-01",
+    ]
 
 
 def test_labels_are_chosen_by_their_scores() -> None:

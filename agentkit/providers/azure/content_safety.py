@@ -1,0 +1,79 @@
+"""Azure AI Content Safety: POST /contentsafety/text:analyze and image:analyze, how harmful one text or picture is.
+
+Facts: azure-ai-contentsafety and Azure's reference (version 2023-10-01; at most 10,000 characters). The service gives a
+severity from 0 to 7 for each category, not a probability; an input is flagged from 2 on, the lowest of its four levels
+beside 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from agentkit.classification import (
+    Classification,
+    ClassificationAnswer,
+    ClassificationOffer,
+    ClassificationRequest,
+)
+from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
+from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.json_bytes import json_bytes
+from agentkit.media import Inline, Remote
+from agentkit.providers.openai.errors import decode_error, error_in_stream
+
+__all__ = ["ContentSafetyCodec"]
+
+Json = dict[str, Any]
+
+_VERSION = "?api-version=2023-10-01"
+_HARMFUL = 2
+
+
+class ContentSafetyCodec:
+    """The client half of Content Safety."""
+
+    def __init__(self, provider: str = "azure-content-safety") -> None:
+        self.name = f"{provider}:analyze"
+        self._provider = provider
+
+    def offer(self, model: str) -> ClassificationOffer:
+        """What the endpoint does: it moderates."""
+        return ClassificationOffer(frozenset({"moderation"}))
+
+    def encode(self, asked: ClassificationRequest) -> WireRequest:
+        """The request's bytes. Raises UnsupportedError for uploaded pictures."""
+        (entry,) = asked.inputs
+        more = (asked.settings.extra or {}).get(self._provider, {})
+        if isinstance(entry, str):
+            return WireRequest(f"/contentsafety/text:analyze{_VERSION}", json_bytes({"text": entry, **more}))
+        match entry.source:
+            case Inline():
+                image = {"content": entry.source.base64}
+            case Remote(url):
+                image = {"blobUrl": url}
+            case _:
+                raise UnsupportedError(f"{self._provider} keeps no files; pass the picture's bytes or its address")
+        return WireRequest(f"/contentsafety/image:analyze{_VERSION}", json_bytes({"image": image, **more}))
+
+    def decode(self, body: bytes) -> ClassificationAnswer:
+        """How harmful the one input is."""
+        reply = reply_of(body, provider=self._provider)
+        fields = cast("Json", reply) if isinstance(reply, dict) else {}
+        rows = fields.get("categoriesAnalysis")
+        if not isinstance(rows, list):
+            if fields.get("error"):
+                raise error_in_stream(fields, provider=self._provider)
+            raise ProtocolError("the reply holds no 'categoriesAnalysis'", provider=self._provider)
+        found = [cast("Json", row) for row in cast("list[Any]", rows) if isinstance(row, dict)]
+        severities = {str(row.get("category")): float(row.get("severity") or 0) for row in found}
+        harms = sorted(
+            (name for name, each in severities.items() if each >= _HARMFUL), key=lambda name: -severities[name]
+        )
+        is_blocked = bool(fields.get("blocklistsMatch"))
+        return ClassificationAnswer((Classification(tuple(harms), severities, bool(harms) or is_blocked),))
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
