@@ -30,65 +30,18 @@ CODECS = (
     ImagesCodec(), TranscriptionsCodec(), InvokeImagesCodec(), ImagenCodec(), TextToImageCodec(),
     SpeechRecognitionCodec(), ListenCodec(), FastTranscriptionCodec(),
 )  # fmt: skip
-KEYS = tuple(
-    [
-        "data",
-        "images",
-        "b64_json",
-        "image",
-        "url",
-        "mime_type",
-        "revised_prompt",
-        "usage",
-        "cost",
-        "input_tokens",
-        "error",
-        "cost_in_usd_ticks",
-        "text",
-        "segments",
-        "words",
-        "word",
-        "start",
-        "end",
-        "timestamp",
-        "chunks",
-        "speaker",
-        "duration",
-        "language",
-        "results",
-        "channels",
-        "alternatives",
-        "transcript",
-        "utterances",
-        "metadata",
-        "model_info",
-        "predictions",
-        "bytesBase64Encoded",
-        "combinedPhrases",
-        "phrases",
-        "durationMilliseconds",
-        "finish_reasons",
-        "type",
-        "choices",
-        "delta",
-        "finish_reason",
-        "code",
-        "model",
-    ]
-)
-TYPES = tuple(
-    [
-        "image_generation.partial_image",
-        "image_generation.completed",
-        "transcript.text.delta",
-        "transcript.text.segment",
-        "error",
-        "transcript.text.done",
-        "transcription.language",
-        "data:image/png;base64,AAAA",
-        "https://x.example/a.png",
-    ]
-)
+KEYS_TEXT = """
+    data images b64_json image url mime_type revised_prompt usage cost input_tokens error cost_in_usd_ticks text segments
+    words word start end timestamp chunks speaker duration language results channels alternatives transcript utterances
+    metadata model_info predictions bytesBase64Encoded combinedPhrases phrases durationMilliseconds finish_reasons type
+    choices delta finish_reason code model
+"""
+KEYS = tuple(KEYS_TEXT.split())
+TYPES_TEXT = """
+    image_generation.partial_image image_generation.completed transcript.text.delta transcript.text.segment error
+    transcript.text.done transcription.language data:image/png;base64,AAAA https://x.example/a.png
+"""
+TYPES = tuple(TYPES_TEXT.split())
 PLAIN = (
     st.none()
     | st.booleans()
