@@ -521,8 +521,8 @@ class _Begun(Generic[Out]):
                 with anyio.CancelScope(shield=True):
                     await self._keep(session)
 
-    async def _drive(self, listener: EventSink | None, conversation_id: str | None) -> Result[Out]:
-        return await self.agent._drive(  # pyright: ignore[reportPrivateUsage]  # the two are one thing
+    def _drive(self, listener: EventSink | None, conversation_id: str | None) -> Awaitable[Result[Out]]:
+        return self.agent._drive(  # pyright: ignore[reportPrivateUsage]  # the two are one thing
             self.state, self.ledger, self.deps, listener, conversation_id, self.runtime
         )
 

@@ -570,9 +570,11 @@ def _is_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
-async def _invoke(tool: Tool, bound: BoundArguments, context: Context[Any] | None) -> Any:
-    if tool.is_async:
-        return await tool.invoke(bound, context)
+def _invoke(tool: Tool, bound: BoundArguments, context: Context[Any] | None) -> Awaitable[Any]:
+    return tool.invoke(bound, context) if tool.is_async else _invoke_in_thread(tool, bound, context)
+
+
+async def _invoke_in_thread(tool: Tool, bound: BoundArguments, context: Context[Any] | None) -> Any:
     value: Any = await run_in_thread(tool.invoke, bound, context)
     if isinstance(value, Generator):  # its body runs now, and may fail as any tool may
         return await run_in_thread(list, value)

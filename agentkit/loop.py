@@ -242,7 +242,7 @@ def next_need(state: RunState) -> Need:
     """What the run needs next."""
     if state.answer is not None:
         calls = state.open_calls()
-        ready = tuple(call for call in calls if not _waits(state, call))
+        ready = tuple([call for call in calls if not _waits(state, call)]) if state.paused else tuple(calls)
         return CallTools(state.step, ready) if ready else AwaitApproval(tuple(calls))
     last = state.messages[-1] if state.messages else None
     if not isinstance(last, AssistantMessage):

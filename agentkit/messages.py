@@ -200,12 +200,12 @@ class AssistantMessage:
     @property
     def text(self) -> str:
         """All text parts joined, refusals left out."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text) and not part.is_refusal)
+        return "".join([part.text for part in self.parts if isinstance(part, Text) and not part.is_refusal])
 
     @property
     def refusal(self) -> str:
         """What the provider marked as a refusal; empty when there is none."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text) and part.is_refusal)
+        return "".join([part.text for part in self.parts if isinstance(part, Text) and part.is_refusal])
 
     @property
     def thinking(self) -> str:

@@ -34,8 +34,8 @@ class StepKey:
 class Runtime(Protocol):
     """Performs effects and keeps what became of them."""
 
-    async def step(self, key: StepKey, fn: Callable[[], Awaitable[Record]]) -> Record:
-        """The record of this effect: of `fn()`, or of an earlier run of it."""
+    def step(self, key: StepKey, fn: Callable[[], Awaitable[Record]]) -> Awaitable[Record]:
+        """The record of this effect: of `fn()`, or of an earlier run of it. Mostly an `async def`."""
         ...
 
     async def take_up(self, run_id: str, journal: Sequence[Record]) -> Sequence[Record]:
@@ -51,9 +51,9 @@ class InMemoryRuntime:
 
     __slots__ = ()
 
-    async def step(self, key: StepKey, fn: Callable[[], Awaitable[Record]]) -> Record:
+    def step(self, key: StepKey, fn: Callable[[], Awaitable[Record]]) -> Awaitable[Record]:
         """The record of `fn()`."""
-        return await fn()
+        return fn()
 
     async def take_up(self, run_id: str, journal: Sequence[Record]) -> Sequence[Record]:
         """What the caller knows."""
