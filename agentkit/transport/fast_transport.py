@@ -17,7 +17,7 @@ from agentkit.transport.connections import Connections, LoopConnections
 from agentkit.transport.fast_connection import FastConnection, RequestHead, fast_source
 from agentkit.transport.heads import REDIRECTS, redirect_host, refuse_unfit_headers, wire_headers
 from agentkit.transport.httpx_transport import HttpxTransport, decoded_reply, is_compressed
-from agentkit.transport.protocol import HttpRequest, RedirectError, Reply
+from agentkit.transport.protocol import HttpRequest, IteratedReply, RedirectError, Reply
 from agentkit.transport.target import Origin, Target, environment_proxy, target_of
 
 _PIECE_BYTES = 16_384
@@ -113,7 +113,7 @@ def _head_of(request: HttpRequest, target: Target) -> RequestHead:
     return RequestHead(b"\r\n".join([*lines, b""]))
 
 
-class FastReply:
+class FastReply(IteratedReply):
     """A reply over a connection of the extra `fast`; also the iterator of its own chunks."""
 
     __slots__ = ("_connection", "_connections", "_is_closed", "_target", "headers", "status")
@@ -125,17 +125,6 @@ class FastReply:
         self._connections = connections
         self._target = target
         self._is_closed = False
-
-    async def read(self) -> bytes:
-        """The whole body; closes the reply."""
-        return b"".join([part async for part in self])
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes as they arrive."""
-        return self
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
 
     async def __anext__(self) -> bytes:
         if self._is_closed:

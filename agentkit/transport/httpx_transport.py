@@ -16,6 +16,7 @@ from agentkit.transport.heads import REDIRECTS, redirect_host, refuse_unfit_head
 from agentkit.transport.protocol import (
     ConnectDeadlineError,
     HttpRequest,
+    IteratedReply,
     NotSentError,
     RedirectError,
     Reply,
@@ -76,7 +77,7 @@ class HttpxTransport:
         return reply
 
 
-class StreamedReply:
+class StreamedReply(IteratedReply):
     """A reply over httpx or httpcore; also the iterator of its own chunks."""
 
     __slots__ = ("_close", "_failures", "_is_closed", "_is_started", "_next", "_peer", "_sources", "headers", "status")
@@ -100,17 +101,6 @@ class StreamedReply:
         self._peer = peer
         self._is_started = False
         self._is_closed = False
-
-    async def read(self) -> bytes:
-        """The whole decoded body; closes the reply."""
-        return b"".join([part async for part in self])
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The decoded bytes as they arrive."""
-        return self
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
 
     async def __anext__(self) -> bytes:
         self._is_started = True

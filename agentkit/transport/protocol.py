@@ -53,6 +53,26 @@ class Reply(Protocol):
         ...
 
 
+class IteratedReply:
+    """What replies have in common that are the iterators of their own chunks: they add `__anext__`."""
+
+    __slots__ = ()
+
+    async def read(self) -> bytes:
+        """The whole decoded body; closes the reply."""
+        return b"".join([part async for part in self])
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The decoded bytes as they arrive."""
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise NotImplementedError
+
+
 class Transport(Protocol):
     """Sends one request and gives the reply; no retries, no redirects, no deadline but the one for connecting."""
 

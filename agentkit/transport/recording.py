@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import threading
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -18,7 +18,7 @@ import anyio
 import anyio.lowlevel
 
 from agentkit.errors import ConnectionFailedError, ExchangeError, NotRecordedError
-from agentkit.transport.protocol import HttpRequest, Reply, Transport
+from agentkit.transport.protocol import HttpRequest, IteratedReply, Reply, Transport
 from agentkit.transport.recorded import (
     Ending,
     Exchange,
@@ -185,7 +185,7 @@ class _Recording:
         return _TappedReply(reply, self._recorder, asked, place=place)
 
 
-class _PlayedReply:
+class _PlayedReply(IteratedReply):
     """A reply out of a recording; also the iterator of its own chunks."""
 
     def __init__(self, recorded: RecordedReply, path: Path) -> None:
@@ -194,17 +194,6 @@ class _PlayedReply:
         self._pieces = iter(recorded.body.pieces)
         self._end: Ending = recorded.end
         self._path = path
-
-    async def read(self) -> bytes:
-        """The whole body."""
-        return b"".join([piece async for piece in self])
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The pieces as they came when they were recorded."""
-        return self
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
 
     async def __anext__(self) -> bytes:
         await anyio.lowlevel.checkpoint()
@@ -226,7 +215,7 @@ class _PlayedReply:
         self._pieces = iter(())
 
 
-class _TappedReply:
+class _TappedReply(IteratedReply):
     """A reply that is recorded while it is read; also the iterator of its own chunks."""
 
     def __init__(self, reply: Reply, recorder: Recorder, request: RecordedRequest, *, place: int) -> None:
@@ -239,17 +228,6 @@ class _TappedReply:
         self._place = place
         self._pieces: list[bytes] = []
         self._is_ended = False
-
-    async def read(self) -> bytes:
-        """The whole body; closes the reply."""
-        return b"".join([piece async for piece in self])
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes as they arrive."""
-        return self
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
 
     async def __anext__(self) -> bytes:
         try:

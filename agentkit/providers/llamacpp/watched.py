@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import anyio
 
 from agentkit.errors import ConnectionFailedError
 from agentkit.providers.llamacpp.server import Server
-from agentkit.transport.protocol import HttpRequest, Reply, StaleConnectionError, Transport
+from agentkit.transport.protocol import HttpRequest, IteratedReply, Reply, StaleConnectionError, Transport
 
 __all__ = ["ServerDiedError", "WatchedTransport", "death_of", "has_died"]
 
@@ -52,7 +50,7 @@ class WatchedTransport:
                 return _WatchedReply(reply, self._server)
 
 
-class _WatchedReply:
+class _WatchedReply(IteratedReply):
     """A reply whose end by the server's death is told as that."""
 
     def __init__(self, reply: Reply, server: Server) -> None:
@@ -61,17 +59,6 @@ class _WatchedReply:
         self._reply = reply
         self._server = server
         self._chunks = reply.chunks()
-
-    async def read(self) -> bytes:
-        """The whole decoded body; closes the reply."""
-        return b"".join([chunk async for chunk in self])
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The decoded bytes as they arrive."""
-        return self
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
 
     async def __anext__(self) -> bytes:
         try:
