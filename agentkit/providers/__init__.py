@@ -312,8 +312,24 @@ def task_model(
     if kind not in provider.tasks:
         others = ", ".join(row.name for row in PROVIDERS.values() if kind in row.tasks)
         raise UnsupportedError(f"{provider.title} does not offer {TASK_WORDS[kind]}; these do: {others}")
+    if kind == "embed":
+        _refuse_chat(provider, id)
     loaded = cast("TaskModule", importlib.import_module(provider.task_module))
     return loaded.connect_task(provider, kind, id, options)
+
+
+def _refuse_chat(provider: Provider, id: str) -> None:
+    """Raises UnsupportedError for a model that is known to do something else than to embed; warns of its end."""
+    row = find_model(provider.vendor, id)
+    if row is None:
+        return
+    if row.kind not in ("embedding", "other"):
+        fit = [other.id for other in models(provider.vendor) if other.kind == "embedding"]
+        advice = f"; these embed: {', '.join(fit)}" if fit else ""
+        raise UnsupportedError(f"{provider.name}:{id} is a model for {row.kind}, not for embeddings{advice}")
+    notice = retirement(row, datetime.date.today())
+    if notice is not None:
+        _warn_once(notice)
 
 
 def read_history(items: Sequence[Any]) -> list[Message]:

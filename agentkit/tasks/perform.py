@@ -110,7 +110,18 @@ async def side_by_side(
         raise BudgetExceededError("seconds", allowed=seconds, used=seconds, wanted=1)
     except AgentkitError as error:
         error.usage = asdict(account.usage)
+        if isinstance(error, BudgetExceededError):  # its own words are those of a run, which can be resumed
+            error.args = (_of_a_task(error),)
         raise
+
+
+def _of_a_task(error: BudgetExceededError) -> str:
+    if error.limit == "seconds":
+        return f"the {error.allowed:g} seconds of the budget are over; allow more with Budget(seconds=...)"
+    return (
+        f"budget of {error.allowed:g} {error.limit} is spent: {error.used:g} used, the next request needs about "
+        f"{error.wanted:g}; allow more with Budget({error.limit}=...)"
+    )
 
 
 async def _side_by_side(jobs: Sequence[Callable[[], Awaitable[None]]], concurrency: int) -> None:

@@ -166,6 +166,9 @@ async def test_a_budget_in_tokens_is_reserved_before_anything_is_sent() -> None:
     with pytest.raises(BudgetExceededError) as raised:
         await embed(model, ["word " * 100], budget=Budget(tokens=50))
     assert (raised.value.limit, raised.value.allowed, model.asked) == ("tokens", 50, [])
+    assert str(raised.value) == (
+        "budget of 50 tokens is spent: 0 used, the next request needs about 167; allow more with Budget(tokens=...)"
+    )
 
 
 @pytest.mark.anyio
@@ -426,3 +429,12 @@ def test_hugging_face_is_asked_at_its_router_or_at_a_server_of_ones_own(base_url
     assert made.codec.encode(asked("x", model="a/b")).path == path
     with pytest.raises(UnsupportedError, match="names the partner 'together'"):
         task_model("huggingface:a/b:together", "embed", api_key="k")
+
+
+def test_a_model_that_is_known_to_chat_is_refused_with_those_that_embed() -> None:
+    with pytest.raises(UnsupportedError) as raised:
+        task_model("openai:gpt-6-luna", "embed", api_key="k")
+    assert str(raised.value) == (
+        "openai:gpt-6-luna is a model for chat, not for embeddings; these embed: "
+        "text-embedding-3-large, text-embedding-3-small, text-embedding-ada-002"
+    )
