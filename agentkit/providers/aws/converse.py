@@ -23,7 +23,15 @@ from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 from agentkit.messages import AssistantMessage, Message
 from agentkit.providers.aws.converse_head import Head, head_of
-from agentkit.providers.aws.converse_knobs import RESERVED, Knobs, cache_mark, laid_over, settings_fields, tool_choice
+from agentkit.providers.aws.converse_knobs import (
+    RESERVED,
+    Knobs,
+    cache_mark,
+    keeps_for_an_hour,
+    laid_over,
+    settings_fields,
+    tool_choice,
+)
 from agentkit.providers.aws.converse_output import response_of
 from agentkit.providers.aws.converse_stream import ConverseDecoder
 from agentkit.providers.aws.converse_tools import (
@@ -69,6 +77,8 @@ class ConverseCodec:
         knobs = settings_fields(request, origin=self.name, provider=self._provider)
         tools = self._tools_of(request)
         knobs.notes += tools.notes
+        if mark and extra.get("cache") == "1h" and not keeps_for_an_hour(request.model):
+            knobs.notes.append(f"the cache is kept for 5 minutes: {request.model} keeps none for an hour")
         head = None
         if "messages" not in extra:
             head = self._head(request, memo or request.memo, tools.names)

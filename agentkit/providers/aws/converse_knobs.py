@@ -15,7 +15,16 @@ from agentkit.providers.aws.families import Family, family_of, native_id
 from agentkit.settings import ReasoningEffort, Settings
 from agentkit.switching import SEED_LEFT_OUT, known_tier
 
-__all__ = ["RESERVED", "Knobs", "cache_mark", "laid_over", "settings_fields", "thinking_fields", "tool_choice"]
+__all__ = [
+    "RESERVED",
+    "Knobs",
+    "cache_mark",
+    "keeps_for_an_hour",
+    "laid_over",
+    "settings_fields",
+    "thinking_fields",
+    "tool_choice",
+]
 
 RESERVED = frozenset({"cache", "tools"})
 """Names in `settings.extra` that are no fields of the body.
@@ -163,10 +172,15 @@ def cache_mark(extra: Mapping[str, Any], model: str) -> dict[str, Any] | None:
     match extra.get("cache", True):
         case False | None:
             return None
-        case "1h":
+        case "1h" if keeps_for_an_hour(model):
             return {"cachePoint": {"type": "default", "ttl": "1h"}}
         case _:
             return {"cachePoint": {"type": "default"}}
+
+
+def keeps_for_an_hour(model: str) -> bool:
+    """Whether a cache point may be kept for longer than five minutes."""
+    return "tools" in family_of(model).caches
 
 
 def laid_over(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
