@@ -20,8 +20,10 @@ from agentkit.errors import (
     BadRequestError,
     BudgetExceededError,
     ConfigurationError,
+    ConnectionFailedError,
     ContentFilteredError,
     MediaError,
+    OverloadedError,
     ProtocolError,
     ServerError,
     UnsupportedError,
@@ -37,11 +39,13 @@ from agentkit.providers.huggingface.images import TextToImageCodec
 from agentkit.providers.openai.images import ImagesCodec
 from agentkit.providers.openai_media import IMAGE_RULES
 from agentkit.settings import Settings
+from agentkit.simulator.connection_faults import Reset
 from agentkit.simulator.forms import form_of
 from agentkit.simulator.media import tiny_png
 from agentkit.simulator.plan import Rule
 from agentkit.simulator.server import Simulator, simulate
 from agentkit.simulator.status_faults import Status
+from agentkit.simulator.stream_faults import ErrorInside
 from agentkit.tasks.generate_image import generate_image, generate_image_sync
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.testing.simulator import start_simulator
@@ -303,3 +307,24 @@ async def test_a_server_that_refuses_a_request_says_why() -> None:
         with pytest.raises(BadRequestError, match="Invalid 'n': 11"):
             settings = Settings(extra={"openai": {"n": 11}})
             await generate_image(model_at(server), "a cat", settings=settings)
+
+
+@pytest.mark.anyio
+async def test_a_stream_is_asked_for_again_only_before_anything_was_shown() -> None:
+    told: list[Delta] = []
+    async with simulate(faults=[Rule((Reset("headers"),), first=1)]) as server:
+        await generate_image(model_at(server), "a cat", partial_images=1, on_event=told.append)
+        assert ([type(delta) for delta in told], server.count) == ([AttemptFailed, PartialImage], 2)
+    told.clear()
+    async with simulate(faults=[Rule((Reset("events", 1),), first=1)]) as server:
+        with pytest.raises(ConnectionFailedError):
+            await generate_image(model_at(server), "a cat", partial_images=1, on_event=told.append)
+        assert ([type(delta) for delta in told], server.count) == ([PartialImage], 1)
+
+
+@pytest.mark.anyio
+async def test_an_error_inside_a_stream_is_typed() -> None:
+    async with simulate(faults=[Rule((ErrorInside(503, 1),))]) as server:
+        with pytest.raises(OverloadedError):
+            await generate_image(model_at(server), "a cat", partial_images=1, on_event=[].append)
+        assert server.count == 1
