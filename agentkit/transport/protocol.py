@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import field
 from typing import Protocol
@@ -53,7 +54,7 @@ class Reply(Protocol):
         ...
 
 
-class IteratedReply:
+class IteratedReply(ABC):
     """What replies have in common that are the iterators of their own chunks: they add `__anext__`."""
 
     __slots__ = ()
@@ -69,8 +70,8 @@ class IteratedReply:
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
-    async def __anext__(self) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    async def __anext__(self) -> bytes: ...
 
 
 class Transport(Protocol):
