@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import anyio
 import pytest
+from conformance.wires import InTurn
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
+from shared import oracle
 from tracing.watched import Watched, check
 
 from agentkit import tracing
@@ -32,6 +35,7 @@ from agentkit.models import ModelIdentity, Sink
 from agentkit.prices import Price, PriceBook
 from agentkit.providers import PROVIDERS, task_model
 from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
+from agentkit.providers.aws.signing import Credentials
 from agentkit.providers.cohere.embeddings import EmbedCodec
 from agentkit.providers.google.embeddings import EmbedContentsCodec, VertexEmbeddingsCodec
 from agentkit.providers.huggingface.embeddings import FeatureExtractionCodec
@@ -438,3 +442,79 @@ def test_a_model_that_is_known_to_chat_is_refused_with_those_that_embed() -> Non
         "openai:gpt-6-luna is a model for chat, not for embeddings; these embed: "
         "text-embedding-3-large, text-embedding-3-small, text-embedding-ada-002"
     )
+
+
+KEYS = Credentials("AKIDEXAMPLE", "some-secret", "some-token")
+
+
+@pytest.mark.anyio
+async def test_bedrock_is_asked_one_text_at_a_time_by_signed_requests() -> None:
+    accepts = oracle("oracle_aws").check
+    transport = InTurn([json.dumps({"embedding": [1.0, 0.0], "inputTextTokenCount": 3}).encode()])
+    name = "bedrock:amazon.titan-embed-text-v2:0"
+    model: EmbeddingModel = task_model(name, "embed", transport=transport, region="us-east-1", credentials=KEYS)
+    found = await embed(model, ["a cat", "a dog"], dimensions=2)
+    assert ([list(each) for each in found], found.usage) == ([[1.0, 0.0], [1.0, 0.0]], Usage(6))
+    assert sorted(json.loads(sent.body)["inputText"] for sent in transport.sent) == ["a cat", "a dog"]
+    for sent in transport.sent:
+        request = {
+            "method": sent.method,
+            "url": sent.url,
+            "headers": dict(sent.headers),
+            "body_b64": b64encode(sent.body).decode(),
+            "json": json.loads(sent.body),
+            "credentials": {"access_key": KEYS.access_key, "secret_key": KEYS.secret_key, "token": KEYS.token},
+        }
+        assert sent.url == "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.titan-embed-text-v2%3A0/invoke"
+        assert accepts(request) == []
+
+
+@pytest.mark.anyio
+async def test_vertex_is_asked_below_its_publisher_with_a_token() -> None:
+    reply = {
+        "predictions": [{"embeddings": {"values": [float(n)], "statistics": {"token_count": 2}}} for n in range(2)]
+    }
+    transport = InTurn([json.dumps(reply).encode()])
+    model: EmbeddingModel = task_model(
+        "vertex:text-embedding-005",
+        "embed",
+        transport=transport,
+        region="europe-west4",
+        project="p1",
+        credentials=lambda: "token-1",
+    )
+    found = await embed(model, ["a cat", "a dog"], purpose="query")
+    assert ([list(each) for each in found], found.usage) == ([[0.0], [1.0]], Usage(4))
+    (sent,) = transport.sent
+    assert sent.url == (
+        "https://europe-west4-aiplatform.googleapis.com/v1beta1/projects/p1/locations/europe-west4/publishers/google/"
+        "models/text-embedding-005:predict"
+    )
+    assert dict(sent.headers)["authorization"] == "Bearer token-1"
+    assert transport.body() == {
+        "instances": [
+            {"content": "a cat", "task_type": "RETRIEVAL_QUERY"},
+            {"content": "a dog", "task_type": "RETRIEVAL_QUERY"},
+        ]
+    }
+
+
+@pytest.mark.anyio
+async def test_azure_is_asked_by_v1_and_by_dated_versions() -> None:
+    body = json.dumps({"data": [{"index": 0, "embedding": [1.0]}], "model": "text-embedding-3-small"}).encode()
+    urls: list[str] = []
+    for version in ("", "?api-version=2024-10-21"):
+        transport = InTurn([body])
+        model: EmbeddingModel = task_model(
+            "azure:my-vectors",
+            "embed",
+            base_url=f"https://x.openai.azure.com{version}",
+            api_key="k",
+            transport=transport,
+        )
+        await embed(model, "a cat")
+        urls.append(transport.sent[0].url)
+    assert urls == [
+        "https://x.openai.azure.com/openai/v1/embeddings",
+        "https://x.openai.azure.com/openai/deployments/my-vectors/embeddings?api-version=2024-10-21",
+    ]
