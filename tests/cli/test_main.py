@@ -111,7 +111,7 @@ def test_colours_are_left_out_for_those_who_want_none(folder: Path) -> None:
 
 def test_commands_complete_without_being_loaded(folder: Path) -> None:
     done = _agentkit(folder, _AGENTKIT_COMPLETE="bash_complete", COMP_WORDS="agentkit t", COMP_CWORD="1")
-    assert done.stdout == "plain,tools\nplain,trace\n"
+    assert done.stdout == "plain,tools\nplain,transcribe\nplain,trace\n"
 
 
 def test_options_complete(folder: Path) -> None:
