@@ -45,6 +45,7 @@ _HOMES = {  # public name -> the module that defines it
     "Output": "agentkit.output",
     "PendingCall": "agentkit.approvals",
     "PriceBook": "agentkit.prices",
+    "Redaction": "agentkit.redaction",
     "Result": "agentkit.result",
     "RunStream": "agentkit.stream",
     "Settings": "agentkit.settings",

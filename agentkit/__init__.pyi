@@ -32,6 +32,7 @@ from agentkit.policies.fallback import fallback as fallback
 from agentkit.policies.limits import limited as limited
 from agentkit.prices import PriceBook as PriceBook
 from agentkit.providers import model as model
+from agentkit.redaction import Redaction as Redaction
 from agentkit.result import Result as Result
 from agentkit.settings import Deadlines as Deadlines
 from agentkit.settings import Settings as Settings
@@ -81,6 +82,7 @@ __all__ = [
     "Output",
     "PendingCall",
     "PriceBook",
+    "Redaction",
     "Result",
     "RunStream",
     "Settings",

@@ -40,7 +40,8 @@ _ABILITIES: Mapping[str, str] = {  # ability -> its letter
     "reasoning": "r",
 }
 _LEGEND = (
-    "can: tools, vision, audio, structured output, reasoning, by their first letters; + costs more for long prompts"
+    "can: tools, vision, audio, structured output, reasoning; dated: how its newest edition ends;\n"
+    "+: long prompts, or something beside tokens, cost more"
 )
 _ALL_MEDIA = Capabilities().media
 _TOKENS = re.compile(r"(\d+(?:\.\d+)?)([kKmM]?)")
