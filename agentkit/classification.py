@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from agentkit.codec import TaskCodec
@@ -26,6 +27,8 @@ __all__ = [
     "ClassificationRequest",
     "Way",
     "chosen",
+    "object_of",
+    "objects_of",
     "scores_of",
 ]
 
@@ -119,6 +122,17 @@ def chosen(scores: Mapping[str, float], *, is_multiple: bool) -> Classification:
     return Classification(tuple(labels), dict(scores))
 
 
+def object_of(value: object) -> dict[str, Any]:
+    """A JSON object; an empty one in place of anything else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def objects_of(value: object) -> list[dict[str, Any]]:
+    """The JSON objects in a list; none where it is no list."""
+    entries = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", entry) for entry in entries if isinstance(entry, dict)]
+
+
 def scores_of(value: object) -> dict[str, float]:
     """The entries of a JSON object whose values are numbers."""
     if not isinstance(value, Mapping):
@@ -127,5 +141,5 @@ def scores_of(value: object) -> dict[str, float]:
     return {
         name: float(score)
         for name, score in fields.items()
-        if isinstance(score, int | float) and not isinstance(score, bool)
+        if isinstance(score, int | float) and not isinstance(score, bool) and isfinite(score)
     }

@@ -8,13 +8,15 @@ beside 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
 
 from agentkit.classification import (
     Classification,
     ClassificationAnswer,
     ClassificationOffer,
     ClassificationRequest,
+    object_of,
+    objects_of,
+    scores_of,
 )
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
@@ -24,8 +26,6 @@ from agentkit.media import Inline, Remote
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 
 __all__ = ["ContentSafetyCodec"]
-
-Json = dict[str, Any]
 
 _VERSION = "?api-version=2023-10-01"
 _HARMFUL = 2
@@ -60,14 +60,15 @@ class ContentSafetyCodec:
     def decode(self, body: bytes) -> ClassificationAnswer:
         """How harmful the one input is."""
         reply = reply_of(body, provider=self._provider)
-        fields = cast("Json", reply) if isinstance(reply, dict) else {}
+        fields = object_of(reply)
         rows = fields.get("categoriesAnalysis")
         if not isinstance(rows, list):
             if fields.get("error"):
                 raise error_in_stream(fields, provider=self._provider)
             raise ProtocolError("the reply holds no 'categoriesAnalysis'", provider=self._provider)
-        found = [cast("Json", row) for row in cast("list[Any]", rows) if isinstance(row, dict)]
-        severities = {str(row.get("category")): float(row.get("severity") or 0) for row in found}
+        severities = scores_of(
+            {str(row.get("category")): row.get("severity") for row in objects_of(fields.get("categoriesAnalysis"))}
+        )
         harms = sorted(
             (name for name, each in severities.items() if each >= _HARMFUL), key=lambda name: -severities[name]
         )

@@ -15,6 +15,8 @@ from agentkit.classification import (
     ClassificationOffer,
     ClassificationRequest,
     chosen,
+    object_of,
+    objects_of,
     scores_of,
 )
 from agentkit.codec import WireRequest
@@ -63,15 +65,15 @@ class LanguageCodec:
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the documents, in their order: some may have an error."""
         reply = reply_of(body, provider=self._provider)
-        fields = cast("Json", reply) if isinstance(reply, dict) else {}
+        fields = object_of(reply)
         results = fields.get("results")
         if not isinstance(results, dict):
             if fields.get("error"):
                 raise error_in_stream(fields, provider=self._provider)
             raise ProtocolError("the reply holds no results ('results' is missing)", provider=self._provider)
-        said = cast("Json", results)
-        found = {str(row.get("id")): _classification(row) for row in _rows(said.get("documents"))}
-        found |= {str(row.get("id")): self._failure(row) for row in _rows(said.get("errors"))}
+        said = object_of(cast("object", results))
+        found = {str(row.get("id")): _classification(row) for row in objects_of(said.get("documents"))}
+        found |= {str(row.get("id")): self._failure(row) for row in objects_of(said.get("errors"))}
         ordered = sorted(found, key=lambda id: (len(id), id))
         return ClassificationAnswer(tuple(found[id] for id in ordered), Usage(), str(said.get("modelVersion") or ""))
 
@@ -80,10 +82,8 @@ class LanguageCodec:
         return decode_error(status, headers, body, provider=self._provider)
 
     def _failure(self, row: Json) -> Classification:
-        error = row.get("error")
-        details = cast("Json", error) if isinstance(error, dict) else {}
-        inner = details.get("innererror")
-        deepest = cast("Json", inner) if isinstance(inner, dict) else details
+        details = object_of(row.get("error"))
+        deepest = object_of(details.get("innererror")) or details
         message = str(deepest.get("message") or details.get("message") or "the document was not analysed")
         return Classification(
             error=BadRequestError(message, provider=self._provider, code=str(deepest.get("code") or ""))
@@ -91,16 +91,9 @@ class LanguageCodec:
 
 
 def _classification(row: Json) -> Classification:
-    detected = row.get("detectedLanguage")
-    if isinstance(detected, dict):
-        language = cast("Json", detected)
+    if language := object_of(row.get("detectedLanguage")):
         return chosen(
             scores_of({str(language.get("iso6391Name") or ""): language.get("confidenceScore")}), is_multiple=False
         )
     label = str(row.get("sentiment") or "")
     return Classification((label,), scores_of(row.get("confidenceScores")))  # "mixed" is a label without a score
-
-
-def _rows(value: Any) -> list[Json]:
-    rows = cast("list[Any]", value) if isinstance(value, list) else []
-    return [cast("Json", row) for row in rows if isinstance(row, dict)]

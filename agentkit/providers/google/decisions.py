@@ -7,7 +7,7 @@ a choice; where several may fit, each label is a question of its own, which the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from agentkit.classification import (
     Classification,
@@ -15,6 +15,7 @@ from agentkit.classification import (
     ClassificationOffer,
     ClassificationRequest,
     chosen,
+    object_of,
     scores_of,
 )
 from agentkit.codec import WireRequest
@@ -52,7 +53,7 @@ class GeminiDecisionsCodec:
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the one input."""
         reply = reply_of(body, provider=self._provider)
-        fields = cast("Json", reply) if isinstance(reply, dict) else {}
+        fields = object_of(reply)
         if fields.get("error"):
             raise error_in_reply(fields, provider=self._provider)
         return ClassificationAnswer((self._classification(fields),), _usage(fields.get("usage")))
@@ -62,18 +63,18 @@ class GeminiDecisionsCodec:
         return decode_error(status, headers, body, provider=self._provider)
 
     def _classification(self, fields: Json) -> Classification:
-        answers = fields.get("answers")
-        found = cast("dict[str, Json]", answers) if isinstance(answers, dict) else {}
+        found = {name: object_of(each) for name, each in object_of(fields.get("answers")).items()}
         if not found and fields.get("prompt_feedback"):
             message = "the input was blocked by the provider's filters"
             return Classification(error=ContentFilteredError(message, provider=self._provider))
         if not found:
             raise ProtocolError("the reply holds no answers ('answers' is missing)", provider=self._provider)
-        first = found.get(_CHOICE)
-        if first is not None and first.get("type") == "choice":
+        first = found.get(_CHOICE, {})
+        if first.get("type") == "choice":
             scores, choice = scores_of(first.get("probabilities")), str(first.get("choice"))
             others = sorted((label for label in scores if label != choice), key=lambda label: -scores[label])
-            return Classification((choice,), {label: scores[label] for label in (choice, *others) if label in scores})
+            ordered = {label: scores[label] for label in (choice, *others) if label in scores}
+            return Classification((choice,), ordered or None)
         return chosen(scores_of({name: each.get("noul") for name, each in found.items()}), is_multiple=True)
 
     def _input(self, asked: ClassificationRequest) -> Any:
@@ -103,8 +104,8 @@ def _questions(asked: ClassificationRequest) -> Json:
     return {_CHOICE: {"type": "choice", "instructions": "Which label fits the input?", "criteria": dict(asked.labels)}}
 
 
-def _usage(value: Any) -> Usage:
-    usage = cast("Json", value) if isinstance(value, dict) else {}
+def _usage(value: object) -> Usage:
+    usage = object_of(value)
     read = count_of(usage.get("total_cached_tokens"))
     return Usage(
         max(0, count_of(usage.get("total_input_tokens")) - read),

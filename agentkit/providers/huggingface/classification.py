@@ -70,8 +70,11 @@ class HuggingFaceClassificationCodec:
             fields = cast("Json", reply)
             if fields.get("error"):
                 raise error_in_stream(fields, provider=self._provider)
-            pairs = zip(fields.get("labels") or (), fields.get("scores") or (), strict=False)
-            rows: Any = [{"label": label, "score": score} for label, score in pairs] or None
+            labels, scores = fields.get("labels"), fields.get("scores")
+            if not isinstance(labels, list) or not isinstance(scores, list):
+                raise ProtocolError("the reply holds no labels with scores", provider=self._provider)
+            pairs = zip(cast("list[Any]", labels), cast("list[Any]", scores), strict=False)
+            rows: Any = [{"label": label, "score": score} for label, score in pairs]
         else:
             rows = reply
         if isinstance(rows, list) and rows and isinstance(rows[0], list):

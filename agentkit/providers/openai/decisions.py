@@ -8,7 +8,7 @@ own, whose name the answer repeats.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from agentkit.classification import (
     Classification,
@@ -16,6 +16,9 @@ from agentkit.classification import (
     ClassificationOffer,
     ClassificationRequest,
     chosen,
+    object_of,
+    objects_of,
+    scores_of,
 )
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
@@ -53,13 +56,13 @@ class DecisionsCodec:
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the one input."""
         reply = reply_of(body, provider=self._provider)
-        fields = cast("Json", reply) if isinstance(reply, dict) else {}
+        fields = object_of(reply)
         answers = fields.get("answers")
         if not isinstance(answers, list):
             if fields.get("error"):
                 raise error_in_stream(fields, provider=self._provider)
             raise ProtocolError("the reply holds no answers ('answers' is missing)", provider=self._provider)
-        found = self._classification([cast("Json", each) for each in cast("list[Any]", answers)])
+        found = self._classification(objects_of(fields.get("answers")))
         return ClassificationAnswer((found,), _usage(fields.get("usage")), str(fields.get("model") or ""))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
@@ -67,19 +70,22 @@ class DecisionsCodec:
         return decode_error(status, headers, body, provider=self._provider)
 
     def _classification(self, answers: list[Json]) -> Classification:
-        kinds = {answer.get("type") for answer in answers}
+        kinds = {str(answer.get("type")) for answer in answers}
         if "refusal" in kinds or not answers:
             message = "the model declined to classify this input"
             return Classification(error=ContentFilteredError(message, provider=self._provider))
         if kinds == {"choice"}:
-            rows = [cast("Json", row) for row in answers[0].get("probabilities") or ()]
-            scores = {str(row.get("value")): float(row.get("probability") or 0) for row in rows}
+            scores = scores_of(
+                {str(row.get("value")): row.get("probability") for row in objects_of(answers[0].get("probabilities"))}
+            )
             choice = str(answers[0].get("choice"))
             others = sorted((label for label in scores if label != choice), key=lambda label: -scores[label])
-            return Classification((choice,), {label: scores[label] for label in (choice, *others) if label in scores})
+            ordered = {label: scores[label] for label in (choice, *others) if label in scores}
+            return Classification((choice,), ordered or None)
         if kinds == {"predicate"}:
-            return chosen({str(each.get("name")): float(each["probability"]) for each in answers}, is_multiple=True)
-        raise ProtocolError(f"answers of the kinds {sorted(map(str, kinds))} came", provider=self._provider)
+            likely = scores_of({str(each.get("name")): each.get("probability") for each in answers})
+            return chosen(likely, is_multiple=True)
+        raise ProtocolError(f"answers of the kinds {sorted(kinds)} came", provider=self._provider)
 
     def _input(self, asked: ClassificationRequest) -> Any:
         (entry,) = asked.inputs
@@ -114,13 +120,11 @@ def _questions(asked: ClassificationRequest) -> list[Json]:
     return [{"type": "choice", "instructions": _QUESTION, "choices": choices}]
 
 
-def _usage(value: Any) -> Usage:
-    usage = cast("Json", value) if isinstance(value, dict) else {}
-    details = usage.get("input_tokens_details")
-    said = cast("Json", details) if isinstance(details, dict) else {}
+def _usage(value: object) -> Usage:
+    usage = object_of(value)
+    said, thought = object_of(usage.get("input_tokens_details")), object_of(usage.get("output_tokens_details"))
     read, written = count_of(said.get("cached_tokens")), count_of(said.get("cache_write_tokens"))
-    thought = usage.get("output_tokens_details")
-    reasoning = count_of(cast("Json", thought).get("reasoning_tokens")) if isinstance(thought, dict) else 0
+    reasoning = count_of(thought.get("reasoning_tokens"))
     return Usage(
         max(0, count_of(usage.get("input_tokens")) - read - written),
         read,

@@ -16,6 +16,7 @@ from agentkit.classification import (
     ClassificationOffer,
     ClassificationRequest,
     chosen,
+    object_of,
     scores_of,
 )
 from agentkit.codec import WireRequest
@@ -55,15 +56,14 @@ class ModerationsCodec:
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the inputs, in their order."""
         reply = reply_of(body, provider=self._provider)
-        fields = cast("dict[str, Any]", reply) if isinstance(reply, dict) else {}
+        fields = object_of(reply)
         results = fields.get("results")
         if not isinstance(results, list):
             if fields.get("error"):
                 raise error_in_stream(fields, provider=self._provider)
             raise ProtocolError("the reply holds no results ('results' is missing)", provider=self._provider)
         found = tuple(_classification(each) for each in cast("list[Any]", results))
-        usage = fields.get("usage")
-        tokens = count_of(cast("dict[str, Any]", usage).get("prompt_tokens")) if isinstance(usage, dict) else 0
+        tokens = count_of(object_of(fields.get("usage")).get("prompt_tokens"))
         return ClassificationAnswer(found, Usage(tokens), str(fields.get("model") or ""))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
@@ -92,21 +92,22 @@ class ModerationsCodec:
         return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _classification(result: Any) -> Classification:
-    fields = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
-    categories = fields.get("categories")
-    if not isinstance(categories, dict):  # of a classifier: {"intent": {"scores": {"refund": 0.9, ...}}}
-        targets = [cast("dict[str, Any]", each) for each in fields.values() if isinstance(each, dict)]
-        scores = [scores_of(each.get("scores")) for each in targets]
-        if len(scores) == 1:
-            return chosen(scores[0], is_multiple=False)
-        named = {f"{name}/{label}": score for name, each in zip(fields, scores, strict=False)
-                 for label, score in each.items()}  # fmt: skip
-        best = [f"{name}/{max(each, key=lambda label: each[label])}" for name, each in zip(fields, scores, strict=False)
-                if each]  # fmt: skip
-        return Classification(tuple(best), named)
-    said = cast("dict[str, Any]", categories)
+def _classification(result: object) -> Classification:
+    fields = object_of(result)
+    if "categories" not in fields:
+        return _of_a_classifier(fields)
     scores = scores_of(fields.get("category_scores"))
+    said = object_of(fields.get("categories"))
     harms = sorted((name for name, is_found in said.items() if is_found is True), key=lambda name: -scores.get(name, 0))
     flagged = fields.get("flagged")
     return Classification(tuple(harms), scores or None, flagged if isinstance(flagged, bool) else bool(harms))
+
+
+def _of_a_classifier(targets: Mapping[str, object]) -> Classification:
+    """What a classifier of one's own says: {"intent": {"scores": {"refund": 0.9, ...}}, ...}."""
+    scores = {name: scores_of(object_of(target).get("scores")) for name, target in targets.items()}
+    if len(scores) == 1:
+        return chosen(next(iter(scores.values())), is_multiple=False)
+    best = [f"{name}/{max(each, key=lambda label: each[label])}" for name, each in scores.items() if each]
+    named = {f"{name}/{label}": score for name, each in scores.items() for label, score in each.items()}
+    return Classification(tuple(best), named or None)

@@ -1,0 +1,86 @@
+"""Replies whose every part was replaced by something strange give an answer or a typed error, never another one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agentkit.errors import AgentkitError
+from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
+from agentkit.providers.azure.content_safety import ContentSafetyCodec
+from agentkit.providers.azure.language import LanguageCodec
+from agentkit.providers.cohere.embeddings import EmbedCodec
+from agentkit.providers.google.decisions import GeminiDecisionsCodec
+from agentkit.providers.google.embeddings import EmbedContentsCodec, VertexEmbeddingsCodec
+from agentkit.providers.huggingface.classification import HuggingFaceClassificationCodec
+from agentkit.providers.huggingface.embeddings import FeatureExtractionCodec
+from agentkit.providers.openai.decisions import DecisionsCodec
+from agentkit.providers.openai.embeddings import EmbeddingsCodec
+from agentkit.providers.openai.moderations import ModerationsCodec
+
+STRANGE: tuple[Any, ...] = (None, True, -1, 1e400, "x", "", [], [1], ["x"], [None], [[]], {}, {"x": 1}, [{}], [[{}]])
+CHOICE = {"type": "choice", "choice": "a", "probabilities": [{"value": "a", "probability": 1.0}], "confidence": 1}
+USAGE = {"input_tokens": 3, "input_tokens_details": {"cached_tokens": 1}, "output_tokens_details": {"reasoning": 1}}
+
+REPLIES: tuple[tuple[Any, Any], ...] = (
+    (EmbeddingsCodec(), {"data": [{"index": 0, "embedding": [1.0]}, {"index": 1, "embedding": "AACAPw=="}],
+                         "model": "m", "usage": {"prompt_tokens": 1}}),
+    (EmbedContentsCodec(), {"embeddings": [{"values": [1.0]}], "usageMetadata": {"promptTokenCount": 1}}),
+    (EmbedContentsCodec(), {"embedding": {"values": [1.0]}}),
+    (VertexEmbeddingsCodec(), {"predictions": [{"embeddings": {"values": [1.0], "statistics": {"token_count": 1}}}]}),
+    (EmbedCodec(), {"embeddings": {"float": [[1.0]]}, "meta": {"billed_units": {"input_tokens": 1}}}),
+    (InvokeEmbeddingsCodec(), {"embeddings": [{"embedding": [1.0]}]}),
+    (InvokeEmbeddingsCodec(), {"embedding": [1.0], "inputTextTokenCount": 1}),
+    (FeatureExtractionCodec(), [[1.0, 2.0]]),
+    (ModerationsCodec(), {"results": [{"flagged": True, "categories": {"a": True}, "category_scores": {"a": 0.5}}],
+                          "model": "m", "usage": {"prompt_tokens": 1}}),
+    (ModerationsCodec("mistral"), {"results": [{"a": {"scores": {"x": 1}}, "b": {"scores": {"y": 1}}}]}),
+    (DecisionsCodec(), {"answers": [CHOICE], "model": "m", "usage": USAGE}),
+    (DecisionsCodec(), {"answers": [{"type": "predicate", "name": "a", "probability": 0.5}], "usage": USAGE}),
+    (GeminiDecisionsCodec(), {"answers": {"label": {**CHOICE, "probabilities": {"a": 1.0}}}, "usage": {}}),
+    (GeminiDecisionsCodec(), {"answers": {"a": {"type": "noul", "noul": 0.5}}}),
+    (HuggingFaceClassificationCodec(), [[{"label": "a", "score": 1.0}]]),
+    (HuggingFaceClassificationCodec(), {"labels": ["a"], "scores": [1.0]}),
+    (LanguageCodec(), {"results": {"documents": [{"id": "0", "sentiment": "x", "confidenceScores": {"x": 1.0}}],
+                                   "errors": [{"id": "1", "error": {"code": "c", "innererror": {"message": "m"}}}]}}),
+    (LanguageCodec(), {"results": {"documents": [{"id": "0", "detectedLanguage": {"iso6391Name": "fr"}}]}}),
+    (ContentSafetyCodec(), {"categoriesAnalysis": [{"category": "Hate", "severity": 2}], "blocklistsMatch": []}),
+)  # fmt: skip
+
+
+def changed(value: Any) -> Iterator[Any]:
+    """The value with one of its parts, or all of it, replaced or left out."""
+    yield from STRANGE
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield {key: kept for key, kept in value.items() if key != name}
+            for other in changed(inner):
+                yield {**value, name: other}
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            for other in changed(inner):
+                yield [*value[:place], other, *value[place + 1 :]]
+
+
+@pytest.mark.parametrize(("codec", "reply"), REPLIES, ids=[codec.name for codec, _ in REPLIES])
+def test_a_strange_reply_gives_an_answer_or_a_typed_error(codec: Any, reply: Any) -> None:
+    codec.decode(json.dumps(reply).encode())
+    for other in changed(reply):
+        body = json.dumps(other).replace("Infinity", "1e999").encode()
+        try:
+            codec.decode(body)
+        except AgentkitError:
+            continue
+        except Exception as error:
+            pytest.fail(f"{body!r} gave {error!r}")
+
+
+@pytest.mark.parametrize(("codec", "reply"), REPLIES, ids=[codec.name for codec, _ in REPLIES])
+def test_a_reply_cut_anywhere_gives_a_typed_error(codec: Any, reply: Any) -> None:
+    body = json.dumps(reply).encode()
+    for cut in range(len(body)):
+        with pytest.raises(AgentkitError):
+            codec.decode(body[:cut])
