@@ -100,7 +100,7 @@ def _facts_of_object(error: dict[str, Any], outer: dict[str, Any]) -> _Facts:
     details = error.get("details")
     code = cast("dict[str, Any]", details).get("error_code") if isinstance(details, dict) else None
     named = next((error[name] for name in ("message", "Message", "detail", "error", "msg") if error.get(name)), "")
-    kind = error.get("type")
+    kind = error.get("type") or error.get("status")  # the cloud in front of the model has errors of its own
     request_id = outer.get("request_id") or error.get("request_id")
     return _Facts(
         message=named if isinstance(named, str) else to_json(named).decode(),
@@ -146,6 +146,7 @@ _BY_WORDS: tuple[tuple[type[ExchangeError], re.Pattern[str], type[ExchangeError]
         (BadRequestError, r"(spend|spending|usage) limits?\b|credit balance|billing", QuotaExceededError),
         (BadRequestError, r"blocked by content filter|content filtering policy|output blocked", ContentFilteredError),
         (BadRequestError, r"api[ -]?key (is )?(invalid|missing|expired)|invalid (x-)?api[ -]?key", AuthenticationError),
+        (PermissionDeniedError, r"\bbilling\b", QuotaExceededError),
         (NotFoundError, r"^model\b|\bmodels?\b.*(not found|not exist|not available|deprecated)", ModelNotFoundError),
     )
 )  # fmt: skip

@@ -8,7 +8,16 @@ from canaries import KEY
 from shared import SHARED, oracle
 
 from agentkit.agent import Agent
-from agentkit.errors import ConfigurationError
+from agentkit.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ExchangeError,
+    ModelNotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitError,
+)
 from agentkit.exchange import Request, ToolDefinition
 from agentkit.identity import Capabilities, ModelIdentity
 from agentkit.messages import user_message
@@ -215,6 +224,27 @@ def test_models_of_other_publishers_speak_chat_completions_there() -> None:
         "/endpoints/openapi/chat/completions"
     )
     assert (body["model"], body["max_tokens"]) == ("meta/llama-4-maverick-17b-128e-instruct-maas", 9)
+
+
+@pytest.mark.parametrize("name", [GEMINI, CLAUDE, "vertex:meta/llama-4"])
+@pytest.mark.parametrize(
+    ("code", "status", "message", "expected"),
+    [
+        (401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", AuthenticationError),
+        (403, "PERMISSION_DENIED", "Permission 'aiplatform.endpoints.predict' denied.", PermissionDeniedError),
+        (403, "PERMISSION_DENIED", "This method requires billing to be enabled.", QuotaExceededError),
+        (404, "NOT_FOUND", "Publisher Model `publishers/x/models/y` was not found.", ModelNotFoundError),
+        (429, "RESOURCE_EXHAUSTED", "Quota exceeded for online_prediction_requests.", RateLimitError),
+        (503, "UNAVAILABLE", "The service is currently unavailable.", OverloadedError),
+    ],
+)
+def test_google_s_errors_are_typed_in_every_format(
+    name: str, code: int, status: str, message: str, expected: type[ExchangeError]
+) -> None:
+    inside = {"error": {"code": code, "message": message, "status": status}}
+    for body in (inside, [inside]):
+        error = remote(name).codec.decode_error(code, {}, json.dumps(body).encode())
+        assert (type(error), error.message, error.status) == (expected, message, code)
 
 
 @pytest.mark.anyio
