@@ -17,15 +17,18 @@ help:
 	@echo "make bench    the speed of agentkit beside other ways"
 	@echo "make clean    remove what the others made"
 
+# On the machine's cores, four at the most: much of it is about time, and more would disturb each other.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
 test: .venv/dev-ready
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 check: .venv/dev-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 bench: .venv/dev-ready .venv/bench-ready
 	@$(BIN)/python tests/benchmarks/run.py

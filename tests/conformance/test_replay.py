@@ -45,7 +45,7 @@ async def test_recordings_come_out_byte_for_byte(anyio_backend: str) -> None:
             exchanges = json.loads(path.read_bytes())["exchanges"]
             if not any(api_of(exchange["request"]["path"]) for exchange in exchanges):
                 return
-            async with simulate(Recording(exchanges)) as simulator, httpx.AsyncClient(verify=False) as client:
+            async with simulate(Recording(exchanges)) as simulator:
                 for exchange in exchanges:
                     api = api_of(exchange["request"]["path"])
                     if api is None:
@@ -54,7 +54,9 @@ async def test_recordings_come_out_byte_for_byte(anyio_backend: str) -> None:
                     if not await is_replayed(client, simulator.url, exchange):
                         wrong.append(str(path.relative_to(SHARED)))
 
-    async with anyio.create_task_group() as tasks:
+    # One client for all: each costs a TLS context. No connection is kept: each simulator is another host.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(verify=False, limits=limits) as client, anyio.create_task_group() as tasks:
         for path in sorted((SHARED / "recordings").rglob("*.json")):
             tasks.start_soon(replay, path)
     total = replayed.total()

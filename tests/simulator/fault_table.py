@@ -265,7 +265,7 @@ REPLIES = [
     row(BadCompression(), plain=NONSENSE),
     row(BadCompression("deflate"), plain=NONSENSE),
     # Refused as soon as too much has come, long before the end; a second try would move as much again.
-    row(Flood(4), plain=Cell(ProtocolError, 1, 0, 20), attempts=1, is_large=True),
+    row(Flood(1), plain=Cell(ProtocolError, 1, 0, 20), attempts=1, is_large=True),
 ]
 
 TOOL_CALLS = [

@@ -146,7 +146,7 @@ async def test_a_port_that_begins_to_refuse_closes_idle_connections() -> None:
     [(False, "the reply is larger than 256 MiB"), (True, "one event of the stream is longer than 67108864 bytes")],
 )
 async def test_gigabytes_are_refused_before_they_are_read(is_streamed: bool, complaint: str) -> None:
-    async with simulate(faults=[Flood(4)]) as simulator:
+    async with simulate(faults=[Flood(1)]) as simulator:
         error = await outcome(remote(simulator, "chat", attempts=1), question("chat", is_streamed=is_streamed))
     assert isinstance(error, ProtocolError)
     assert error.message.startswith(complaint)

@@ -18,7 +18,7 @@ from agentkit.simulator.connection_faults import SlowEvents
 from agentkit.simulator.server import simulate
 from agentkit.testing.scripted import ScriptedModel
 
-RUNS = os.environ.get("AGENTKIT_LOAD", "500")
+RUNS = os.environ.get("AGENTKIT_LOAD", "200")
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory and sockets are counted in /proc")
