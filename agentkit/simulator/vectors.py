@@ -56,7 +56,7 @@ def _embeddings(sent: Json) -> Json:
     texts, model = _texts_of(sent.get("input")), sent.get("model")
     if not isinstance(model, str):
         raise BadRequestError("you must provide a model parameter")
-    size = _size(sent.get("dimensions") or sent.get("output_dimension")) or _SIZES.get(model)
+    size = _size(sent.get("dimensions", sent.get("output_dimension"))) or _SIZES.get(model)
     is_base64 = sent.get("encoding_format") == "base64"
     rows: list[Json] = []
     for place, text in enumerate(texts):
