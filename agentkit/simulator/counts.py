@@ -48,6 +48,12 @@ _COUNTS = (
         lambda sent: {**sent, "max_tokens": 1},  # an answer needs it, and a count refuses it
         lambda count: {"input_tokens": count},
     ),
+    _Count(  # Claude on Vertex AI
+        re.compile(r".*/publishers/anthropic/models/count-tokens:rawPredict$"),
+        "/v1/messages",
+        lambda sent: {**{name: value for name, value in sent.items() if name != "anthropic_version"}, "max_tokens": 1},
+        lambda count: {"input_tokens": count},
+    ),
     _Count(
         re.compile(r"(.*/models/[^/:]+):countTokens$"),
         r"\1:generateContent",

@@ -278,3 +278,13 @@ async def test_a_run_goes_to_the_paths_of_vertex(name: str, path: str, streamed:
         assert run.result is not None
         assert run.result.output == "4"
         assert [request.asked.path for request in server.requests] == [path, path, streamed]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", [GEMINI, CLAUDE])
+async def test_a_prompt_s_tokens_are_counted(name: str) -> None:
+    with start_simulator("51") as server:
+        made = remote(name, base_url=server.url)
+        count = await made.count_tokens(Request("", HI, instructions="Be brief."))
+        assert count is not None
+        assert count > 0
