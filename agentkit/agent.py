@@ -57,6 +57,7 @@ Out = TypeVar("Out", default=str)
 Kind = TypeVar("Kind")
 
 _NOTHING: Any = None
+_NOTHING_TO_OPEN = nullcontext()
 
 Instructions: TypeAlias = "str | Callable[[Context[Any]], str | Awaitable[str]] | None"
 History: TypeAlias = "Sequence[Message] | Sequence[Mapping[str, Any]]"
@@ -420,7 +421,7 @@ class Agent(Generic[Deps, Out]):
         conversation_id: str | None,
         runtime: Runtime,
     ) -> Result[Out]:
-        async with opened(self._toolsets) if self._toolsets else nullcontext():
+        async with opened(self._toolsets) if self._toolsets else _NOTHING_TO_OPEN:
             model = self.model
             identity = identity_of(model)
             tools, output = await self._tools(), self._output_plan(identity)

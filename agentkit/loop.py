@@ -170,7 +170,9 @@ class RunState:
         self.answer: AssistantMessage | None = None
         """The answer whose calls are still open."""
         self.outcomes: dict[int, Outcome] = {}  # position -> outcome of the open answer's calls, in ending order
-        self.begun: set[int] = set()  # positions of calls whose tools were called, and which must not be made twice
+        self.begun: frozenset[int] = (
+            frozenset()
+        )  # positions of calls whose tools were called, and which must not be made twice
         self.turns: dict[int, int] = {}  # position -> how often the call was paused
         self.paused: dict[int, CallPaused] = {}  # position -> why it waits
         self.decided: dict[int, CallDecided] = {}  # position -> what a person said
@@ -187,7 +189,7 @@ class RunState:
         self.failures: dict[str, int] = {}  # tool -> failures in a row
         self.complaints: list[str] = []
         self.remainders: dict[str, str] = {}  # "step.position" -> whole text of a result that was too long
-        self.revealed: set[str] = set()
+        self.revealed: frozenset[str] = frozenset()
         self.is_ended = False
 
     @property
@@ -269,10 +271,10 @@ def advance(state: RunState, record: Record) -> None:
             _call_ended(state, record)
         case CallBegan():
             _check_open(state, record.step, record.position)
-            state.begun.add(record.position)
+            state.begun |= {record.position}
         case CallPaused():
             _check_open(state, record.step, record.position)
-            state.begun.discard(record.position)
+            state.begun -= {record.position}
             state.turns[record.position] = state.turns.get(record.position, 0) + 1
             state.paused[record.position] = record
             state.decided.pop(record.position, None)
@@ -326,7 +328,7 @@ def _answered(state: RunState, record: Answered) -> None:
         return
     state.answer = record.message
     state.outcomes, state.paused, state.decided, state.edited = {}, {}, {}, {}
-    state.begun, state.turns = set(), {}
+    state.begun, state.turns = frozenset(), {}
 
 
 def _call_ended(state: RunState, record: CallEnded) -> None:
@@ -347,7 +349,8 @@ def _call_ended(state: RunState, record: CallEnded) -> None:
         state.output_position = record.position
     if record.remainder is not None:
         state.remainders[f"{record.step}.{record.position}"] = record.remainder
-    state.revealed.update(record.reveals)
+    if record.reveals:
+        state.revealed = state.revealed.union(record.reveals)
     if len(state.outcomes) == len(calls):
         state.messages = (*state.messages, _settled(state, answer))
         state.answer = None

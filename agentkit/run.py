@@ -211,7 +211,7 @@ class _Driver:
         self.offered: dict[str, Tool] = {}
         self.definitions: tuple[ToolDefinition, ...] = ()
         self._offer_key: tuple[Any, ...] | None = None
-        self._adapted: set[str] = set()  # changes that were told
+        self._adapted: frozenset[str] = frozenset()  # changes that were told
         self._may_count = True  # until the provider says that it cannot
         self._count_error = ""  # why the prompt of this step was estimated instead
 
@@ -294,7 +294,7 @@ class _Driver:
         """Tell what was not told before: every later request of the run carries the same old messages."""
         new = tuple(note for note in notes if note not in self._adapted)
         if new and self.emit:
-            self._adapted.update(new)
+            self._adapted = self._adapted.union(new)
             self.emit(Adapted(step, new))
 
     def _offer(self) -> None:

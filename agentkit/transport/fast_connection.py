@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any, cast
 
 import anyio
@@ -17,7 +18,7 @@ import anyio
 from agentkit.errors import ConnectionFailedError, ProtocolError
 from agentkit.transport.connections import KEEP_ALIVE_SECONDS, Source, tls_context
 from agentkit.transport.protocol import HttpRequest, NotSentError, StaleConnectionError
-from agentkit.transport.sockets import ONE_WRITE_BYTES, SOCKET_OPTIONS, connect_deadline, is_readable, reason_of
+from agentkit.transport.sockets import ONE_WRITE_BYTES, SOCKET_OPTIONS, connect_deadline, reason_of, watch
 from agentkit.transport.target import Target
 
 MAX_HEAD_BYTES = 128 * 1024
@@ -74,6 +75,7 @@ class FastConnection(asyncio.BufferedProtocol):
         "_field_bytes",
         "_gone",
         "_has_head",
+        "_has_news",
         "_idle_until",
         "_is_answered",
         "_is_complete",
@@ -110,6 +112,7 @@ class FastConnection(asyncio.BufferedProtocol):
         self._news: asyncio.Future[None] | None = None  # what the reader waits for
         self._gone: asyncio.Future[None] | None = None  # what the closer waits for
         self._cause: Exception | None = None  # why the connection was lost or the reply given up
+        self._has_news: Callable[[], object]  # whether something came that nobody waits for; known once connected
         self._idle_until = 0.0
         self._field_bytes = 0  # since the last piece of a body
         self._unread = 0
@@ -175,7 +178,7 @@ class FastConnection(asyncio.BufferedProtocol):
         """Whether it was idle for too long, or the server has closed it."""
         if self._is_lost or self._transport is None or time.monotonic() > self._idle_until:
             return True
-        return is_readable(self._transport.get_extra_info("socket"))
+        return bool(self._has_news())
 
     # What the event loop calls.
 
@@ -183,6 +186,7 @@ class FastConnection(asyncio.BufferedProtocol):
         """The connection is open, TLS included."""
         self._transport = cast(asyncio.Transport, transport)  # of a stream: asyncio declares the base of all kinds
         raw_socket = transport.get_extra_info("socket")
+        self._has_news = watch(raw_socket)
         for option in SOCKET_OPTIONS:
             raw_socket.setsockopt(*option)
 
