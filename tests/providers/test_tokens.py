@@ -9,7 +9,6 @@ from agentkit.errors import AuthenticationError, ConfigurationError, OverloadedE
 from agentkit.providers.tokens import Token, TokenSigner, token_fetcher
 from agentkit.transport.protocol import HttpRequest
 
-pytestmark = pytest.mark.anyio
 
 REQUEST = HttpRequest("POST", "https://example.com/", (("content-type", "application/json"),), b"{}")
 
@@ -36,6 +35,7 @@ async def token_of(signer: TokenSigner) -> str:
     return dict(signed.headers)["authorization"].removeprefix(f"Bearer {KEY}-")
 
 
+@pytest.mark.anyio
 async def test_a_token_is_fetched_once_for_all_concurrent_calls() -> None:
     source = Source()
     signer = TokenSigner(source, wall_clock=lambda: source.now)
@@ -50,6 +50,7 @@ async def test_a_token_is_fetched_once_for_all_concurrent_calls() -> None:
     assert (found, source.fetched) == (["1"] * 100, [None])
 
 
+@pytest.mark.anyio
 async def test_a_token_is_renewed_before_it_ends() -> None:
     source = Source()
     signer = TokenSigner(source, wall_clock=lambda: source.now)
@@ -61,6 +62,7 @@ async def test_a_token_is_renewed_before_it_ends() -> None:
     assert source.fetched == [None, f"{KEY}-1"]
 
 
+@pytest.mark.anyio
 async def test_a_token_that_holds_is_used_while_no_new_one_is_given() -> None:
     source = Source()
     signer = TokenSigner(source, wall_clock=lambda: source.now)
@@ -74,6 +76,7 @@ async def test_a_token_that_holds_is_used_while_no_new_one_is_given() -> None:
         await token_of(signer)
 
 
+@pytest.mark.anyio
 async def test_a_refused_token_is_renewed_once_however_many_calls_hear_of_it() -> None:
     source = Source()
     signer = TokenSigner(source, wall_clock=lambda: source.now)
@@ -95,6 +98,7 @@ async def test_a_refused_token_is_renewed_once_however_many_calls_hear_of_it() -
     assert (found, len(source.fetched)) == (["2"] * 10, 2)
 
 
+@pytest.mark.anyio
 async def test_a_cancelled_fetch_leaves_the_others_theirs() -> None:
     begun = anyio.Event()
 
@@ -118,6 +122,7 @@ async def test_a_cancelled_fetch_leaves_the_others_theirs() -> None:
     assert await token_of(signer) == "1"
 
 
+@pytest.mark.anyio
 async def test_functions_and_objects_give_tokens() -> None:
     class Access:
         token = f" {KEY}\n"
@@ -141,12 +146,23 @@ async def test_functions_and_objects_give_tokens() -> None:
         assert KEY not in repr(token)
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("given", [lambda: "", lambda: None, lambda: 1 / 0])
 async def test_what_gives_no_token_is_an_error_of_authentication(given: object) -> None:
     with pytest.raises(AuthenticationError, match="the credentials gave no token"):
         await token_fetcher(given, provider="azure", scope="scope")(None)
 
 
+@pytest.mark.anyio
 async def test_what_can_give_no_token_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="credentials for azure are a int; give a token, a function"):
         token_fetcher(5, provider="azure", scope="scope")
+
+
+def test_event_loops_share_a_token() -> None:
+    source = Source()
+    signer = TokenSigner(source, wall_clock=lambda: source.now)
+    found = [anyio.run(token_of, signer, backend=backend) for backend in ("asyncio", "trio", "asyncio")]
+    assert (found, source.fetched) == (["1", "1", "1"], [None])
+    source.now += 3500
+    assert anyio.run(token_of, signer, backend="trio") == "2"
