@@ -170,9 +170,7 @@ class RunState:
         self.answer: AssistantMessage | None = None
         """The answer whose calls are still open."""
         self.outcomes: dict[int, Outcome] = {}  # position -> outcome of the open answer's calls, in ending order
-        self.begun: frozenset[int] = (
-            frozenset()
-        )  # positions of calls whose tools were called, and which must not be made twice
+        self.begun: frozenset[int] = frozenset()  # positions of calls that were begun and must not be made twice
         self.turns: dict[int, int] = {}  # position -> how often the call was paused
         self.paused: dict[int, CallPaused] = {}  # position -> why it waits
         self.decided: dict[int, CallDecided] = {}  # position -> what a person said
