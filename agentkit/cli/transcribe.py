@@ -20,7 +20,7 @@ __all__ = ["command"]
 
 @click.command("transcribe")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-m", "--model", required=True, metavar="PROVIDER:MODEL", help="Such as openai:gpt-4o-transcribe.")
+@click.option("-m", "--model", required=True, metavar="PROVIDER:MODEL", help="Such as openai:gpt-transcribe.")
 @click.option("--language", metavar="CODE", help="What is spoken, such as en; else the model finds out.")
 @click.option("--prompt", metavar="TEXT", help="Names and words that may occur.")
 @click.option("--segments", is_flag=True, help="A line for each stretch of speech, with its time.")
@@ -41,7 +41,7 @@ def command(
     """Write down what is said in FILE; the text comes as it is heard where the model streams it.
 
     \b
-    agentkit transcribe -m openai:gpt-4o-transcribe interview.mp3
+    agentkit transcribe -m openai:gpt-transcribe interview.mp3
     agentkit transcribe -m openai:whisper-1 --segments interview.mp3
     """
     printer = _Printer(is_quiet=json or segments)

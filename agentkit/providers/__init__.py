@@ -196,6 +196,39 @@ _ROWS = (
         task_module="agentkit.providers.aws.tasks",
         takes=frozenset({"region", "credentials"}),
     ),
+    Provider(
+        "bedrock-invoke",
+        "Claude on Amazon Bedrock, InvokeModel",
+        "agentkit.providers.aws.provider",
+        base_url_variables=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
+        key_variables=("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"),
+        api="messages",
+        family="bedrock",
+        otel_name="aws.bedrock",
+        takes=frozenset({"region", "credentials"}),
+    ),
+    Provider(
+        "comprehend",
+        "Amazon Comprehend",
+        "",
+        base_url_variables=("AWS_ENDPOINT_URL_COMPREHEND",),
+        key_variables=("AWS_ACCESS_KEY_ID",),
+        otel_name="aws.comprehend",
+        tasks=frozenset({"classify"}),
+        task_module="agentkit.providers.aws.tasks",
+        takes=frozenset({"region", "credentials"}),
+        default_model="sentiment",
+    ),
+    Provider(
+        "sagemaker",
+        "Amazon SageMaker",
+        "agentkit.providers.aws.provider",
+        base_url_variables=("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME",),
+        key_variables=("AWS_ACCESS_KEY_ID",),
+        otel_name="aws.sagemaker",
+        model_form="endpoint-name",
+        takes=frozenset({"region", "credentials"}),
+    ),
     *COMPATIBLE,
     Provider(
         "llamacpp",
@@ -225,6 +258,14 @@ TASK_WORDS: Mapping[TaskKind, str] = {
     "classify": "classification",
 }
 """What the tasks are called in sentences."""
+
+_FIT: Mapping[TaskKind, tuple[str, str]] = {
+    "embed": ("embedding", "embeddings; these embed"),
+    "generate_image": ("image", "pictures; these draw"),
+    "transcribe": ("transcription", "speech to text; these hear"),
+}
+"""Which kind of model in the catalog does a task, and how they are named; any that chats can classify."""
+_MOST_NAMED = 12
 
 _OPTION_WORDS: Mapping[OptionName, str] = {
     "region": "no regions to choose among",
@@ -312,21 +353,29 @@ def task_model(
     if kind not in provider.tasks:
         others = ", ".join(row.name for row in PROVIDERS.values() if kind in row.tasks)
         raise UnsupportedError(f"{provider.title} does not offer {TASK_WORDS[kind]}; these do: {others}")
-    if kind == "embed":
-        _refuse_chat(provider, id)
+    if kind != "classify" and _is_at_home(provider, options):
+        _refuse_unfit(provider, id, kind)
     loaded = cast("TaskModule", importlib.import_module(provider.task_module))
     return loaded.connect_task(provider, kind, id, options)
 
 
-def _refuse_chat(provider: Provider, id: str) -> None:
-    """Raises UnsupportedError for a model that is known to do something else than to embed; warns of its end."""
+def _refuse_unfit(provider: Provider, id: str, kind: TaskKind) -> None:
+    """Raises UnsupportedError for a model that is known to do something else than this task; warns of its end."""
     row = find_model(provider.vendor, id)
     if row is None:
         return
-    if row.kind not in ("embedding", "other"):
-        fit = [other.id for other in models(provider.vendor) if other.kind == "embedding"]
-        advice = f"; these embed: {', '.join(fit)}" if fit else ""
-        raise UnsupportedError(f"{provider.name}:{id} is a model for {row.kind}, not for embeddings{advice}")
+    wanted, words = _FIT[kind]
+    if kind == "transcribe" and provider.api == "generate_content":  # there, models that chat hear
+        wanted = "chat"
+    if row.kind not in (wanted, "other"):
+        today = datetime.date.today()
+        fit = [
+            other.id
+            for other in models(provider.vendor)
+            if other.kind == wanted and (other.retires is None or other.retires > today)
+        ]
+        words = f"{words}: {', '.join(fit[-_MOST_NAMED:])}" if fit else words.partition(";")[0]
+        raise UnsupportedError(f"{provider.name}:{id} is a model for {row.kind}, not for {words}")
     notice = retirement(row, datetime.date.today())
     if notice is not None:
         _warn_once(notice)

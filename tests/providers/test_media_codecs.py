@@ -13,7 +13,7 @@ from agentkit.codec import WireRequest
 from agentkit.errors import ContentFilteredError, ProtocolError, UnsupportedError
 from agentkit.imaging import ImageRequest
 from agentkit.media import Audio, Image, Inline, Remote, Uploaded
-from agentkit.providers import task_model
+from agentkit.providers import RetirementWarning, task_model
 from agentkit.providers.aws.pictures import InvokeImagesCodec
 from agentkit.providers.azure.fast_transcription import FastTranscriptionCodec
 from agentkit.providers.google.imagen import ImagenCodec
@@ -195,3 +195,36 @@ def test_models_are_made_by_name_and_show_no_key(name: str, kind: Any, options: 
     made = task_model(name, kind, api_key="SECRET", **options)
     assert url in repr(made)
     assert "SECRET" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        (
+            "openai:gpt-6-luna",
+            "generate_image",
+            "openai:gpt-6-luna is a model for chat, not for pictures; these draw: ",
+        ),
+        (
+            "openai:gpt-6-luna",
+            "transcribe",
+            "openai:gpt-6-luna is a model for chat, not for speech to text; these hear: ",
+        ),
+        (
+            "google:gemini-2.5-flash",
+            "generate_image",
+            "google:gemini-2.5-flash is a model for chat, not for pictures; ",
+        ),
+        ("google:gemini-embedding-001", "transcribe", "is a model for embedding, not for speech to text; these hear: "),
+    ],
+)
+def test_models_that_do_something_else_are_refused_with_those_that_do_it(name: str, kind: Any, words: str) -> None:
+    with pytest.raises(UnsupportedError) as raised:
+        task_model(name, kind, api_key="k")
+    assert words in str(raised.value)
+
+
+def test_a_model_that_was_shut_down_is_warned_of_and_one_that_chats_may_hear_at_google() -> None:
+    with pytest.warns(RetirementWarning, match="dall-e-3 was shut down"):
+        task_model("openai:dall-e-3", "generate_image", api_key="k")
+    assert task_model("google:gemini-2.5-flash", "transcribe", api_key="k").identity.model == "gemini-2.5-flash"

@@ -68,6 +68,11 @@ def model_at(server: Simulator, name: str = "openai:gpt-4o-transcribe") -> Trans
     return task_model(name, "transcribe", base_url=server.base_url, api_key="k")
 
 
+def elsewhere(name: str, wire: InTurn) -> TranscriptionModel:
+    """At an address of our own, where no model is ever shut down."""
+    return task_model(name, "transcribe", base_url="https://api.example/v1", api_key="k", transport=wire)
+
+
 def asked(**parts: Any) -> TranscriptionRequest:
     return TranscriptionRequest(**{"model": "whisper-1", "audio": SOUND, "filename": "talk.wav", **parts})
 
@@ -126,7 +131,7 @@ async def test_errors_are_typed() -> None:
 @pytest.mark.anyio
 async def test_a_budget_is_kept_before_anything_is_sent() -> None:
     wire = InTurn([b"{}"])
-    model = task_model("openai:whisper-1", "transcribe", api_key="k", transport=wire)
+    model = elsewhere("openai:whisper-1", wire)
     with pytest.raises(BudgetExceededError):
         await transcribe(model, SOUND, budget=Budget(tokens=10))
     assert wire.sent == []
@@ -137,7 +142,7 @@ async def test_long_files_are_refused_with_the_limit_and_nothing_is_cut(tmp_path
     with (tmp_path / "film.wav").open("wb") as file:
         file.truncate(27_000_000)
     wire = InTurn([b"{}"])
-    model = task_model("openai:gpt-4o-transcribe", "transcribe", api_key="k", transport=wire)
+    model = elsewhere("openai:gpt-4o-transcribe", wire)
     with pytest.raises(MediaError, match=r"has 27,000,000 bytes; openai:gpt-4o-transcribe takes 26,214,400 at a time"):
         await transcribe(model, tmp_path / "film.wav")
     with pytest.raises(MediaError, match=r"the sound has 26,300,000 bytes"):
@@ -151,7 +156,7 @@ async def test_long_files_are_refused_with_the_limit_and_nothing_is_cut(tmp_path
 async def test_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("no sound")
-    model = task_model("openai:whisper-1", "transcribe", api_key="k", transport=InTurn([b"{}"]))
+    model = elsewhere("openai:whisper-1", InTurn([b"{}"]))
     for name, words in (
         ("empty.wav", "is empty; there is nothing to hear"),
         ("notes.txt", "is text/plain, not sound"),

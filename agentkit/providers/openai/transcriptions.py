@@ -56,7 +56,7 @@ class TranscriptionsCodec:
     def limits(self, model: str) -> TranscriptionLimits:
         """What this model listens to at a time."""
         limits = self._rules.limits
-        return TranscriptionLimits(limits.bytes, 1500) if _is_text_only(model) or _tells_speakers(model) else limits
+        return TranscriptionLimits(limits.bytes, 1500) if "gpt-4o" in model else limits
 
     def is_streamed(self, asked: TranscriptionRequest) -> bool:
         """Whether the text is asked for as it comes: where the model can, and nothing is asked that it then omits."""
