@@ -9,7 +9,6 @@ from agentkit.errors import AuthenticationError, ConfigurationError, OverloadedE
 from agentkit.providers.tokens import Token, TokenSigner, token_fetcher
 from agentkit.transport.protocol import HttpRequest
 
-
 REQUEST = HttpRequest("POST", "https://example.com/", (("content-type", "application/json"),), b"{}")
 
 
