@@ -28,8 +28,8 @@ from agentkit.providers.aws.converse_output import (
     part_of,
     usage_of,
 )
-from agentkit.providers.aws.errors import error_in_stream
 from agentkit.providers.aws.event_stream import EventStreamParser, Frame
+from agentkit.providers.aws.framed import error_of_frame
 
 __all__ = ["ConverseDecoder"]
 
@@ -110,11 +110,10 @@ class ConverseDecoder:
         return self._ended()  # the counts of tokens are missing, the answer is not
 
     def _decode(self, frame: Frame, deltas: list[Delta]) -> None:
-        headers = frame.headers
-        kind = headers.get(":message-type", "event")
-        if kind != "event":
-            raise self._exception(kind, frame)
-        name = headers.get(":event-type", "")
+        error = error_of_frame(frame, provider=self._provider, model=self._model)
+        if error is not None:
+            raise error
+        name = frame.headers.get(":event-type", "")
         handler = self._handlers.get(name)
         if handler is None:  # of a kind that is newer than this code
             return
@@ -137,14 +136,6 @@ class ConverseDecoder:
             shown = frame.payload[:200].decode("utf-8", "replace")
             problem = f"the event {name} makes no sense: it is no JSON of the expected shape"
             raise ProtocolError(problem, provider=self._provider, model=self._model, body=shown) from error
-
-    def _exception(self, kind: str, frame: Frame) -> ExchangeError:
-        if kind == "exception":
-            name = frame.headers.get(":exception-type", "")
-            return error_in_stream(name, frame.payload, provider=self._provider, model=self._model)
-        name = frame.headers.get(":error-code", "")
-        said = frame.headers.get(":error-message", "").encode() or frame.payload
-        return error_in_stream(name, said, provider=self._provider, model=self._model)
 
     def _on_message_start(self, event: Event) -> list[Delta]:
         return [ResponseStarted("", self._model)]

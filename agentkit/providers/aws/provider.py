@@ -1,4 +1,4 @@
-"""Models of Amazon Bedrock, as the provider table makes them.
+"""Models of Amazon Bedrock, and endpoints of SageMaker, as the provider table makes them.
 
 An API key of Bedrock wins over credentials, as with AWS's own tools; with credentials every request is signed, and
 signed anew when it is sent again. They are looked for when the first request is sent, in a thread: files are read, and
@@ -16,19 +16,22 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 
 from agentkit.attempt import Auth
+from agentkit.codec import Codec
 from agentkit.errors import ConfigurationError, MissingKeyError
 from agentkit.identity import Capabilities
 from agentkit.models import Model, ModelIdentity
 from agentkit.providers.aws.converse import ConverseCodec
 from agentkit.providers.aws.credentials import CredentialSource, find_region
 from agentkit.providers.aws.families import family_of
+from agentkit.providers.aws.invoke import InvokeClaudeCodec
+from agentkit.providers.aws.sagemaker import SageMakerCodec
 from agentkit.providers.aws.signing import Credentials, sign
-from agentkit.providers.table import Options, Provider, value_of
+from agentkit.providers.table import Options, Provider, host_and_port, value_of
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.transport.default import default_transport
 from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import HttpRequest
-from agentkit.transport.redact import Secret, redacted_url
+from agentkit.transport.redact import Secret
 
 __all__ = ["KEY_VARIABLE", "address_of", "connect", "region_of", "signer"]
 
@@ -43,9 +46,12 @@ _ANYWHERE = "us-east-1"
 
 def connect(provider: Provider, model: str, options: Options) -> Model:
     """A model of this provider. Raises MissingKeyError, ConfigurationError; sends nothing."""
-    base_url, region = address_of(provider, model, options, host="bedrock-runtime")
-    host, port = _checked(base_url)
-    family = family_of(model)
+    is_bedrock = provider.vendor == "bedrock"
+    base_url, region = address_of(
+        provider, model, options, host="bedrock-runtime" if is_bedrock else "runtime.sagemaker"
+    )
+    host, port = host_and_port(base_url)
+    codec, capabilities = _spoken(provider, model)
     identity = ModelIdentity(
         provider.vendor,
         model,
@@ -53,24 +59,35 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         address=host,
         port=port,
         api=provider.api,
-        capabilities=Capabilities(
-            structured_output=family.is_held_to_schemas,
-            tools=family.has_tools,
-            forced_tools=bool(family.choices),
-            reasoning=bool(family.thinks) or not family.is_known,
-            media=family.media,
-        ),
+        capabilities=capabilities,
     )
-    key = _key_of(options)
+    key = _key_of(options) if is_bedrock else None
     headers = {**({"authorization": f"Bearer {key}"} if key else {}), **(options.headers or {})}
-    auth, renew = (None, None) if key else signer(provider, options, region=region, service="bedrock", host=host)
+    auth, renew = (None, None) if key else signer(provider, options, region=region, service=provider.vendor, host=host)
     return RemoteModel(
-        ConverseCodec(provider.vendor, model=model),
+        codec,
         Endpoint(base_url, headers, auth, renew),
         identity,
         transport=options.transport or default_transport(),
         settings=options.settings,
     )
+
+
+def _spoken(provider: Provider, model: str) -> tuple[Codec, Capabilities]:
+    """The wire format, and what the model can do."""
+    if provider.api == "chat_completions":
+        return SageMakerCodec(provider.vendor), Capabilities()
+    family = family_of(model)
+    capabilities = Capabilities(
+        structured_output=family.is_held_to_schemas,
+        tools=family.has_tools,
+        forced_tools=bool(family.choices),
+        reasoning=bool(family.thinks) or not family.is_known,
+        media=family.media,
+    )
+    if provider.api == "messages":
+        return InvokeClaudeCodec(provider.vendor), capabilities
+    return ConverseCodec(provider.vendor, model=model), capabilities
 
 
 def address_of(provider: Provider, model: str, options: Options, *, host: str) -> tuple[str, str]:
@@ -144,17 +161,3 @@ def _explicit(given: Any) -> Credentials | Callable[[], Any] | None:
             "of boto3, or a function that gives either's credentials"
         )
     return give
-
-
-def _checked(base_url: str) -> tuple[str, int]:
-    """Host and port of an address. Raises ConfigurationError for one that is none."""
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        host, port = None, 0
-    if not host:
-        raise ConfigurationError(
-            f"base_url is {redacted_url(base_url)!r}; it has to be an address such as http://localhost:8000"
-        )
-    return host, port
