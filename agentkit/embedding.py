@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 from agentkit.codec import TaskCodec
 from agentkit.errors import ProtocolError
+from agentkit.json_value import json_value
 from agentkit.media import Image
 from agentkit.settings import Settings
 from agentkit.task_model import TaskModel
@@ -88,10 +89,8 @@ class EmbeddingCodec(TaskCodec[EmbeddingRequest, EmbeddingAnswer], Protocol):
 
 def reply_of(body: bytes, *, provider: str) -> object:
     """The JSON value of a reply. Raises ProtocolError."""
-    from pydantic_core import from_json  # loaded on first use: importing agentkit stays cheap
-
     try:
-        return from_json(body)
+        return json_value(body)
     except ValueError as error:
         raise ProtocolError(f"the reply is not JSON: {error}", provider=provider) from None
 

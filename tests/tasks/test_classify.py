@@ -41,6 +41,8 @@ from agentkit.models import Capabilities
 from agentkit.policies.fallback import fallback
 from agentkit.providers import model as chat_model
 from agentkit.providers import task_model
+from agentkit.providers.aws.comprehend import ComprehendCodec
+from agentkit.providers.aws.signing import Credentials
 from agentkit.providers.azure.content_safety import ContentSafetyCodec
 from agentkit.providers.azure.language import LanguageCodec
 from agentkit.providers.google.decisions import GeminiDecisionsCodec
@@ -514,6 +516,80 @@ async def test_azure_tells_languages_and_severities() -> None:
         "/text:analyze?api-version=2023-10-01",
         "/image:analyze?api-version=2023-10-01",
     ]
+
+
+COMPREHEND: dict[str, tuple[Labels, dict[str, Any], list[Classification]]] = {
+    "sentiment": (
+        None,
+        {
+            "ResultList": [
+                {"Index": 0, "Sentiment": "POSITIVE", "SentimentScore": {"Positive": 0.9, "Negative": 0.1}},
+                {"Index": 1, "Sentiment": "NEGATIVE", "SentimentScore": {"Positive": 0.2, "Negative": 0.8}},
+            ],
+            "ErrorList": [],
+        },
+        [
+            Classification(("POSITIVE",), {"POSITIVE": 0.9, "NEGATIVE": 0.1}),
+            Classification(("NEGATIVE",), {"POSITIVE": 0.2, "NEGATIVE": 0.8}),
+        ],
+    ),
+    "language": (
+        None,
+        {"ResultList": [{"Index": place, "Languages": [{"LanguageCode": "en", "Score": 0.9}]} for place in (0, 1)]},
+        [Classification(("en",), {"en": 0.9})] * 2,
+    ),
+    "toxicity": (
+        "moderation",
+        {
+            "ResultList": [
+                {"Labels": [{"Name": "INSULT", "Score": 0.9}, {"Name": "GRAPHIC", "Score": 0.1}], "Toxicity": 0.8},
+                {"Labels": [{"Name": "INSULT", "Score": 0.1}], "Toxicity": 0.1},
+            ]
+        },
+        [
+            Classification(("INSULT",), {"INSULT": 0.9, "GRAPHIC": 0.1}, is_flagged=True),
+            Classification((), {"INSULT": 0.1}, is_flagged=False),
+        ],
+    ),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("model", COMPREHEND)
+async def test_comprehend_is_asked_in_batches_by_signed_requests(model: str) -> None:
+    labels, reply, expected = COMPREHEND[model]
+    transport = InTurn([json.dumps(reply).encode()])
+    keys = Credentials("AKIDEXAMPLE", "some-secret")
+    made: ClassificationModel = task_model(
+        f"comprehend:{model}", "classify", transport=transport, region="eu-west-1", credentials=keys
+    )
+    assert list(await classify(made, ["a", "b"], labels=labels)) == expected
+    (sent,) = transport.sent
+    request = {
+        "method": sent.method,
+        "url": sent.url,
+        "headers": dict(sent.headers),
+        "json": json.loads(sent.body),
+        "credentials": {"access_key": keys.access_key, "secret_key": keys.secret_key},
+    }
+    assert sent.url == "https://comprehend.eu-west-1.amazonaws.com/"
+    assert oracle("oracle_aws").check(request) == []
+
+
+def test_comprehend_has_classifiers_of_ones_own_and_errors_of_single_texts() -> None:
+    codec = ComprehendCodec()
+    arn = "arn:aws:comprehend:eu-west-1:123456789012:document-classifier-endpoint/x"
+    wire = codec.encode(ClassificationRequest(arn, ("a",), way="own"))
+    assert json.loads(wire.body) == {"Text": "a", "EndpointArn": arn}
+    labels = {"Labels": [{"Name": "a", "Score": 0.9}, {"Name": "b", "Score": 0.6}]}
+    (found,) = codec.decode(json.dumps(labels).encode()).classifications
+    assert found == Classification(("a", "b"), {"a": 0.9, "b": 0.6})
+    failed = {"ResultList": [], "ErrorList": [{"Index": 0, "ErrorCode": "TEXT_SIZE", "ErrorMessage": "too long"}]}
+    (found,) = codec.decode(json.dumps(failed).encode()).classifications
+    assert isinstance(found.error, BadRequestError)
+    assert (found.error.message, found.error.code) == ("too long", "TEXT_SIZE")
+    with pytest.raises(UnsupportedError, match="comprehend has no 'mood'; it has sentiment, language, toxicity"):
+        codec.offer("mood")
 
 
 def test_labels_are_chosen_by_their_scores() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agentkit.errors import AgentkitError
+from agentkit.providers.aws.comprehend import ComprehendCodec
 from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
 from agentkit.providers.azure.content_safety import ContentSafetyCodec
 from agentkit.providers.azure.language import LanguageCodec
@@ -47,6 +48,11 @@ REPLIES: tuple[tuple[Any, Any], ...] = (
     (LanguageCodec(), {"results": {"documents": [{"id": "0", "sentiment": "x", "confidenceScores": {"x": 1.0}}],
                                    "errors": [{"id": "1", "error": {"code": "c", "innererror": {"message": "m"}}}]}}),
     (LanguageCodec(), {"results": {"documents": [{"id": "0", "detectedLanguage": {"iso6391Name": "fr"}}]}}),
+    (ComprehendCodec(), {"ResultList": [{"Index": 0, "Sentiment": "POSITIVE", "SentimentScore": {"Positive": 0.9}}],
+                         "ErrorList": [{"Index": 1, "ErrorCode": "c", "ErrorMessage": "m"}]}),
+    (ComprehendCodec(), {"ResultList": [{"Labels": [{"Name": "INSULT", "Score": 0.9}], "Toxicity": 0.9}]}),
+    (ComprehendCodec(), {"ResultList": [{"Index": 0, "Languages": [{"LanguageCode": "fr", "Score": 0.9}]}]}),
+    (ComprehendCodec(), {"Classes": [{"Name": "a", "Score": 0.9}]}),
     (ContentSafetyCodec(), {"categoriesAnalysis": [{"category": "Hate", "severity": 2}], "blocklistsMatch": []}),
 )  # fmt: skip
 

@@ -1,0 +1,141 @@
+"""Amazon Comprehend: sentiment, language, toxicity, and classifiers of one's own, as classifications.
+
+Facts: botocore's model of the service (25 texts a batch, 10 segments for toxicity; a text can fail inside a reply of
+status 200 whose other texts have their answers) and its guide (the language of the texts has to be said for all but the
+finding of it: English unless Settings(extra={"comprehend": {"LanguageCode": "de"}}) says another).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agentkit.classification import (
+    Classification,
+    ClassificationAnswer,
+    ClassificationOffer,
+    ClassificationRequest,
+    Way,
+    chosen,
+    object_of,
+    objects_of,
+    scores_of,
+)
+from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
+from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
+from agentkit.json_bytes import json_bytes
+from agentkit.providers.aws.errors import decode_error
+
+__all__ = ["ComprehendCodec"]
+
+Json = dict[str, Any]
+
+_TARGET = "Comprehend_20171127."
+_HARMFUL = 0.5
+_ENGLISH = {"LanguageCode": "en"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """One thing that the service does."""
+
+    name: str
+    items: int
+    way: Way
+    body: Callable[[ClassificationRequest], Json]
+
+
+_OPERATIONS: Mapping[str, _Operation] = {
+    "sentiment": _Operation(
+        "BatchDetectSentiment", 25, "own", lambda asked: {"TextList": list(asked.inputs), **_ENGLISH}
+    ),
+    "language": _Operation("BatchDetectDominantLanguage", 25, "own", lambda asked: {"TextList": list(asked.inputs)}),
+    "toxicity": _Operation(
+        "DetectToxicContent",
+        10,
+        "moderation",
+        lambda asked: {"TextSegments": [{"Text": entry} for entry in asked.inputs], **_ENGLISH},
+    ),
+}
+_CLASSIFIER = _Operation(
+    "ClassifyDocument", 1, "own", lambda asked: {"Text": asked.inputs[0], "EndpointArn": asked.model}
+)
+
+
+class ComprehendCodec:
+    """The client half of Comprehend. A model is "sentiment", "language", "toxicity", or the ARN of an endpoint."""
+
+    def __init__(self, provider: str = "comprehend") -> None:
+        self.name = f"{provider}:json"
+        self._provider = provider
+
+    def offer(self, model: str) -> ClassificationOffer:
+        """What the endpoint does with this model. Raises UnsupportedError for one that is none."""
+        operation = self._operation(model)
+        return ClassificationOffer(frozenset({operation.way}), operation.items)
+
+    def encode(self, asked: ClassificationRequest) -> WireRequest:
+        """The request's bytes. Raises UnsupportedError for images."""
+        if not all(isinstance(entry, str) for entry in asked.inputs):
+            raise UnsupportedError(f"{self._provider}:{asked.model} reads texts only; an image was given")
+        operation = self._operation(asked.model)
+        body = operation.body(asked) | dict((asked.settings.extra or {}).get(self._provider, {}))
+        headers = (("content-type", "application/x-amz-json-1.1"), ("x-amz-target", _TARGET + operation.name))
+        return WireRequest("/", json_bytes(body), headers=headers)
+
+    def decode(self, body: bytes) -> ClassificationAnswer:
+        """What became of the texts, in their order: some may have an error."""
+        reply = object_of(reply_of(body, provider=self._provider))
+        if "ResultList" not in reply:
+            rows = objects_of(reply.get("Classes")) or objects_of(reply.get("Labels"))
+            if not rows:
+                raise ProtocolError("the reply holds no results ('ResultList' is missing)", provider=self._provider)
+            # Classes exclude each other, labels do not.
+            return ClassificationAnswer((chosen(_named(rows, "Name"), is_multiple="Labels" in reply),))
+        results = objects_of(reply.get("ResultList"))
+        found = {_place(row, place): _classification(row) for place, row in enumerate(results)}
+        found |= {_place(row, 0): self._failure(row) for row in objects_of(reply.get("ErrorList"))}
+        return ClassificationAnswer(tuple(found[place] for place in sorted(found)))
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def _operation(self, model: str) -> _Operation:
+        if model.startswith("arn:"):
+            return _CLASSIFIER
+        if (operation := _OPERATIONS.get(model)) is None:
+            raise UnsupportedError(
+                f"{self._provider} has no {model!r}; it has {', '.join(_OPERATIONS)}, and classifiers of your own "
+                "by the ARN of their endpoint"
+            )
+        return operation
+
+    def _failure(self, row: Json) -> Classification:
+        message = str(row.get("ErrorMessage") or "the text was not analysed")
+        return Classification(
+            error=BadRequestError(message, provider=self._provider, code=str(row.get("ErrorCode") or ""))
+        )
+
+
+def _place(row: Json, place: int) -> int:
+    index = row.get("Index", place)
+    return index if isinstance(index, int) else place
+
+
+def _classification(row: Json) -> Classification:
+    if "Toxicity" in row:
+        scores = _named(objects_of(row.get("Labels")), "Name")
+        harms = chosen(scores, is_multiple=True).labels
+        toxicity = scores_of({"all": row.get("Toxicity")}).get("all", 0.0)
+        return Classification(harms, scores, bool(harms) or toxicity >= _HARMFUL)
+    if "Languages" in row:
+        return chosen(_named(objects_of(row.get("Languages")), "LanguageCode"), is_multiple=False)
+    scores = {name.upper(): score for name, score in scores_of(row.get("SentimentScore")).items()}
+    return Classification((str(row.get("Sentiment") or ""),), scores or None)
+
+
+def _named(rows: list[Json], name: str) -> dict[str, float]:
+    return scores_of({str(row.get(name)): row.get("Score") for row in rows})
