@@ -112,9 +112,11 @@ class Ledger:
         """Book one model call. Raises BudgetExceededError, and then books nothing."""
         ledger: Ledger | None = self
         while ledger is not None:
-            _check(ledger, "steps", ledger.budget.steps, ledger.steps, 1)
-            _check(ledger, "tokens", ledger.budget.tokens, ledger.tokens, tokens)
-            _check(ledger, "usd", ledger.budget.usd, ledger.usd, usd)
+            budget = ledger.budget
+            _check(ledger, "steps", budget.steps, ledger.steps, 1)
+            if budget.bounds_tokens:
+                _check(ledger, "tokens", budget.tokens, ledger.tokens, tokens)
+                _check(ledger, "usd", budget.usd, ledger.usd, usd)
             ledger = ledger.parent
         ledger = self
         while ledger is not None:

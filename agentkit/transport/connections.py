@@ -106,7 +106,7 @@ class Connections(Generic[AConnection]):
         else:
             self._in_use[origin] += 1
         try:
-            connection = await self._living(idle)
+            connection = await self._living(idle) if idle else None
             if connection is None:
                 connection = self._sources[origin].create_connection(target.url.origin)
         except BaseException:

@@ -54,7 +54,9 @@ class FastTransport:
         if loop is None or request.method == "HEAD" or not self._reaches(target):
             return await self._other.send(request, connect_seconds=connect_seconds)
         head = self._head(request, target)
-        connections = await self._connections_of(loop)
+        known, connections = self._known
+        if connections is None or known() is not loop:
+            connections = await self._connections_of(loop)
         connection = await connections.take(target, most=self._max_connections, stands_in_line=request.stands_in_line)
         try:
             await connection.ask(head, request, connect_seconds=connect_seconds)
@@ -83,10 +85,8 @@ class FastTransport:
         return is_direct
 
     async def _connections_of(self, loop: asyncio.AbstractEventLoop) -> Connections[FastConnection]:
-        known, connections = self._known
-        if connections is None or known() is not loop:
-            connections = await _CONNECTIONS.get()
-            self._known = (weakref.ref(loop), connections)
+        connections = await _CONNECTIONS.get()
+        self._known = (weakref.ref(loop), connections)
         return connections
 
     def _head(self, request: HttpRequest, target: Target) -> RequestHead:
