@@ -11,11 +11,16 @@ from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.providers.openai_family import capabilities_of, place_of
 from agentkit.providers.table import Options, Provider
 from agentkit.remote import RemoteModel
+from agentkit.settings import Deadlines, Settings
 from agentkit.transport.default import default_transport
 
 __all__ = ["connect"]
 
+_LONGEST_SECONDS = 600.0
 _ROUTER = "router.huggingface.co"
+_ENDPOINTS = ".endpoints.huggingface.cloud"
+_HOLD = "x-scale-up-timeout"
+"""For how many seconds an endpoint that was scaled to zero holds a request while it wakes; else it answers with 503."""
 _OWN = ":hf-inference"
 """The partner that is Hugging Face itself: behind it is TGI, as behind endpoints of the user's own."""
 
@@ -29,6 +34,8 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         rules = _as_tgi(rules)
         if not urlsplit(endpoint.base_url).path:  # as the page of an endpoint shows it
             endpoint = replace(endpoint, base_url=endpoint.url("/v1"))
+        if place.host.endswith(_ENDPOINTS):
+            endpoint = replace(endpoint, headers={_HOLD: _patience(options.settings), **endpoint.headers})
     elif model.endswith(_OWN):
         rules = _as_tgi(rules)
     return RemoteModel(
@@ -38,6 +45,14 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         transport=options.transport or default_transport(),
         settings=options.settings,
     )
+
+
+def _patience(settings: Settings | None) -> str:
+    """As long as we wait for the first event, less some time for the answer."""
+    deadlines = (settings.deadlines if settings else None) or Deadlines()
+    limits = (deadlines.first_event_seconds, deadlines.exchange_seconds)
+    seconds = min((limit for limit in limits if limit is not None), default=_LONGEST_SECONDS)
+    return str(max(1, int(min(seconds, _LONGEST_SECONDS) * 0.9)))
 
 
 def _as_tgi(rules: ChatRules) -> ChatRules:

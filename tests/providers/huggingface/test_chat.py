@@ -83,6 +83,25 @@ def test_an_endpoint_s_address_is_taken_as_its_page_shows_it(given: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("deadlines", "seconds"),
+    [
+        (None, "270"),
+        (Deadlines(first_event_seconds=500), "450"),
+        (Deadlines(exchange_seconds=20), "18"),
+        (Deadlines(first_event_seconds=None, exchange_seconds=None), "540"),
+    ],
+)
+def test_an_endpoint_that_sleeps_holds_the_request_within_the_deadline(
+    deadlines: Deadlines | None, seconds: str
+) -> None:
+    made = remote(base_url=ENDPOINT, settings=Settings(deadlines=deadlines))
+    assert made.endpoint.headers == {"x-scale-up-timeout": seconds, "authorization": f"Bearer {KEY}"}
+    mine = remote(base_url=ENDPOINT, headers={"x-scale-up-timeout": "5"}).endpoint.headers
+    assert mine["x-scale-up-timeout"] == "5"
+    assert "x-scale-up-timeout" not in remote(base_url="http://localhost:3000").endpoint.headers
+
+
+@pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
         (429, {"error": "Model is overloaded", "error_type": "overloaded"}, OverloadedError),
