@@ -85,7 +85,7 @@ def command(
         click.echo(str(path))
     if made.revised_prompt:
         notice(f"drawn as: {made.revised_prompt}")
-    notice(f"{made.model}: {made.usage}, {made.cost}")
+    notice(f"{made.model}: {made.usage}, cost {made.cost}")
 
 
 def _refuse_known(output: Path, count: int) -> None:

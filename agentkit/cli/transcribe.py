@@ -62,8 +62,9 @@ def command(
         click.echo("\n".join(_line(segment) for segment in heard.segments))
     else:
         click.echo("" if printer.has_printed else printable(heard.text))
-    length = "" if heard.duration_seconds is None else f"{heard.duration_seconds:,.1f} s, "
-    notice(f"{heard.model}: {length}{heard.usage}, {heard.cost}")
+    length = [] if heard.duration_seconds is None else [f"{heard.duration_seconds:,.1f} s"]
+    tokens = [str(heard.usage)] if heard.usage.total else []  # some are paid by the minute
+    notice(f"{heard.model}: {', '.join([*length, *tokens, f'cost {heard.cost}'])}")
 
 
 class _Printer:
