@@ -63,6 +63,10 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
     is_claude = _is_claude(model)
     place = place_of(options, model, version="v1" if is_claude else "v1beta1")
     endpoint, codec = place.endpoint, _codec_of(provider, model)
+    if (is_claude or _is_open(model)) and options.base_url is None and "/projects/" not in endpoint.base_url:
+        raise ConfigurationError(
+            f"a key alone is for Gemini; vertex:{model} needs the project that is charged: pass model(..., project=...)"
+        )
     if _is_open(model):
         endpoint = replace(endpoint, base_url=endpoint.url("/endpoints/openapi"))
         api, capabilities = "chat_completions", Capabilities()

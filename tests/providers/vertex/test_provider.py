@@ -139,6 +139,13 @@ def test_a_token_names_no_project() -> None:
         remote(project=None)
 
 
+def test_a_key_alone_is_for_gemini() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"a key alone is for Gemini; vertex:claude-sonnet-5 needs the project"
+    ):
+        remote("vertex:claude-sonnet-5", project=None, credentials=None, api_key=KEY)
+
+
 def test_tokens_are_counted_in_bare_fields() -> None:
     made = remote()
     wire = made.codec.encode_count(asked(made, instructions="Be brief.", tools=(SUM,)))  # type: ignore[attr-defined]
