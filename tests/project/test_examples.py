@@ -27,6 +27,13 @@ PROMISES = {  # program -> lines or pieces of lines that it has to print, in thi
     "guardrail.py": ["sent to ada@shop.example: Card [card]", "mail to a partner", "mail to elsewhere.example is not"],
     "http_api.py": ["status: 200", "state: paid", "https://elsewhere.example/ is not allowed"],
     "session_chat.py": ["order 1001: sent on Monday", "order 1002: paid, not sent yet", "6 messages are kept, 3"],
+    "sort_mail.py": [
+        "delivery: Where is",
+        "on Wednesday",
+        "refund: I want",
+        "other: One",
+        "on Sundays from nine to noon",
+    ],
     "stream_terminal.py": ["count_words", "chapter 3 of 3", "5000", "tokens in"],
     "sub_agents.py": [
         "rain in Oslo",
