@@ -101,6 +101,18 @@ async def test_a_refused_token_is_renewed_once(tokens: TokenServer, tmp_path: Pa
     assert (response.text, keys) == ("51", [f"Bearer {KEY}-1", f"Bearer {KEY}-2"])
 
 
+async def test_a_token_that_many_calls_are_refused_with_is_renewed_once(tokens: TokenServer, tmp_path: Path) -> None:
+    with start_simulator(*["51"] * 20) as server:
+        server.suffer(Rule((Status(401),), first=20))
+        asked = gemini(server.url, project="p", credentials=tokens.account_file(tmp_path))
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(asked.respond, Request("", (user_message("hi"),)))
+        keys = [request.asked.header("authorization") for request in server.requests]
+    assert len(keys) == 40
+    assert (set(keys[:20]), tokens.given) == ({f"Bearer {KEY}-1"}, 2)
+
+
 async def test_a_token_that_google_does_not_give_is_an_error_of_authentication(
     tokens: TokenServer, tmp_path: Path
 ) -> None:

@@ -140,9 +140,7 @@ def test_a_token_names_no_project() -> None:
 
 
 def test_a_key_alone_is_for_gemini() -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"a key alone is for Gemini; vertex:claude-sonnet-5 needs the project"
-    ):
+    with pytest.raises(ConfigurationError, match=r"alone is for Gemini; vertex:claude-sonnet-5 needs the project"):
         remote("vertex:claude-sonnet-5", project=None, credentials=None, api_key=KEY)
 
 
