@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from canaries import KEY
+from conformance.wires import OneReply
 from google.auth.compute_engine import _metadata
 from google.oauth2.credentials import Credentials
 from providers.vertex.token_server import TokenServer, token_server
@@ -20,6 +23,7 @@ from agentkit.settings import Settings
 from agentkit.simulator.plan import Rule
 from agentkit.simulator.status_faults import Status
 from agentkit.testing.simulator import start_simulator
+from agentkit.transport.protocol import HttpRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -101,16 +105,29 @@ async def test_a_refused_token_is_renewed_once(tokens: TokenServer, tmp_path: Pa
     assert (response.text, keys) == ("51", [f"Bearer {KEY}-1", f"Bearer {KEY}-2"])
 
 
+class Choosy:
+    """Refuses the first token, and answers whoever has another."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    async def send(self, request: HttpRequest, *, connect_seconds: float) -> OneReply:
+        await anyio.lowlevel.checkpoint()
+        self.keys.append(dict(request.headers)["authorization"])
+        if self.keys[-1] == f"Bearer {KEY}-1":
+            return OneReply(b'{"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "expired"}}', 401)
+        answer = {"content": {"role": "model", "parts": [{"text": "51"}]}, "finishReason": "STOP"}
+        return OneReply(json.dumps({"candidates": [answer]}).encode())
+
+
 async def test_a_token_that_many_calls_are_refused_with_is_renewed_once(tokens: TokenServer, tmp_path: Path) -> None:
-    with start_simulator(*["51"] * 20) as server:
-        server.suffer(Rule((Status(401),), first=20))
-        asked = gemini(server.url, project="p", credentials=tokens.account_file(tmp_path))
-        async with anyio.create_task_group() as group:
-            for _ in range(20):
-                group.start_soon(asked.respond, Request("", (user_message("hi"),)))
-        keys = [request.asked.header("authorization") for request in server.requests]
-    assert len(keys) == 40
-    assert (set(keys[:20]), tokens.given) == ({f"Bearer {KEY}-1"}, 2)
+    choosy = Choosy()
+    asked = gemini("http://127.0.0.1:9", project="p", credentials=tokens.account_file(tmp_path), transport=choosy)
+    async with anyio.create_task_group() as group:
+        for _ in range(20):
+            group.start_soon(asked.respond, Request("", (user_message("hi"),)))
+    assert (set(choosy.keys), tokens.given) == ({f"Bearer {KEY}-1", f"Bearer {KEY}-2"}, 2)
+    assert choosy.keys.count(f"Bearer {KEY}-2") == 20
 
 
 async def test_a_token_that_google_does_not_give_is_an_error_of_authentication(
