@@ -25,6 +25,7 @@ from agentkit.cli.terminal import can_draw, print_json
 from agentkit.errors import AgentkitError, ConfigurationError
 from agentkit.messages import AssistantMessage
 from agentkit.providers import PROVIDERS, Provider
+from agentkit.providers.aws.credentials import find_region
 from agentkit.providers.offline import OfflineModel
 from agentkit.transport.default import VARIABLE, default_transport
 from agentkit.transport.fast_transport import FastTransport
@@ -219,7 +220,12 @@ def _addresses(ready: Sequence[Provider]) -> Iterable[Finding]:
         told = [f"{variable} ({_names(rows)})" for variable, rows in moved.items()]
         yield Finding("note", "addresses", f"{', '.join(told)}: requests go there")
     for row in ready:
-        if not row.base_url and not _is_set(row.base_url_variables):
+        if row.base_url or _is_set(row.base_url_variables):
+            continue
+        if "region" in row.takes:  # AWS: the region makes the address
+            if find_region() is None:
+                yield Finding("note", row.name, "has a key and no region; set AWS_REGION")
+        else:
             yield Finding("note", row.name, f"has a key and no address; set {' or '.join(row.base_url_variables)}")
 
 

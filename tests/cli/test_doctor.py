@@ -77,6 +77,16 @@ def test_a_key_without_the_address_that_it_needs_is_noted(shell: Shell, monkeypa
     assert "azure" not in details(shell)
 
 
+def test_a_key_for_aws_without_a_region_is_noted(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "key")
+    assert details(shell)["bedrock"] == "has a key and no region; set AWS_REGION"
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert "bedrock" not in details(shell)
+
+
 def test_every_extra_is_looked_for(shell: Shell) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     told = {subject.removeprefix("extra ") for subject in details(shell) if subject.startswith("extra ")}

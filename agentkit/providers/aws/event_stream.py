@@ -8,8 +8,10 @@ Facts: AWS's description of the encoding; headers are at most 128 KiB, payloads 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from zlib import crc32
 
 from agentkit.errors import ProtocolError
@@ -20,6 +22,7 @@ _PRELUDE_BYTES = 12
 _LEAST_BYTES = 16
 _MOST_HEADER_BYTES = 128 * 2**10
 _MOST_BYTES = 24 * 2**20 + _MOST_HEADER_BYTES + _LEAST_BYTES
+_USUAL_BYTES = 200
 _PRELUDE = struct.Struct(">III")
 _CHECKSUM = struct.Struct(">I")
 _SHORT = struct.Struct(">H")
@@ -32,7 +35,7 @@ _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 class Frame:
     """One frame."""
 
-    headers: dict[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     """The headers that are texts, such as ":event-type"; nobody sends others to a client."""
     payload: bytes = field(repr=False)
 
@@ -48,6 +51,8 @@ class EventStreamParser:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that are complete now. Raises ProtocolError for a wrong checksum or an impossible length."""
+        if not self._kept and len(chunk) > _LEAST_BYTES and _length_of(chunk, 0) == len(chunk):
+            return [_frame(chunk)]  # clients yield about one chunk for each frame
         self._kept += chunk
         if len(self._kept) < self._wanted:
             return []
@@ -115,7 +120,14 @@ def _frame(data: bytes) -> Frame:
     if crc32(data[:-4]) != _CHECKSUM.unpack_from(data, len(data) - 4)[0]:
         raise ProtocolError("a frame of the stream has a wrong checksum; bytes were lost or changed")
     end = _PRELUDE_BYTES + _PRELUDE.unpack_from(data)[1]
-    return Frame(_headers(data[_PRELUDE_BYTES:end]), data[end:-4])
+    headers = data[_PRELUDE_BYTES:end]
+    return Frame(_usual_headers(headers) if len(headers) < _USUAL_BYTES else _headers(headers), data[end:-4])
+
+
+@lru_cache(maxsize=64)
+def _usual_headers(data: bytes) -> Mapping[str, str]:
+    """Nearly all frames of a stream have the same few headers."""
+    return MappingProxyType(_headers(data))
 
 
 def _headers(data: bytes) -> dict[str, str]:
