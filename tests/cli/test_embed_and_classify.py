@@ -90,6 +90,34 @@ def test_texts_are_classified_in_words_and_in_json() -> None:
     assert rows(out) == [{"input": "refund me", "labels": ["refund"], "scores": None}]
 
 
+def test_notes_and_several_labels_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with start_simulator() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        words = ("classify", "-m", "openai:gpt-6-luna", "-l", "cat", "-l", "dog", "--multi")
+        _, out, _ = shell(*words, "cat and dog", "bird")
+    assert out == "cat 0.95, dog 0.95\tcat and dog\nnone\tbird\n"
+
+
+def test_a_text_with_an_error_is_told_and_the_exit_code_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with start_simulator("no label") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        words = ("classify", "-m", "openai:gpt-4.1", "-l", "cat", "-l", "dog", "miaow")
+        code, out, told = shell(*words)
+        assert (code, out) == (1, "")
+        assert "error: miaow: the model answered 'no label', which is none of the labels cat, dog" in told
+    with start_simulator("no label") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        code, out, _ = shell(*words, "--json")
+    (row,) = rows(out)
+    assert (code, row["labels"], row["error"]) == (
+        1,
+        [],
+        {"type": "OutputError", "message": "the model answered 'no label', which is none of the labels cat, dog"},
+    )
+
+
 def test_moderation_is_shown_in_words_and_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
     with start_simulator() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)

@@ -392,6 +392,22 @@ def test_hugging_face_is_asked_for_its_own_labels_or_the_callers() -> None:
     assert zero_shot.notes == ("the meanings of the labels were left out: the model reads the labels alone",)
 
 
+@pytest.mark.anyio
+async def test_hugging_face_classifies_one_input_a_request() -> None:
+    transport = InTurn([json.dumps([{"label": "cat", "score": 0.7}, {"label": "dog", "score": 0.6}]).encode()])
+    model: ClassificationModel = task_model(
+        "huggingface:facebook/bart-large-mnli", "classify", api_key="k", transport=transport
+    )
+    found = await classify(model, ["a", PICTURE], labels=PETS, multi=True)
+    assert list(found) == [Classification(("cat", "dog"), {"cat": 0.7, "dog": 0.6})] * 2
+    assert {sent.url for sent in transport.sent} == {
+        "https://router.huggingface.co/hf-inference/models/facebook/bart-large-mnli"
+    }
+    model = task_model("huggingface:m", "classify", base_url="https://mine.example/", api_key="k", transport=transport)
+    await classify(model, "a", labels=None)
+    assert transport.sent[-1].url == "https://mine.example"
+
+
 def test_classifiers_of_mistral_give_the_labels_of_each_target() -> None:
     codec = ModerationsCodec("mistral")
     assert codec.offer("ft:classifier:ministral-3b-latest:x").ways == {"own"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentkit.errors import AgentkitError
+from agentkit.errors import AgentkitError, OverloadedError, RateLimitError
 from agentkit.providers.aws.comprehend import ComprehendCodec
 from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
 from agentkit.providers.azure.content_safety import ContentSafetyCodec
@@ -90,3 +90,21 @@ def test_a_reply_cut_anywhere_gives_a_typed_error(codec: Any, reply: Any) -> Non
     for cut in range(len(body)):
         with pytest.raises(AgentkitError):
             codec.decode(body[:cut])
+
+
+@pytest.mark.parametrize("codec", [codec for codec, _ in REPLIES], ids=[codec.name for codec, _ in REPLIES])
+@pytest.mark.parametrize(
+    "body", [b'{"error": {"message": "wait a little"}}', b'{"message": "wait a little"}', b"wait a little", b""]
+)
+def test_the_error_of_a_reply_is_typed_whatever_its_body(codec: Any, body: bytes) -> None:
+    error = codec.decode_error(429, {}, body)
+    # Google says 429 also where nobody's own quota is used up.
+    assert isinstance(error, RateLimitError | OverloadedError)
+    assert error.provider == codec.name.partition(":")[0]
+
+
+@pytest.mark.parametrize("codec", [EmbeddingsCodec(), ModerationsCodec(), DecisionsCodec(), EmbedContentsCodec()])
+def test_an_error_inside_a_good_reply_is_raised(codec: Any) -> None:
+    body = {"error": {"message": "wait a little", "code": 429, "status": "RESOURCE_EXHAUSTED", "type": "rate_limit_error"}}
+    with pytest.raises(AgentkitError, match="wait a little"):
+        codec.decode(json.dumps(body).encode())
