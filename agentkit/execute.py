@@ -185,7 +185,7 @@ class _Call:
     steps: int = 0
     tool_calls: int = 0
     found: tuple[str, ...] = ()
-    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.open.paused is not None:
@@ -418,7 +418,10 @@ class _Call:
         """Run the tool itself, bounded in time; whatever it raises becomes an outcome."""
         scene, open_call = self.scene, self.open
         if not tool.may_run_again:
-            await self._announce()
+            if type(scene.runtime) is InMemoryRuntime:  # a step would keep nothing, and costs 3 us
+                scene.record(CallBegan(open_call.step, open_call.position))
+            else:
+                await self._announce()
         if scene.listener:
             made = open_call.call
             scene.listener.push(ToolStarted(open_call.step, open_call.position, tool.name, made.id, made.arguments))
@@ -453,9 +456,6 @@ class _Call:
     async def _announce(self) -> None:
         """Have it known, before anything is done, that this call begins."""
         record = CallBegan(self.open.step, self.open.position)
-        if type(self.scene.runtime) is InMemoryRuntime:  # the step would keep nothing, and costs 3 us
-            self.scene.record(record)
-            return
 
         async def same() -> Record:
             return record

@@ -195,7 +195,6 @@ class AssistantMessage:
             if isinstance(part, ToolCall) and isinstance(part.outcome, Pending):
                 object.__setattr__(self, "is_settled", False)
                 return
-        object.__setattr__(self, "is_settled", True)
 
     @property
     def text(self) -> str:

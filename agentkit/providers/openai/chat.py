@@ -301,7 +301,7 @@ class ChatCodec:
         pieces = (*head.pieces, *closed) if head else closed
         notes = head.notes | writer.notes if head else frozenset(writer.notes)
         if memo is not None:
-            ids = head.ids if head else set[str]()
+            ids: set[str] = head.ids if head else set()
             ids |= writer.new_ids
             memo.kept[self._memo_key] = _Head(request.messages, pieces, open_message, ids, frame.wire_names, notes)
         whole: list[Piece] = [frame.opening, b",", *pieces] if frame.opening else [*pieces]
