@@ -35,6 +35,9 @@ from agentkit.exchange import Request
 from agentkit.messages import user_message
 from agentkit.models import ModelIdentity
 from agentkit.providers.anthropic.messages import MessagesCodec
+from agentkit.providers.aws.converse import ConverseCodec
+from agentkit.providers.aws.invoke import InvokeClaudeCodec
+from agentkit.providers.aws.sagemaker import SageMakerCodec
 from agentkit.providers.google.generate_content import GenerateContentCodec
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.responses import ResponsesCodec
@@ -94,8 +97,13 @@ def google(name: str, message: str = "no", *details: Any) -> Any:
     return {"error": {"message": message, "status": name, "details": list(details)}}
 
 
-OPENAI, ANTHROPIC, GEMINI, AZURE, HUGGING_FACE, COMPATIBLE = (
-    "OpenAI", "Anthropic", "Gemini / Vertex", "Azure OpenAI", "Hugging Face", "Compatible servers",
+def aws(name: str, message: str = "no") -> Any:
+    return {"__type": f"com.amazon#{name}", "message": message}
+
+
+OPENAI, ANTHROPIC, GEMINI, AWS, AZURE, HUGGING_FACE, COMPATIBLE = (
+    "OpenAI", "Anthropic", "Gemini / Vertex", "AWS Bedrock (SageMaker)", "Azure OpenAI", "Hugging Face",
+    "Compatible servers",
 )  # fmt: skip
 
 CELLS: dict[tuple[str, str], list[tuple[int, Any]]] = {
@@ -254,10 +262,48 @@ CELLS: dict[tuple[str, str], list[tuple[int, Any]]] = {
     ("Timeout", COMPATIBLE): [(408, openai()), (504, openai())],
 }
 
+AWS_CELLS: dict[str, list[tuple[int, Any]]] = {
+    "AuthenticationError": [
+        (403, aws("UnrecognizedClientException")),
+        (403, aws("InvalidSignatureException")),
+        (400, aws("IncompleteSignature")),
+        (403, aws("ExpiredTokenException")),
+        (403, aws("MissingAuthenticationToken")),
+        (403, {"message": "The security token included in the request is invalid."}),
+    ],
+    "PermissionDenied": [(403, aws("AccessDeniedException", "You don't have access to the model"))],
+    "ModelNotFound": [
+        (404, aws("ResourceNotFoundException", "This model version has reached the end of its life.")),
+        (400, aws("ValidationException", "The provided model identifier is invalid.")),
+        (400, aws("ValidationException", "Invocation of model ID x with on-demand throughput isn't supported.")),
+    ],
+    "NotFound": [(404, aws("ResourceNotFoundException", "Could not find it")), (404, b"")],
+    "BadRequest": [(400, aws("ValidationException")), (400, aws("ValidationError"))],
+    "ContextLengthExceeded": [
+        (400, aws("ValidationException", "Input is too long for requested model.")),
+        (400, {"message": "The model returned the following errors: too many tokens"}),
+    ],
+    "RateLimited": [(429, aws("ThrottlingException")), (429, aws("TooManyRequestsException"))],
+    "QuotaExceeded": [
+        (400, aws("ServiceQuotaExceededException")),
+        (403, aws("AccessDeniedException", "Your AWS Marketplace subscription for this model cannot be completed")),
+    ],
+    "Overloaded": [(503, aws("ServiceUnavailableException")), (429, aws("ModelNotReadyException"))],
+    "ServerError": [
+        (500, aws("InternalServerException")),
+        (424, aws("ModelErrorException")),
+        (530, aws("InternalDependencyException")),
+        (502, b"<html>"),
+    ],
+    "Timeout": [(408, aws("ModelTimeoutException"))],
+}
+CELLS |= {(row, AWS): cells for row, cells in AWS_CELLS.items()}
+
 CODECS: dict[str, list[Codec]] = {
     OPENAI: [ChatCodec(), ResponsesCodec()],
     ANTHROPIC: [MessagesCodec()],
     GEMINI: [GenerateContentCodec()],
+    AWS: [ConverseCodec(), InvokeClaudeCodec(), SageMakerCodec()],
     AZURE: [ChatCodec(), ResponsesCodec()],
     HUGGING_FACE: [ChatCodec()],
     COMPATIBLE: [ChatCodec()],
@@ -318,6 +364,6 @@ def test_the_rows_are_those_of_the_page() -> None:
     providers, rows = mapping[0], mapping[2:]
     told = {(row[0], provider) for row in rows for provider, cell in zip(providers, row, strict=True) if cell}
     in_replies = {cell for cell in told if cell[0] in KINDS and cell[1] in CODECS}
-    # Those that no error reply shows: a refusal of Gemini is a reply of status 200, those of partners differ.
-    assert in_replies - set(CELLS) == {("ContentFiltered", GEMINI), ("ContentFiltered", HUGGING_FACE)}
+    # Those that no error reply shows: refusals of Gemini and AWS are replies of status 200, those of partners differ.
+    assert in_replies - set(CELLS) == {("ContentFiltered", each) for each in (GEMINI, AWS, HUGGING_FACE)}
     assert set(CELLS) <= told
