@@ -105,6 +105,6 @@ def test_the_error_of_a_reply_is_typed_whatever_its_body(codec: Any, body: bytes
 
 @pytest.mark.parametrize("codec", [EmbeddingsCodec(), ModerationsCodec(), DecisionsCodec(), EmbedContentsCodec()])
 def test_an_error_inside_a_good_reply_is_raised(codec: Any) -> None:
-    body = {"error": {"message": "wait a little", "code": 429, "status": "RESOURCE_EXHAUSTED", "type": "rate_limit_error"}}
+    body = {"error": {"message": "wait a little", "code": 429, "status": "RESOURCE_EXHAUSTED", "type": "rate_limit"}}
     with pytest.raises(AgentkitError, match="wait a little"):
         codec.decode(json.dumps(body).encode())
