@@ -21,7 +21,7 @@ from agentkit.messages import AssistantMessage, Returned, Text, Thinking, ToolCa
 from agentkit.models import Model
 from agentkit.providers import model
 from agentkit.redaction import Redaction, Vault
-from agentkit.testing.scripted import ScriptedModel
+from agentkit.testing.scripted import Delay, ScriptedModel
 from agentkit.testing.simulator import start_simulator
 from agentkit.tools import tool
 
@@ -225,3 +225,18 @@ async def test_two_redactions_undo_each_other_in_turn() -> None:
         events: list[Event] = [event async for event in run]
         assert "".join(event.text for event in events if isinstance(event, TextDelta)) == f"{MAIL} has C-123"
     assert run.result.output == f"{MAIL} has C-123"
+
+
+async def test_what_was_said_before_a_cancel_is_kept_restored() -> None:
+    agent = Agent(
+        ScriptedModel([TextDelta("I told <EMA"), TextDelta("IL_1> and th"), Delay(5), TextDelta("en")]),
+        middleware=[Redaction()],
+    )
+    said = ""
+    async with agent.stream(f"Tell {MAIL}.") as run:
+        async for event in run:
+            said += event.text if isinstance(event, TextDelta) else ""
+            if said.endswith(" and th"):
+                run.cancel()
+    assert said == f"I told {MAIL} and th"
+    assert f"I told {MAIL} and th" in json.dumps(run.state)

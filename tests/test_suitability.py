@@ -6,16 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
+from agentkit.agent import Agent
 from agentkit.errors import ContextLengthError, UnsupportedError
 from agentkit.exchange import Request, ToolDefinition
 from agentkit.identity import Capabilities, ModelIdentity
 from agentkit.media import Image
 from agentkit.messages import AssistantMessage, Failed, Message, Returned, Text, ToolCall, UserMessage, user_message
+from agentkit.policies.fallback import fallback
 from agentkit.providers import PROVIDERS, model, nearest_able
 from agentkit.providers.table import Provider
 from agentkit.settings import Settings
 from agentkit.suitability import Able, Known, refuse_too_long, refuse_unable
+from agentkit.testing.scripted import ScriptedModel
 from agentkit.testing.simulator import start_simulator
+from agentkit.tools import Tool
 
 TEXT_ONLY = ModelIdentity("acme", "small", capabilities=Capabilities(tools=False, media=frozenset({"document"})))
 PICTURE = Image.from_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 20)
@@ -87,3 +91,14 @@ def test_the_nearest_models_are_of_the_same_provider_and_not_about_to_end() -> N
 
 def provider(name: str) -> Provider:
     return PROVIDERS[name]
+
+
+@pytest.mark.anyio
+async def test_a_fallback_goes_on_with_a_model_that_can() -> None:
+    with start_simulator("ok") as server:
+        small = model("anthropic:claude-2", base_url=server.base_url, api_key="k")
+        large = ScriptedModel("I can.")
+        result = await Agent(
+            fallback(small, large), tools=[Tool.from_schema("add", "Add.", {"type": "object"}, dict)]
+        ).run("Hi")
+        assert (result.output, server.count) == ("I can.", 0)

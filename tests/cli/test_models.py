@@ -119,7 +119,7 @@ def test_an_empty_list_says_why(shell: Shell) -> None:
     ("name", "meant"), [("gemini", "'google' or 'gemini-openai'"), ("claude", "'anthropic'"), ("gorq", "'groq'")]
 )
 def test_a_provider_is_found_by_the_name_of_its_models(shell: Shell, name: str, meant: str) -> None:
-    assert shell("models", name).err == f"error: unknown provider '{name}'; did you mean {meant}?\n"
+    assert shell("models", name).err.startswith(f"error: unknown provider '{name}'; did you mean {meant}")
 
 
 def test_a_provider_lists_only_what_it_serves(shell: Shell) -> None:
