@@ -192,7 +192,7 @@ _ROWS = (
         key_variables=("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"),
         api="converse",
         otel_name="aws.bedrock",
-        tasks=frozenset({"embed", "generate_image"}),
+        tasks=frozenset({"embed", "generate_image", "classify"}),
         task_module="agentkit.providers.aws.tasks",
         takes=frozenset({"region", "credentials"}),
     ),

@@ -42,6 +42,7 @@ from agentkit.policies.fallback import fallback
 from agentkit.providers import model as chat_model
 from agentkit.providers import task_model
 from agentkit.providers.aws.comprehend import ComprehendCodec
+from agentkit.providers.aws.guardrails import GuardrailCodec
 from agentkit.providers.aws.signing import Credentials
 from agentkit.providers.azure.content_safety import ContentSafetyCodec
 from agentkit.providers.azure.language import LanguageCodec
@@ -69,6 +70,7 @@ CODECS = [
     HuggingFaceClassificationCodec(),
     LanguageCodec(),
     ContentSafetyCodec(),
+    GuardrailCodec(),
 ]
 
 
@@ -590,6 +592,41 @@ async def test_comprehend_is_asked_in_batches_by_signed_requests(model: str) -> 
     }
     assert sent.url == "https://comprehend.eu-west-1.amazonaws.com/"
     assert oracle("oracle_aws").check(request) == []
+
+
+@pytest.mark.anyio
+async def test_a_guardrail_of_bedrock_moderates_and_its_models_chat() -> None:
+    found_in = {
+        "action": "GUARDRAIL_INTERVENED",
+        "assessments": [
+            {
+                "contentPolicy": {"filters": [{"type": "VIOLENCE", "confidence": "HIGH", "action": "BLOCKED"}]},
+                "sensitiveInformationPolicy": {"piiEntities": [{"type": "EMAIL", "action": "NONE", "detected": True}]},
+                "topicPolicy": {"topics": [{"name": "taxes", "action": "NONE", "detected": False}]},
+            }
+        ],
+    }
+    transport = InTurn([json.dumps(found_in).encode(), b'{"action": "NONE", "assessments": [{}]}'])
+    keys = Credentials("AKIDEXAMPLE", "some-secret")
+    at: dict[str, Any] = {"transport": transport, "region": "eu-west-1", "credentials": keys}
+    model: ClassificationModel = task_model("bedrock:guardrail/abc123/7", "classify", **at)
+    found = await classify(model, ["kill a@b.c", PICTURE], labels="moderation", concurrency=1)
+    assert list(found) == [
+        Classification(("VIOLENCE", "EMAIL"), None, is_flagged=True),
+        Classification((), None, is_flagged=False),
+    ]
+    for sent in transport.sent:
+        request = {
+            "method": sent.method,
+            "url": sent.url,
+            "headers": dict(sent.headers),
+            "json": json.loads(sent.body),
+            "credentials": {"access_key": keys.access_key, "secret_key": keys.secret_key},
+        }
+        assert sent.url == "https://bedrock-runtime.eu-west-1.amazonaws.com/guardrail/abc123/version/7/apply"
+        assert oracle("oracle_aws").check(request) == []
+    chats: ClassificationModel = task_model("bedrock:anthropic.claude-sonnet-5", "classify", **at)
+    assert chats.offer.ways == frozenset()
 
 
 def test_comprehend_has_classifiers_of_ones_own_and_errors_of_single_texts() -> None:

@@ -11,6 +11,7 @@ import pytest
 from agentkit.errors import AgentkitError, OverloadedError, RateLimitError
 from agentkit.providers.aws.comprehend import ComprehendCodec
 from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
+from agentkit.providers.aws.guardrails import GuardrailCodec
 from agentkit.providers.azure.content_safety import ContentSafetyCodec
 from agentkit.providers.azure.language import LanguageCodec
 from agentkit.providers.cohere.embeddings import EmbedCodec
@@ -53,6 +54,7 @@ REPLIES: tuple[tuple[Any, Any], ...] = (
     (ComprehendCodec(), {"ResultList": [{"Labels": [{"Name": "INSULT", "Score": 0.9}], "Toxicity": 0.9}]}),
     (ComprehendCodec(), {"ResultList": [{"Index": 0, "Languages": [{"LanguageCode": "fr", "Score": 0.9}]}]}),
     (ComprehendCodec(), {"Classes": [{"Name": "a", "Score": 0.9}]}),
+    (GuardrailCodec(), {"action": "NONE", "assessments": [{"topicPolicy": {"topics": [{"name": "a", "action": "X"}]}}]}),
     (ContentSafetyCodec(), {"categoriesAnalysis": [{"category": "Hate", "severity": 2}], "blocklistsMatch": []}),
 )  # fmt: skip
 

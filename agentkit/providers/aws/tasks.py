@@ -8,6 +8,7 @@ from typing import Any
 from agentkit.models import ModelIdentity
 from agentkit.providers.aws.comprehend import ComprehendCodec
 from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
+from agentkit.providers.aws.guardrails import GuardrailCodec
 from agentkit.providers.aws.pictures import InvokeImagesCodec
 from agentkit.providers.aws.provider import address_of, connect, signer
 from agentkit.providers.table import Options, Provider, TaskKind, host_and_port
@@ -26,6 +27,11 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
     chat = connect(provider, model, options)  # which knows address, key and how requests are signed
     assert isinstance(chat, RemoteModel)
     identity = replace(chat.identity, api=kind)
+    if kind == "classify":
+        guard = GuardrailCodec(provider.vendor)
+        return RemoteClassificationModel(
+            guard, chat.endpoint, identity, transport=chat.transport, settings=options.settings
+        )
     if kind == "generate_image":
         painter = InvokeImagesCodec(provider.vendor)
         return RemoteImageModel(painter, chat.endpoint, identity, transport=chat.transport, settings=options.settings)
