@@ -54,7 +54,7 @@ REPLIES: tuple[tuple[Any, Any], ...] = (
     (ComprehendCodec(), {"ResultList": [{"Labels": [{"Name": "INSULT", "Score": 0.9}], "Toxicity": 0.9}]}),
     (ComprehendCodec(), {"ResultList": [{"Index": 0, "Languages": [{"LanguageCode": "fr", "Score": 0.9}]}]}),
     (ComprehendCodec(), {"Classes": [{"Name": "a", "Score": 0.9}]}),
-    (GuardrailCodec(), {"action": "NONE", "assessments": [{"topicPolicy": {"topics": [{"name": "a", "action": "X"}]}}]}),
+    (GuardrailCodec(), {"action": "NONE", "assessments": [{"topicPolicy": {"topics": [{"name": "a", "action": ""}]}}]}),
     (ContentSafetyCodec(), {"categoriesAnalysis": [{"category": "Hate", "severity": 2}], "blocklistsMatch": []}),
 )  # fmt: skip
 
