@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -108,3 +109,10 @@ def test_a_later_true_lifts_it() -> None:
 def test_whatever_runs_on_machines_of_the_user_keeps_nothing() -> None:
     local = [row for row in PROVIDERS.values() if row.is_local]
     assert [row.name for row in local if not honours_retention(ModelIdentity(row.vendor, "m", api=row.api))] == []
+
+
+def test_the_page_has_a_line_for_every_provider_that_can_be_told() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "privacy.md").read_text(encoding="utf-8")
+    lines = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    told = [row.name for row in PROVIDERS.values() if honours_retention(ModelIdentity(row.vendor, "m", api=row.api))]
+    assert [name for name in told if not any(f"`{name}`" in line for line in lines)] == []
