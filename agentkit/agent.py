@@ -25,6 +25,7 @@ from agentkit.errors import (
     BudgetExceededError,
     ConfigurationError,
     DuplicateToolError,
+    StateError,
     ToolError,
 )
 from agentkit.events import Event, EventSink, Nested
@@ -405,6 +406,9 @@ class Agent(Generic[Deps, Out]):
                 raise PausedRun(error.state, reason=str(error), is_waiting=False) from error
             raise ToolError(f"the agent {self.name} stopped: {error}") from error
         except AgentkitError as error:
+            if isinstance(error, StateError) and error.state is not None and seam.state is not None:
+                # It cannot go on like this, which is for the caller to mend, and not for a model to be told.
+                raise PausedRun(error.state, reason=str(error), is_waiting=False) from error
             raise ToolError(f"the agent {self.name} failed: {error}") from error
         finally:
             seam.spent(state)

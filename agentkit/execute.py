@@ -18,7 +18,7 @@ import anyio
 import anyio.from_thread
 from anyio.lowlevel import current_token
 
-from agentkit.errors import BudgetExceededError, ConfigurationError, ToolError, nearest
+from agentkit.errors import BudgetExceededError, ConfigurationError, StateError, ToolError, nearest
 from agentkit.events import EventSink, ToolFinished, ToolProgress, ToolStarted
 from agentkit.frozen import frozen
 from agentkit.loop import OpenCall, RunState
@@ -177,7 +177,7 @@ class _Call:
     scene: Scene
     tool: Tool | None = None
     has_started: bool = False
-    stopped: BudgetExceededError | None = None
+    stopped: BudgetExceededError | StateError | None = None
     arguments: str = "{}"
     """The arguments as they were understood, after repairs: JSON text."""
     usage: Usage = Usage()
@@ -433,7 +433,8 @@ class _Call:
             with anyio.move_on_after(tool.timeout_seconds):
                 return self._returned(tool, await _invoke(tool, bound, context))
         except PausedRun as pause:
-            self.stopped = pause.__cause__ if isinstance(pause.__cause__, BudgetExceededError) else None
+            cause = pause.__cause__
+            self.stopped = cause if isinstance(cause, (BudgetExceededError, StateError)) else None
             return CallPaused(
                 open_call.step, open_call.position, pause.reason, pause.state, pause.is_waiting, self.usage, self.cost
             )

@@ -25,6 +25,7 @@ from agentkit.errors import (
     ContentFilteredError,
     ExchangeError,
     OutputError,
+    StateError,
     UnsupportedError,
 )
 from agentkit.events import (
@@ -41,7 +42,17 @@ from agentkit.events import (
 from agentkit.exchange import AttemptFailed, Delta, Memo, ModelSwitched, Request, Response, ToolDefinition, Waiting
 from agentkit.execute import Scene, run_calls
 from agentkit.frozen import frozen
-from agentkit.loop import AwaitApproval, CallModel, CallTools, Finish, RunState, advance, next_need, state_to_json
+from agentkit.loop import (
+    AwaitApproval,
+    CallModel,
+    CallTools,
+    Finish,
+    OpenCall,
+    RunState,
+    advance,
+    next_need,
+    state_to_json,
+)
 from agentkit.messages import AssistantMessage, Failed
 from agentkit.models import CountingModel, Middleware, Model, ModelCallNext, ModelIdentity, Sink
 from agentkit.output import OutputPlan, OutputProblem
@@ -385,10 +396,12 @@ class _Driver:
         self._offer()
         outputs = {tool.name for tool in plan.output.tools}
         new = [call for call in need.calls if call.paused is None and call.call.name not in outputs]
-        self.ledger.reserve_calls(len(new))
         answer = state.answer
         withdrawn = frozenset([name for name in state.failures if name in plan.tools and name not in self.offered])
         tools = {**self.offered, **{name: plan.tools[name] for name in withdrawn}} if withdrawn else self.offered
+        if state.paused:
+            self._refuse_unknown(need.calls, tools)
+        self.ledger.reserve_calls(len(new))
         await run_calls(
             need.calls,
             Scene(
@@ -414,6 +427,17 @@ class _Driver:
             failures = state.failures.get(call.call.name, 0)
             if call.call.name in outputs and failures >= plan.output.attempts:
                 raise self._output_error(call.call.arguments, failures, _complaints(state, call.call.name)[-failures:])
+
+    def _refuse_unknown(self, calls: Sequence[OpenCall], tools: Mapping[str, Tool]) -> None:
+        """A call that a person decided on, or that was begun, has a tool: to tell the model otherwise used that up."""
+        for call in calls:
+            if call.paused is not None and call.call.name not in tools:
+                raise StateError(
+                    f"call {call.step}.{call.position} of this run is one of {call.call.name!r}, which the agent "
+                    f"{self.plan.agent!r} does not have; its tools are: {', '.join(tools) or 'none'}. Nothing was "
+                    "done, and what was decided is kept: resume with the agent that began the run "
+                    f"({self.state.agent!r}), with that tool"
+                )
 
     def _record(self, record: Record) -> None:
         advance(self.state, record)

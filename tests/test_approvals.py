@@ -243,6 +243,44 @@ async def test_two_sub_agents_wait_side_by_side_and_are_decided_one_by_one() -> 
     assert done == ["delete x"]
 
 
+async def test_an_agent_without_the_tool_of_a_decided_call_is_refused_and_the_decision_is_kept() -> None:
+    waiting = await agent(calls(("delete", {"name": "a"}))).run("go")
+    other = Agent(ScriptedModel(), tools=[look], name="other")
+    with pytest.raises(StateError) as caught:
+        await other.resume(elsewhere(waiting.state), approvals={"1.0": Approve()})
+    assert str(caught.value) == (
+        "call 1.0 of this run is one of 'delete', which the agent 'other' does not have; its tools are: look. Nothing "
+        "was done, and what was decided is kept: resume with the agent that began the run ('agent'), with that tool"
+    )
+    assert done == []
+    result = await agent("done").resume(elsewhere(caught.value.state))
+    assert outcomes(result.messages) == [Returned("deleted a")]
+
+
+async def test_no_call_is_made_when_the_tool_of_one_of_them_is_missing() -> None:
+    waiting = await agent(calls(("delete", {"name": "a"}), ("pay", {"amount": 200}))).run("go")
+    with pytest.raises(StateError, match=r"call 1\.1 of this run is one of 'pay'"):
+        await Agent(ScriptedModel(), tools=[delete]).resume(
+            waiting.state, approvals={"1.0": Approve(), "1.1": Approve()}
+        )
+    assert done == []
+
+
+async def test_a_sub_agent_without_the_tool_of_a_decided_call_ends_the_run_and_keeps_the_decision() -> None:
+    def boss(turns: list[Any], clerk_turns: list[Any], *tools: Any) -> Agent[Any, str]:
+        clerk = Agent(ScriptedModel(*clerk_turns), tools=list(tools), name="clerk")
+        return Agent(ScriptedModel(*turns), tools=[clerk.as_tool()])
+
+    waiting = await boss([asking("clerk")], [calls(("delete", {"name": "a"}))], delete).run("go")
+    with pytest.raises(
+        StateError, match="'delete', which the agent 'clerk' does not have; its tools are: look"
+    ) as caught:
+        await boss([], [], look).resume(elsewhere(waiting.state), approvals={"1.0/1.0": Approve()})
+    assert done == []
+    result = await boss(["done"], ["clerk done"], delete).resume(elsewhere(caught.value.state))
+    assert (result.output, done) == ("done", ["delete a"])
+
+
 async def test_usage_of_a_sub_agent_that_waited_is_counted_once() -> None:
     first = chief([asking("clerk")], [asking("intern")], [calls(("delete", {"name": "a"}))])
     waiting = await first.run("go")

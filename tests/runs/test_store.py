@@ -708,3 +708,15 @@ async def test_a_state_taken_while_a_call_runs_has_it_lost_also_without_a_store(
     result = await Agent(ScriptedModel("done"), tools=[look, save]).resume(taken[0])
     assert outcomes(result.messages) == [Returned("seen"), Lost()]
     assert len(taken) == 1
+
+
+async def test_an_approval_is_not_used_up_by_an_agent_without_the_tool(path: Path) -> None:
+    store = SqliteRunStore(path)
+    waiting = await Agent(ScriptedModel(calls(("refund", {}))), tools=[refund]).run("go", store=store)
+    await store.decide(waiting.run_id, {"1.0": Approve()})
+    with pytest.raises(StateError, match="'refund', which the agent 'agent' does not have; its tools are: look"):
+        await Agent(ScriptedModel(), tools=[look]).resume(waiting.run_id, store=store)
+    kept = state_from_json(await store.load(waiting.run_id))
+    assert (kept.decided[0].is_approved, kept.outcomes, made) == (True, {}, [])
+    result = await Agent(ScriptedModel("done"), tools=[refund]).resume(waiting.run_id, store=store)
+    assert (outcomes(result.messages), made) == ([Returned("paid")], ["refund"])
