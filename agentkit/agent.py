@@ -340,7 +340,7 @@ class Agent(Generic[Deps, Out]):
         if not hasattr(store, "drive"):
             raise ConfigurationError(f"{store!r} is no store of runs; write SqliteRunStore({store!r})")
         known = state_from_json(state) if state is not None and not isinstance(state, str) else None
-        run_id = state if isinstance(state, str) else known.run_id if known is not None else _new_id()
+        run_id = state if isinstance(state, str) else known.run_id if known is not None else os.urandom(16).hex()
         async with store.drive(run_id) as runtime:
             if isinstance(state, str) or known is not None:
                 known = await taken_up(store, runtime, run_id, known)
@@ -374,7 +374,8 @@ class Agent(Generic[Deps, Out]):
             history.append(user_message(prompt))
         earlier = len(history) - isinstance(history[-1], UserMessage)
         state = RunState()
-        began = RunBegan(run_id or _new_id(), tuple(history), self.name, earlier, session.id if session else None)
+        run_id = run_id or os.urandom(16).hex()
+        began = RunBegan(run_id, tuple(history), self.name, earlier, session.id if session else None)
         await take(runtime, state, began)
         return _Begun(self, state, ledger, given.deps, session, earlier, runtime)
 
@@ -570,10 +571,6 @@ def _messages(history: History) -> Sequence[Message]:
     if set(map(type, history)) <= {UserMessage, AssistantMessage}:  # in one go: histories are long
         return cast("Sequence[Message]", history)
     return read_history(history)
-
-
-def _new_id() -> str:
-    return os.urandom(16).hex()  # as good as a UUID, at a fifth of the price
 
 
 def _nobody(_: object) -> None:
