@@ -38,11 +38,18 @@ def of_google(seen: Seen) -> list[Any]:
     return oracle("oracle_google").check(seen.json, camel_only="yes")
 
 
+def of_aws(seen: Seen) -> list[Any]:
+    url = f"https://bedrock-runtime.us-east-1.amazonaws.com{seen.asked.target}"
+    sent = {"method": "POST", "url": url, "headers": {"authorization": "Bearer key"}, "json": seen.json}
+    return oracle("oracle_aws").check(sent)
+
+
 ORACLES: dict[str, Callable[[Seen], list[Any]]] = {
     "chat": of_openai("chat/completions"),
     "responses": of_openai("responses"),
     "messages": lambda seen: oracle("oracle_anthropic").check(seen.json),
     "gemini": of_google,
+    "bedrock": of_aws,
 }
 
 

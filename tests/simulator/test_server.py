@@ -91,7 +91,6 @@ async def test_an_agent_runs_against_it_with_tools() -> None:
 @pytest.mark.parametrize("effort", [None, "low"])
 @pytest.mark.parametrize("text", ["What is the weather in Paris and in Oslo?", "Hello"])
 async def test_its_streams_are_accepted_by_the_oracle(format: str, effort, text: str) -> None:
-    stream = oracle("oracle_stream")
     kind = {"messages": "anthropic"}.get(format, format)
     spoken = SPOKEN[format]
     request = replace(question(format, is_streamed=True, text=text), settings=Settings(reasoning=effort))
@@ -99,7 +98,10 @@ async def test_its_streams_are_accepted_by_the_oracle(format: str, effort, text:
     async with simulate() as simulator:
         headers = dict(wire.headers)
         reply = await send(simulator, "POST", spoken.base + wire.path, content=wire.body, headers=headers)
-    assert stream.check(reply.text, kind) == []
+    if format == "bedrock":
+        assert oracle("oracle_aws").check_converse_stream(reply.content) == []
+    else:
+        assert oracle("oracle_stream").check(reply.text, kind) == []
 
 
 async def test_models_that_it_does_not_have_are_refused() -> None:
@@ -112,7 +114,7 @@ async def test_models_that_it_does_not_have_are_refused() -> None:
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
 
 
-@pytest.mark.parametrize("format", ["responses", "messages", "gemini"])
+@pytest.mark.parametrize("format", ["responses", "messages", "gemini", "bedrock"])
 async def test_the_size_of_a_prompt_is_told_as_its_answer_tells_it(format: str) -> None:
     asked = question(format, is_streamed=False)
     async with simulate() as simulator:
