@@ -6,6 +6,7 @@ most one response.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from agentkit.errors import BudgetExceededError, ConfigurationError
@@ -54,7 +55,8 @@ class Ledger:
     """What one run and its sub-agents have spent and reserved of a budget."""
 
     __slots__ = (
-        "answers", "budget", "is_usd_known", "output", "parent", "retries", "steps", "tokens", "tool_calls", "usd",
+        "answers", "budget", "is_usd_known", "output", "parent", "retries", "steps", "tokens", "tool_calls", "until",
+        "usd",
     )  # fmt: skip
 
     def __init__(self, budget: Budget, parent: Ledger | None = None) -> None:
@@ -72,6 +74,8 @@ class Ledger:
         self.retries = 0
         self.answers = 0
         self.output = 0
+        self.until = math.inf
+        """When its seconds are over, by the clock of the event loop."""
 
     @property
     def bounds_tokens(self) -> bool:
@@ -101,6 +105,11 @@ class Ledger:
         while ledger.parent is not None:
             ledger = ledger.parent
         return ledger
+
+    @property
+    def ends_at(self) -> float:
+        """When the seconds of this ledger or of one above it are over, by the clock of the event loop."""
+        return self.until if self.parent is None else min(self.until, self.parent.ends_at)
 
     def expected_output(self, maximum: int | None) -> int:
         """Output tokens to reserve: the maximum, else the mean answer so far, at least 1,000."""

@@ -45,6 +45,10 @@ class Timer:
         """Whether a wait of so many seconds ends before the exchange's deadline."""
         return self._now() + seconds < self._exchange_until
 
+    def ends_before(self, moment: float, seconds: float) -> bool:
+        """Whether a wait of so many seconds ends before this moment of the event loop's clock."""
+        return self._now() + seconds < moment
+
     def begin(self) -> anyio.CancelScope:
         """The scope of a new attempt, which waits for its first event."""
         self._scope = anyio.move_on_after(None)  # anyio.CancelScope() is initialised twice

@@ -44,6 +44,11 @@ class RunAccount(Protocol):
         """The same object for a run and its sub-agents, another for every other run."""
         ...
 
+    @property
+    def ends_at(self) -> float:
+        """When the run's time is over, by the clock of the event loop; infinite where that is not bounded."""
+        ...
+
     def reserve_retry(self) -> bool:
         """Book one request that is sent again; False, and nothing booked, when the run may not."""
         ...

@@ -336,6 +336,14 @@ class _Exchange:
         if not self._timer.leaves(wait):
             _extend(error, f"a wait of {wait:.3g} s would pass the exchange's deadline; {advice('exchange_seconds')}")
             return None
+        memo = self._request.memo
+        if memo is not None and memo.account is not None and not self._timer.ends_before(memo.account.ends_at, wait):
+            _extend(
+                error,
+                f"a wait of {wait:.3g} s would pass the end of the run's time; allow more with Budget(seconds=...), or "
+                "let another model step in (fallback(model, another))",
+            )
+            return None
         return wait if self._may_retry_once_more(error) else None
 
     def _may_retry_once_more(self, error: ExchangeError) -> bool:

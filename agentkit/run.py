@@ -107,7 +107,8 @@ async def drive(
     with carry(state):
         if seconds is None:
             return await driver.run()
-        with anyio.move_on_after(seconds):
+        with anyio.move_on_after(seconds) as scope:
+            ledger.until = scope.deadline
             return await driver.run()
         raise BudgetExceededError("seconds", allowed=seconds, used=seconds, wanted=1)
 

@@ -28,6 +28,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from agentkit.agent import Agent
 from agentkit.budget import Budget, Ledger
 from agentkit.codec import WireRequest
 from agentkit.errors import (
@@ -356,6 +357,22 @@ class TestRetries:
         with pytest.raises(RateLimitError, match=r"a wait of 11 s .*Deadlines\(exchange_seconds=\.\.\.\)"):
             await model.respond(ASK)
         assert len(transport.requests) == 1
+
+    async def test_do_not_wait_past_the_deadline_of_the_run(self) -> None:
+        model, transport = remote(failing(429, {"retry-after": "30"}), ok())
+        agent = Agent(model)
+
+        with pytest.raises(RateLimitError, match=r"no; a wait of 30 s .*Budget\(seconds=\.\.\.\)") as caught:
+            await agent.run("go", budget=Budget(seconds=5))
+        assert (transport.waits, len(transport.requests)) == ([], 1)
+        result = await agent.resume(caught.value.state or {}, budget=Budget(seconds=5))
+        assert result.output == HELLO.message.text
+
+    async def test_waits_that_end_before_the_deadline_of_the_run_are_waited_for(self) -> None:
+        model, transport = remote(failing(429, {"retry-after": "4"}), ok())
+
+        assert (await Agent(model).run("go", budget=Budget(seconds=5))).output == HELLO.message.text
+        assert transport.waits == [4.0]
 
     async def test_obey_the_header_that_forbids_or_allows_them(self) -> None:
         forbidden, _ = remote(failing(500, {"x-should-retry": "false"}))

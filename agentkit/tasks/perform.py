@@ -103,7 +103,8 @@ async def side_by_side(
         raise ConfigurationError(f"concurrency is {concurrency}; give 1 or more")
     seconds = account.ledger.budget.seconds
     try:
-        with anyio.move_on_after(seconds):
+        with anyio.move_on_after(seconds) as scope:
+            account.ledger.until = scope.deadline
             await _side_by_side(jobs, concurrency)
             return
         assert seconds is not None
