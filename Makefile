@@ -13,7 +13,7 @@ help:
 	@echo "make check    format, lint, types, layers and tests, as CI runs them"
 	@echo "make faults   what becomes of every fault of a provider, as a table; some minutes"
 	@echo "make load     10,000 runs at once against a simulator that fails"
-	@echo "make fuzz     bytes that no reader may break on, for ten minutes (SECONDS=60: for one) and the starts of its readers"
+	@echo "make fuzz     bytes that no reader may break on, for ten minutes (SECONDS=60: for one)"
 	@echo "make bench    the speed of agentkit beside other ways"
 	@echo "make clean    remove what the others made"
 
