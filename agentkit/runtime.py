@@ -27,8 +27,8 @@ class StepKey:
     """Of a sub-agent: the id of the run that called it, with the call's step and position."""
     step: int
     name: str
-    """What it is: "model", or the position of a call as text (with its turn, once it was paused), or the kind of another
-    record with what tells it from others of its kind. No two effects of a run have one key."""
+    """What it is: "model", or the position of a call as text (with its turn, once it was paused), or the kind of
+    another record with what tells it from others of its kind. No two effects of a run have one key."""
 
 
 class Runtime(Protocol):
@@ -66,9 +66,9 @@ class RunStore(Protocol):
     def drive(self, run_id: str) -> AbstractAsyncContextManager[Runtime]:
         """Hold a run for this process, new or known, while it is driven through the Runtime given.
 
-        Leaving the block tells how the driving ended: without an error it came to its end, or waits for a person. Raises
-        RunBusyError when a living process holds the run, StateError when the store cannot be used. A process that dies
-        holds nothing any more.
+        Leaving the block tells how the driving ended: without an error it came to its end, or waits for a person.
+        Raises RunBusyError when a living process holds the run, StateError when the store cannot be used. A process
+        that dies holds nothing any more.
         """
         ...
 
