@@ -32,9 +32,9 @@ CODECS = (
 )  # fmt: skip
 KEYS_TEXT = """
     data images b64_json image url mime_type revised_prompt usage cost input_tokens error cost_in_usd_ticks text
-    segments words word start end timestamp chunks speaker duration language results channels alternatives transcript utterances
-    metadata model_info predictions bytesBase64Encoded combinedPhrases phrases durationMilliseconds finish_reasons type
-    choices delta finish_reason code model
+    segments words word start end timestamp chunks speaker duration language results channels alternatives
+    transcript utterances metadata model_info predictions bytesBase64Encoded combinedPhrases phrases
+    durationMilliseconds finish_reasons type choices delta finish_reason code model
 """
 KEYS = tuple(KEYS_TEXT.split())
 TYPES_TEXT = """
