@@ -7,8 +7,10 @@ import importlib.util
 import locale
 import os
 import platform
+import shutil
 import ssl
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -88,9 +90,12 @@ def command(ctx: click.Context, json: bool) -> None:
 
 def _show(findings: Sequence[Finding], broken: int) -> None:
     width = max(len(finding.subject) for finding in findings)
+    indent = " " * (width + 10)
+    columns = min(max(shutil.get_terminal_size((100, 24)).columns, 80), 120) - len(indent)
     for finding in findings:
         mark = click.style(finding.level.ljust(6), fg=_COLOURS[finding.level])
-        click.echo(f"{mark}  {finding.subject.ljust(width)}  {finding.detail}")
+        lines = textwrap.wrap(finding.detail, columns, break_long_words=False, break_on_hyphens=False)
+        click.echo(f"{mark}  {finding.subject.ljust(width)}  " + f"\n{indent}".join(lines))
     if broken:
         click.secho(f"\n{broken} thing{'s are' if broken > 1 else ' is'} broken", fg="red")
     else:

@@ -26,7 +26,15 @@ def test_the_report_is_aligned_and_ends_with_what_to_do(shell: Shell) -> None:
     ended = shell("doctor")
     *lines, blank, last = ended.out.splitlines()
     assert (ended.code, blank, last) == (0, "", "agentkit works here; `agentkit demo` shows it")
-    assert all(re.match(r"(ok    |note  )  \S.{12}  \S", line) for line in lines)
+    assert all(re.match(r"(ok    |note  )  \S.{12}  \S| {23}\S", line) for line in lines)
+
+
+def test_a_long_list_is_wrapped_under_itself(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = shell("doctor").out.splitlines()
+    (first,) = [number for number, line in enumerate(lines) if "keys not set" in line]
+    assert lines[first + 1].startswith(" " * 23)
+    assert all(len(line) <= 100 for line in lines[first : first + 5])
 
 
 def test_keys_are_told_to_be_set_and_never_shown(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
