@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from conformance.formats import FORMATS
+from conformance.formats import CONVERSE, FORMATS
 from shared import SHARED
 from simulator.talking import SPOKEN, remote
 
@@ -38,7 +38,13 @@ from agentkit.usage import Usage
 pytestmark = pytest.mark.anyio
 
 PAIRS = list(itertools.permutations(SPOKEN, 2))
-ORACLE_OF = {"chat": "chat_completions", "responses": "responses", "messages": "messages", "gemini": "generate_content"}
+ORACLE_OF = {
+    "chat": "chat_completions",
+    "responses": "responses",
+    "messages": "messages",
+    "gemini": "generate_content",
+    "bedrock": "converse",
+}
 
 
 @tool(effect="read")
@@ -51,7 +57,7 @@ def complaints(format: str, seen: Seen) -> list[str]:
     """What the oracle of the format has against a request; nothing where the oracles are not there."""
     if not (SHARED / "wire" / "oracles").is_dir():
         return []
-    (rules,) = [each for each in FORMATS if each.name == ORACLE_OF[format]]
+    (rules,) = [each for each in (*FORMATS, CONVERSE) if each.name == ORACLE_OF[format]]
     headers = tuple(
         (name, value) for name, value in seen.asked.headers if name in ("content-type", "anthropic-version")
     )
