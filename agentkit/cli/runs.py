@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from pydantic_core import to_jsonable_python
 
 from agentkit.agent import Agent
-from agentkit.approvals import Approve, Decision, pending_calls
+from agentkit.approvals import Approve, Decision, PendingCall, pending_calls
 from agentkit.cli.asking import call_text
 from agentkit.cli.background import run_in_background
 from agentkit.cli.chosen import Chosen, agent_options, choice_from_json, choose_agent
@@ -101,33 +101,33 @@ def show_command(run: str, store_path: Path | None, json: bool) -> None:
         click.echo(printable(line))
     if pending:
         click.echo("\nwaiting for a person:")
-        for call in pending:
-            click.echo(f"  {call.id}  {call_text(call)}" + (f"   ({printable(call.reason)})" if call.reason else ""))
+        for line in _waiting_lines(pending):
+            click.echo(line)
 
 
 @command.command("approve")
 @click.argument("run", metavar="RUN")
-@click.argument("calls", nargs=-1, required=True, metavar="CALL...")
+@click.argument("calls", nargs=-1, metavar="CALL...")
 @click.option("--arguments", metavar="JSON", help="Make the call with these arguments instead.")
 @_store
 @debug_option
 def approve_command(run: str, calls: tuple[str, ...], arguments: str | None, store_path: Path | None) -> None:
-    """Approve waiting calls, such as 1.0; resume the run to have them made."""
+    """Approve waiting calls, such as 1.0; resume the run to have them made. Without CALL: show what waits."""
     edited = parse_object(arguments, "--arguments") if arguments is not None else None
     if edited is not None and len(calls) > 1:
         raise click.UsageError("--arguments are for one call; approve the others with a command of their own")
-    _decide(store_path, run, {call: Approve(arguments=edited) for call in calls})
+    _decide("approve", store_path, run, {call: Approve(arguments=edited) for call in calls})
 
 
 @command.command("deny")
 @click.argument("run", metavar="RUN")
-@click.argument("calls", nargs=-1, required=True, metavar="CALL...")
+@click.argument("calls", nargs=-1, metavar="CALL...")
 @click.option("--because", default="", metavar="WHY", help="What the model is told.")
 @_store
 @debug_option
 def deny_command(run: str, calls: tuple[str, ...], because: str, store_path: Path | None) -> None:
-    """Deny waiting calls, such as 1.0; resume the run to have the model told."""
-    _decide(store_path, run, {call: Deny(because) for call in calls})
+    """Deny waiting calls, such as 1.0; resume the run to have the model told. Without CALL: show what waits."""
+    _decide("deny", store_path, run, {call: Deny(because) for call in calls})
 
 
 @command.command("resume")
@@ -209,13 +209,32 @@ def _opened(path: Path | None) -> SqliteRunStore:
     return SqliteRunStore(path)
 
 
-def _decide(path: Path | None, run: str, decisions: Mapping[str, Decision]) -> None:
+def _decide(command: str, path: Path | None, run: str, decisions: Mapping[str, Decision]) -> None:
     store = _opened(path)
     found = run_in_background(store.find, run)
+    if not decisions:
+        _ask_which(command, store, found.run_id)
     left = run_in_background(store.decide, found.run_id, decisions)
     for call in left:
         click.echo(f"{call.id} still waits: {call_text(call)}", err=True)
     click.echo(f"written down; to go on: {resume_words('resume', found.run_id, store.path)}", err=True)
+
+
+def _ask_which(command: str, store: SqliteRunStore, run_id: str) -> NoReturn:
+    """Show what waits, and end with exit code 2: nothing was decided."""
+    pending = pending_calls(state_from_json(run_in_background(store.load, run_id)))
+    if not pending:
+        raise click.UsageError(f"no call of run {run_id[:SHOWN_ID_CHARS]} waits for a person")
+    click.echo("which call? these wait for a person:", err=True)
+    for line in _waiting_lines(pending):
+        click.echo(line, err=True)
+    click.echo(f"such as: {resume_words(command, run_id, store.path, pending[0].id)}", err=True)
+    raise click.exceptions.Exit(2)
+
+
+def _waiting_lines(pending: Sequence[PendingCall]) -> Iterator[str]:
+    for call in pending:
+        yield f"  {call.id}  {call_text(call)}" + (f"   ({printable(call.reason)})" if call.reason else "")
 
 
 def _agent_of(found: KeptRun, name: str | None, said: Chosen) -> Agent[Any, Any]:

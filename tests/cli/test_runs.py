@@ -226,6 +226,24 @@ def test_a_decision_on_no_waiting_call_is_told(shell: Shell) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("command", ["approve", "deny"])
+def test_a_decision_that_names_no_call_shows_what_waits_and_changes_nothing(shell: Shell, command: str) -> None:
+    id = _began(shell)
+    ended = shell("runs", command, id, "--store", "runs.db")
+    assert (ended.code, ended.out, ended.err) == (
+        2,
+        "",
+        "which call? these wait for a person:\n"
+        "  1.0  delete_order(number=17)\n"
+        f"such as: agentkit runs {command} {id[:12]} 1.0 --store runs.db\n",
+    )
+    assert _runs(shell)[0]["status"] == "paused"
+    shell("runs", "deny", id, "1.0", "--store", "runs.db")
+    ended = shell("runs", command, id, "--store", "runs.db")
+    assert ended.code == 2
+    assert f"no call of run {id[:12]} waits for a person" in ended.err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 def test_a_command_that_was_killed_goes_on(shell: Shell, folder: Path) -> None:
     (folder / "slow.py").write_text(SLOW)
