@@ -209,6 +209,16 @@ def test_another_agent_than_the_one_that_began_is_named(shell: Shell, folder: Pa
     assert ended.err.startswith(said)
 
 
+def test_an_approval_is_not_used_up_by_an_agent_without_the_tool(shell: Shell, folder: Path) -> None:
+    (folder / "other.py").write_text("from agentkit import Agent\nother = Agent('offline:', name='other')\n")
+    id = _began(shell)
+    shell("runs", "approve", id, "1.0", "--store", "runs.db")
+    ended = shell("runs", "resume", id, "--store", "runs.db", "--agent", "other.py:other")
+    assert ended.code == 1
+    assert "call 1.0 of this run is one of 'delete_order', which the agent 'other' does not have" in ended.err
+    assert shell("runs", "resume", id, "--store", "runs.db").out == "order 17 is gone.\n"
+
+
 def test_a_decision_that_comes_too_late_is_told_and_changes_nothing(shell: Shell) -> None:
     id = _began(shell)
     shell("runs", "approve", id, "1.0", "--store", "runs.db")
