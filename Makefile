@@ -17,8 +17,8 @@ help:
 	@echo "make bench    the speed of agentkit beside other ways"
 	@echo "make clean    remove what the others made"
 
-# On the machine's cores, four at the most: much of it is about time, and more would disturb each other.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# Three at a time: many tests wait more than they compute; more than three would disturb those that are about time.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 
 test: .venv/dev-ready
 	@$(PYTEST)

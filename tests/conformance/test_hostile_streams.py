@@ -1,6 +1,6 @@
 """Streams made to cost much: whatever they hold, time grows no faster than their length.
 
-An eighth of a megabyte and a quarter are compared of each kind; more where AGENTKIT_HOSTILE_MB says so, as
+A sixteenth of a megabyte and an eighth are compared of each kind; more where AGENTKIT_HOSTILE_MB says so, as
 `AGENTKIT_HOSTILE_MB=8,16,32,64 pytest tests/conformance/test_hostile_streams.py -s`, which prints the times.
 """
 
@@ -19,7 +19,7 @@ from agentkit.errors import AgentkitError
 from agentkit.transport.sse import MAX_EVENT_BYTES, SseSplitter
 
 CODECS = {format.name: format.make_codec for format in FORMATS}
-MEGABYTES = [float(size) for size in os.environ.get("AGENTKIT_HOSTILE_MB", "0.125,0.25").split(",")]
+MEGABYTES = [float(size) for size in os.environ.get("AGENTKIT_HOSTILE_MB", "0.0625,0.125").split(",")]
 GROWTH = 3.2
 """The most that twice the length may cost: 2 is linear and 4 is quadratic; a busy machine lies between."""
 
