@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 __all__ = ["main"]
@@ -21,6 +22,8 @@ __all__ = ["main"]
 _PR_SET_PDEATHSIG = 1
 _DEFAULT_SLOTS = 4
 _FAILED = 3
+_LOG_SECONDS = 0.5
+"""llama.cpp writes its log from a thread of its own, which is given so long to end before the process does."""
 _WARNINGS_AND_ERRORS = 2
 
 
@@ -33,6 +36,7 @@ def main() -> None:
     try:
         server = xllamacpp.Server(_parameters(xllamacpp, order))
     except RuntimeError as error:  # it has said more on standard error
+        time.sleep(_LOG_SECONDS)
         print(error, file=sys.stderr, flush=True)  # noqa: T201 - this is how a child tells
         os._exit(_FAILED)
     print(order["word"], server.listening_address, flush=True)  # noqa: T201 - this is how a child tells
