@@ -1,0 +1,181 @@
+"""OpenAI's batches: POST /files, POST /batches, GET /batches/{id}, GET /files/{id}/content; Azure OpenAI has them too.
+
+Facts: the API reference of OpenAI (a line is {"custom_id", "method", "url", "body"}; one endpoint and one model a file;
+at most 50,000 lines and 200 MB; results in any order, errors in a file of their own, which expired batches have too).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
+from agentkit.codec import Codec, WireRequest
+from agentkit.errors import ExchangeError, ProtocolError
+from agentkit.json_bytes import json_bytes
+from agentkit.json_value import json_value
+from agentkit.multipart import FilePart, FormField, multipart
+from agentkit.providers.openai.errors import decode_error
+
+__all__ = ["BatchesCodec", "line_result"]
+
+Json = dict[str, Any]
+
+_STATUSES: Mapping[str, BatchStatus] = {
+    "completed": "ended",
+    "failed": "failed",
+    "expired": "expired",
+    "cancelled": "cancelled",
+}
+_EXPIRED = "batch_expired"
+
+
+class BatchesCodec:
+    """The client half of OpenAI's batches, for one of its formats."""
+
+    limits = BatchLimits(50_000, 200_000_000)
+    price_factor = 0.5
+    keeps_names = True
+    uploads = True
+
+    def __init__(self, inner: Codec, *, provider: str = "openai") -> None:
+        self.name = f"{provider}:batches"
+        self._inner = inner
+        self._provider = provider
+
+    def line(self, line: BatchLine) -> bytes:
+        """One line of the file."""
+        head = {"custom_id": line.id, "method": "POST", "url": _url(line.wire)}
+        return json_bytes(head)[:-1] + b',"body":' + line.wire.body + b"}\n"
+
+    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
+        """The file."""
+        file = FilePart("file", f"{name}.jsonl", b"".join(lines), "application/jsonl")
+        form = multipart([FormField("purpose", "batch"), file])
+        return WireRequest("/files", form.data, headers=(("content-type", form.content_type),))
+
+    def uploaded(self, body: bytes) -> str:
+        """The file's id. Raises ProtocolError."""
+        return self._id(self._object(body), "file")
+
+    def create(self, name: str, *, file: str, lines: Sequence[bytes], first: WireRequest) -> WireRequest:
+        """Starts a batch of an uploaded file; its metadata hold its name, by which it is found again."""
+        fields = {
+            "input_file_id": file,
+            "endpoint": _url(first),
+            "completion_window": "24h",
+            "metadata": {"agentkit": name},
+        }
+        return WireRequest("/batches", json_bytes(fields))
+
+    def look(self, job: str) -> WireRequest:
+        """Asks where a batch stands."""
+        return _get(f"/batches/{job}")
+
+    def job(self, body: bytes) -> BatchJob:
+        """Where it stands. Raises ProtocolError."""
+        return self._job(self._object(body))
+
+    def listing(self) -> WireRequest:
+        """Asks for the latest batches."""
+        return _get("/batches?limit=100")
+
+    def jobs(self, body: bytes) -> list[BatchJob]:
+        """The latest batches, newest first. Raises ProtocolError."""
+        data: Any = self._object(body).get("data")
+        entries = cast("list[Any]", data) if isinstance(data, list) else []
+        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+
+    def fetch(self, place: str) -> WireRequest:
+        """Asks for a file of results."""
+        return _get(f"/files/{place}/content")
+
+    def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
+        """The results of one file. Raises ProtocolError."""
+        rows = json_rows(body, provider=self._provider)
+        return [(str(row.get("custom_id")), line_result(row, self._inner, provider=self._provider)) for row in rows]
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def _job(self, fields: Json) -> BatchJob:
+        raw = str(fields.get("status"))
+        counts = _object(fields.get("request_counts"))
+        done, failed = _count(counts.get("completed")), _count(counts.get("failed"))
+        problems = _problems(fields.get("errors"))
+        places = (fields.get("output_file_id"), fields.get("error_file_id"))
+        created = fields.get("created_at")
+        return BatchJob(
+            self._id(fields, "batch"),
+            _STATUSES.get(raw, "running"),
+            raw,
+            _count(counts.get("total")),
+            done + failed,
+            failed,
+            str(_object(fields.get("metadata")).get("agentkit") or ""),
+            float(created) if isinstance(created, int | float) else None,
+            tuple(str(place) for place in places if place),
+            "; ".join(text for _, text in problems[:3]),
+            {line: text for line, text in problems if line},
+        )
+
+    def _object(self, body: bytes) -> Json:
+        try:
+            value = json_value(body)
+        except ValueError as error:
+            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+        return _object(value)
+
+    def _id(self, fields: Json, kind: str) -> str:
+        id = fields.get("id")
+        if not isinstance(id, str) or not id:
+            raise ProtocolError(f"the reply names no {kind} ('id' is missing)", provider=self._provider)
+        return id
+
+
+def line_result(row: Mapping[str, Any], inner: Codec, *, provider: str) -> BatchResult:
+    """The answer or the error in one line of results."""
+    response, error = row.get("response"), _object(row.get("error"))
+    if isinstance(response, dict):
+        reply = cast("Json", response)
+        status, body = _count(reply.get("status_code")) or 200, json_bytes(reply.get("body"))
+        if not 200 <= status < 300:
+            return decode_error(status, {}, body, provider=provider)
+        try:
+            return inner.decode(body)
+        except ExchangeError as failed:
+            return failed
+    if not error:
+        return ProtocolError("a line of the results holds neither an answer nor an error", provider=provider)
+    status = 408 if error.get("code") == _EXPIRED else 400
+    found = decode_error(status, {}, json_bytes({"error": error}), provider=provider)
+    found.status = None  # the line has none
+    return found
+
+
+def _url(wire: WireRequest) -> str:
+    return f"/v1{wire.path.partition('?')[0]}"
+
+
+def _get(path: str) -> WireRequest:
+    return WireRequest(path, b"", "GET", headers=())
+
+
+def _problems(errors: object) -> list[tuple[int, str]]:
+    """(line or 0, what is wrong with it)."""
+    data: Any = _object(errors).get("data")
+    entries = cast("list[Any]", data) if isinstance(data, list) else []
+    found: list[tuple[int, str]] = []
+    for entry in map(_object, entries):
+        said = str(entry.get("message") or entry.get("code") or "refused")
+        found.append((_count(entry.get("line")), said))
+    return found
+
+
+def _object(value: object) -> Json:
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

@@ -1,0 +1,161 @@
+"""A batch API, performed: each of its exchanges by the one owner of retries, and no batch created twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+import anyio
+
+from agentkit.batching import BatchCodec, BatchJob, BatchLine, BatchResult
+from agentkit.codec import WireRequest
+from agentkit.errors import ExchangeError, UnsupportedError
+from agentkit.exchange import Request
+from agentkit.models import ModelIdentity, Sink
+from agentkit.remote import RemoteModel
+from agentkit.remote_task import RemoteTask
+from agentkit.retry import backoff
+from agentkit.settings import Settings
+from agentkit.suitability import refuse_unable
+from agentkit.transport.layer import is_offline
+
+__all__ = ["RemoteBatch"]
+
+Told = TypeVar("Told")
+
+_CREATIONS = 3
+_CLOCKS_APART_SECONDS = 300.0
+
+
+class RemoteBatch:
+    """The batches of one model at its provider."""
+
+    def __init__(self, model: RemoteModel, codec: BatchCodec, *, wall_clock: Callable[[], float] = time.time) -> None:
+        self.model = model
+        self.codec = codec
+        self._wall_clock = wall_clock
+
+    def __repr__(self) -> str:
+        return f"RemoteBatch({self.identity}, {self.codec.name})"
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Who answers."""
+        return self.model.identity
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._wall_clock()
+
+    def line(self, id: str, request: Request) -> BatchLine:
+        """One input as it goes over the wire. Raises UnsupportedError for what the model cannot do."""
+        model = self.model
+        settings = request.settings.over(model.settings)
+        if settings.retain is False:
+            raise UnsupportedError(
+                f"{self.identity} keeps the inputs and answers of a batch until they are fetched: leave out "
+                'retain=False, or ask at once with via="requests"'
+            )
+        if settings.stream:
+            settings = replace(settings, stream=None)
+        asked = replace(
+            request, model=request.model or self.identity.model, settings=settings, is_streamed=False, memo=None
+        )
+        refuse_unable(asked, self.identity, model.known)
+        return BatchLine(id, model.codec.encode(asked))
+
+    async def upload(self, name: str, lines: Sequence[bytes], *, sink: Sink | None = None) -> str:
+        """Upload lines as a file and give its id. Twice does no harm but a file too many. Raises ExchangeError."""
+        return await self._exchange(self.codec.upload(name, lines), self.codec.uploaded, sink=sink)
+
+    async def create(
+        self,
+        name: str,
+        *,
+        file: str,
+        lines: Sequence[bytes],
+        first: WireRequest,
+        since: float,
+        known: Sequence[str] = (),
+        sink: Sink | None = None,
+    ) -> BatchJob:
+        """Start a batch. A reply that is lost is not answered by a second batch: the first one is looked for.
+
+        Raises ExchangeError.
+        """
+        wire = self.codec.create(name, file=file, lines=lines, first=first)
+        failures = 0
+        while True:
+            try:
+                return await self._exchange(wire, self.codec.job, sink=sink, attempts=1)
+            except ExchangeError as error:
+                failures += 1
+                if not error.is_retryable or failures == _CREATIONS:
+                    raise
+                wait = error.retry_after_seconds
+                if wait is None:
+                    wait = backoff(failures, chance=self.model.random())
+                await anyio.sleep(0.0 if is_offline() else wait)
+            found = await self.find(name, since=since, count=len(lines), known=known, sink=sink)
+            if found is not None:
+                return found
+
+    async def find(
+        self, name: str, *, since: float, count: int, known: Sequence[str], sink: Sink | None = None
+    ) -> BatchJob | None:
+        """The batch of this name, when the provider has it. Raises ExchangeError.
+
+        Where the provider keeps no names, a batch of the same size that was made since then and is not `known` is
+        taken for it; its results tell by their ids whose they are.
+        """
+        jobs = await self._exchange(self.codec.listing(), self.codec.jobs, sink=sink)
+        named = next((job for job in jobs if job.name == name), None)
+        if named is not None or self.codec.keeps_names:
+            return named
+        for job in jobs:
+            is_new = job.created is not None and job.created >= since - _CLOCKS_APART_SECONDS
+            if is_new and job.total == count and job.id not in known:
+                return job
+        return None
+
+    async def look(self, job: str, *, sink: Sink | None = None) -> BatchJob:
+        """Where a batch stands. Raises ExchangeError."""
+        return await self._exchange(self.codec.look(job), self.codec.job, sink=sink)
+
+    async def results(self, job: BatchJob, *, sink: Sink | None = None) -> list[tuple[str, BatchResult]]:
+        """All results of a batch that is over. Raises ExchangeError."""
+        rows: list[tuple[str, BatchResult]] = []
+        for place in job.results:
+            rows += await self._exchange(self.codec.fetch(place), self.codec.results, sink=sink)
+        return rows
+
+    async def _exchange(
+        self, wire: WireRequest, read: Callable[[bytes], Told], *, sink: Sink | None, attempts: int | None = None
+    ) -> Told:
+        model = self.model
+        own = model.settings or Settings()
+        settings = Settings(attempts=attempts or own.attempts, deadlines=own.deadlines, headers=own.headers)
+        step = _Step(self.codec, wire, read)
+        task = RemoteTask(step, model.endpoint, self.identity, transport=model.transport)
+        return (await task.perform(None, settings, sink=sink)).answer
+
+
+class _Step(Generic[Told]):
+    """The codec of one exchange with a batch API."""
+
+    def __init__(self, codec: BatchCodec, wire: WireRequest, read: Callable[[bytes], Told]) -> None:
+        self.name = codec.name
+        self._codec = codec
+        self._wire = wire
+        self._read = read
+
+    def encode(self, asked: None) -> WireRequest:
+        return self._wire
+
+    def decode(self, body: bytes) -> Told:
+        return self._read(body)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        return self._codec.decode_error(status, headers, body)

@@ -1,0 +1,202 @@
+"""One batch driven: its parts submitted, watched and fetched, each step kept before the next one begins."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import anyio
+
+from agentkit.batching import BatchJob, BatchLimits, BatchPart, BatchResult, BatchState, item_id, position_of, settled
+from agentkit.errors import ConfigurationError, StateError
+from agentkit.exchange import Request
+from agentkit.models import Sink
+from agentkit.remote_batch import RemoteBatch
+from agentkit.transport.layer import is_offline
+
+__all__ = ["BatchProgress", "Drive", "planned"]
+
+_SLOWEST_POLL_SECONDS = 60.0
+_POLL_GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far a batch has come."""
+
+    total: int
+    """How many inputs it has."""
+    done: int
+    """How many of them have an answer or an error."""
+    failed: int
+    """How many of these have an error."""
+    parts: tuple[str, ...] = ()
+    """Where each part stands, in the provider's own word; "not submitted" before it is there."""
+    is_over: bool = False
+    """Whether there is nothing more to wait for: the results can be fetched."""
+
+
+def planned(remote: RemoteBatch, requests: Sequence[Request], *, ids: Sequence[str], name: str = "") -> BatchState:
+    """A batch of these requests, in parts that the provider takes. Nothing is sent.
+
+    Raises ConfigurationError for a request that the provider would not take, UnsupportedError.
+    """
+    name = name or f"ak-{secrets.token_hex(8)}"
+    digest = hashlib.sha256()
+    names: dict[str, str] = {}
+    notes: dict[str, None] = {}
+    sizes: list[int] = []
+    for position, request in enumerate(requests):
+        line = remote.line(item_id(name, position), request)
+        names.update((wire, own) for wire, own in line.wire.names.items() if wire != own)
+        notes.update(dict.fromkeys(line.wire.notes))
+        sizes.append(len(remote.codec.line(line)))
+        for piece in (ids[position].encode(errors="replace"), line.wire.body):
+            digest.update(len(piece).to_bytes(8, "big"))
+            digest.update(piece)
+    parts = _split(sizes, remote.codec.limits, ids=ids)
+    return BatchState(name, str(remote.identity), digest.hexdigest(), tuple(ids), parts, names, tuple(notes))
+
+
+def _split(sizes: Sequence[int], limits: BatchLimits, *, ids: Sequence[str]) -> tuple[BatchPart, ...]:
+    parts: list[BatchPart] = []
+    first, filled = 0, 0
+    for position, size in enumerate(sizes):
+        if size > limits.bytes:
+            raise ConfigurationError(
+                f"the input {ids[position]!r} has {size:,} bytes; a batch takes {limits.bytes:,} at the most"
+            )
+        if position - first == limits.requests or filled + size > limits.bytes:
+            parts.append(BatchPart(first, position - first))
+            first, filled = position, 0
+        filled += size
+    return (*parts, BatchPart(first, len(sizes) - first))
+
+
+class Drive:
+    """Drives one batch; `keep` is told every state before what follows it is done."""
+
+    def __init__(
+        self,
+        remote: RemoteBatch,
+        state: BatchState,
+        *,
+        keep: Callable[[BatchState], None],
+        tell: Callable[[BatchProgress], None] | None = None,
+        sink: Sink | None = None,
+    ) -> None:
+        self.state = state
+        self._remote = remote
+        self._keep = keep
+        self._tell = tell
+        self._sink = sink
+        self._jobs: dict[int, BatchJob] = {}  # part -> as it was last seen
+
+    @property
+    def progress(self) -> BatchProgress:
+        """How far it has come, as far as was seen."""
+        done = failed = 0
+        words: list[str] = []
+        for position, part in enumerate(self.state.parts):
+            job = self._jobs.get(position)
+            if job is not None:
+                done += part.count if job.status != "running" else min(job.done, part.count)
+                failed += job.failed
+            words.append((job and job.raw) or (part.status if part.job else "not submitted"))
+        is_over = all(part.is_over for part in self.state.parts)
+        return BatchProgress(len(self.state.ids), done, failed, tuple(words), is_over)
+
+    async def submit(self, requests: Sequence[Request]) -> None:
+        """Submit the parts that are not there yet. Raises ExchangeError, OSError."""
+        for position, part in enumerate(self.state.parts):
+            if not part.job:
+                await self._submit(position, requests)
+        self._say()
+
+    async def wait(self, poll_seconds: float) -> None:
+        """Look until every part is over, ever more seldom. Raises ExchangeError."""
+        wait = poll_seconds
+        while True:
+            await self.look()
+            if self.progress.is_over:
+                return
+            await anyio.sleep(0.0 if is_offline() else wait)
+            wait = max(poll_seconds, min(wait * _POLL_GROWTH, _SLOWEST_POLL_SECONDS))
+
+    async def look(self) -> None:
+        """See once where the parts stand that were not over. Raises ExchangeError."""
+        for position, part in enumerate(self.state.parts):
+            if part.job and self._is_open(position):
+                job = await self._remote.look(part.job, sink=self._sink)
+                self._jobs[position] = job
+                if job.status != part.status:
+                    self._put(position, replace(part, status=job.status))
+        self._say()
+
+    async def results(self) -> list[BatchResult]:
+        """The results of all inputs in their order, once all parts are over. Raises ExchangeError, StateError."""
+        found: list[BatchResult] = []
+        for position, part in enumerate(self.state.parts):
+            job = self._jobs.get(position)
+            if job is None:
+                job = self._jobs[position] = await self._remote.look(part.job, sink=self._sink)
+            rows = await self._remote.results(job, sink=self._sink)
+            self._disown_foreign(position, [id for id, _ in rows])
+            found += settled(rows, self.state, part, job=job, provider=self._remote.identity.provider)
+        return found
+
+    async def _submit(self, position: int, requests: Sequence[Request]) -> None:
+        remote, state = self._remote, self.state
+        part, name = state.parts[position], state.part_name(position)
+        items = [
+            remote.line(item_id(state.name, place), requests[place])
+            for place in range(part.first, part.first + part.count)
+        ]
+        lines = [remote.codec.line(item) for item in items]
+        if remote.codec.uploads and not part.file:
+            part = self._put(position, replace(part, file=await remote.upload(name, lines, sink=self._sink)))
+        known = [other.job for other in state.parts if other.job]
+        job: BatchJob | None = None
+        if part.asked is None:
+            part = self._put(position, replace(part, asked=remote.now()))
+        else:  # a process stopped between the question and its answer
+            job = await remote.find(name, since=part.asked, count=part.count, known=known, sink=self._sink)
+        if job is None:
+            job = await remote.create(
+                name,
+                file=part.file,
+                lines=lines,
+                first=items[0].wire,
+                since=part.asked or 0.0,
+                known=known,
+                sink=self._sink,
+            )
+        self._jobs[position] = job
+        self._put(position, replace(part, job=job.id, status=job.status))
+
+    def _is_open(self, position: int) -> bool:
+        job = self._jobs.get(position)
+        return job is None or job.status == "running"
+
+    def _disown_foreign(self, position: int, ids: Sequence[str]) -> None:
+        """Raises StateError when a batch that was taken for ours is somebody else's; the part is free again then."""
+        if not ids or any(position_of(id, self.state.name) is not None for id in ids):
+            return
+        part = self.state.parts[position]
+        self._put(position, replace(part, job="", asked=None, status="running"))
+        raise StateError(
+            f"the batch {part.job} is of another program, although it looked like part {position + 1} of this one, "
+            "whose submission was cut off; call again with the same requests, and that part is submitted"
+        )
+
+    def _put(self, position: int, part: BatchPart) -> BatchPart:
+        state = self.state.with_part(position, part)
+        self._keep(state)
+        self.state = state
+        return part
+
+    def _say(self) -> None:
+        if self._tell is not None:
+            self._tell(self.progress)
