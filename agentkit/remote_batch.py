@@ -11,7 +11,7 @@ import anyio
 
 from agentkit.batching import BatchCodec, BatchJob, BatchLine, BatchResult
 from agentkit.codec import WireRequest
-from agentkit.errors import ExchangeError, UnsupportedError
+from agentkit.errors import ConfigurationError, ExchangeError, UnsupportedError
 from agentkit.exchange import Request
 from agentkit.models import ModelIdentity, Sink
 from agentkit.remote import RemoteModel
@@ -52,6 +52,11 @@ class RemoteBatch:
     def line(self, id: str, request: Request) -> BatchLine:
         """One input as it goes over the wire. Raises UnsupportedError for what the model cannot do."""
         model = self.model
+        if request.model not in ("", self.identity.model):
+            raise ConfigurationError(
+                f"the request {id} is for {request.model!r} and the batch for {self.identity}; "
+                "make a batch for each model"
+            )
         settings = request.settings.over(model.settings)
         if settings.retain is False:
             raise UnsupportedError(

@@ -13,7 +13,6 @@ from agentkit.batching import BatchCodec
 from agentkit.codec import Codec
 from agentkit.errors import UnsupportedError
 from agentkit.models import Model, identity_of
-from agentkit.policies.limits import LimitedModel
 from agentkit.remote import RemoteModel
 from agentkit.remote_batch import RemoteBatch
 
@@ -33,6 +32,9 @@ class BatchRow:
 BATCHES: Mapping[str, BatchRow] = {
     "openai": BatchRow("agentkit.providers.openai.batches", "BatchesCodec"),
     "azure": BatchRow("agentkit.providers.openai.batches", "BatchesCodec"),
+    "anthropic": BatchRow("agentkit.providers.anthropic.batches", "MessageBatchesCodec"),
+    "google": BatchRow("agentkit.providers.google.batches", "GeminiBatchesCodec"),
+    "mistral": BatchRow("agentkit.providers.openai.mistral_batches", "MistralBatchesCodec"),
 }
 """Provider, as spans name it -> its row."""
 
@@ -45,12 +47,7 @@ _DEPLOYMENT = re.compile(r"/deployments/[^/?]+")
 
 
 def connect_batch(model: Model) -> RemoteBatch:
-    """The batches of a model, limits around it left away: they bound requests, of which a batch is one.
-
-    Raises UnsupportedError where its provider takes none; sends nothing.
-    """
-    while isinstance(model, LimitedModel):
-        model = model.model
+    """The batches of a model. Raises UnsupportedError where its provider takes none; sends nothing."""
     identity = identity_of(model)
     row = BATCHES.get(identity.provider)
     if row is None or not isinstance(model, RemoteModel):

@@ -1,6 +1,7 @@
 """What a simulator tells of itself and lets be changed over HTTP, below `/_sim/`; such requests are not counted.
 
 GET /_sim/requests: what it was sent. DELETE /_sim/requests: forget it, and count from 1 again.
+POST /_sim/clock: put the clock forward, by {"advance_seconds": 3600}: batches come to their end.
 GET /_sim/faults: the plan. PUT /_sim/faults: another plan, as lines of the same form as `agentkit sim --fault`.
 """
 
@@ -12,6 +13,7 @@ from pydantic_core import from_json, to_json
 
 from agentkit.codec import HttpReply
 from agentkit.errors import ConfigurationError
+from agentkit.simulator.formats import json_object
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.plan import Plan, plan_of
 from agentkit.simulator.reply import Reply
@@ -48,6 +50,10 @@ class Controlled(Protocol):
         """Forget all requests."""
         ...
 
+    def advance(self, seconds: float) -> None:
+        """Put the clock forward."""
+        ...
+
 
 def is_control(asked: HttpAsked) -> bool:
     """Whether this request is about the simulator itself."""
@@ -70,8 +76,15 @@ def control(asked: HttpAsked, simulator: Controlled) -> Reply:
             except (ConfigurationError, ValueError) as error:
                 return _reply(400, {"error": str(error)})
             return _reply(200, {"rules": [repr(rule) for rule in simulator.plan.rules]})
+        case "POST", "clock":
+            seconds = (json_object(asked.body) or {}).get("advance_seconds")
+            if not isinstance(seconds, int | float) or seconds < 0:
+                return _reply(400, {"error": 'send {"advance_seconds": 3600}'})
+            simulator.advance(seconds)
+            return _reply(200, {"advance_seconds": seconds})
         case _:
-            return _reply(404, {"error": "there are GET and DELETE /_sim/requests, GET and PUT /_sim/faults"})
+            there = "GET and DELETE /_sim/requests, GET and PUT /_sim/faults, POST /_sim/clock"
+            return _reply(404, {"error": f"there are {there}"})
 
 
 def _plan(body: bytes) -> Plan:

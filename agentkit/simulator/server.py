@@ -23,11 +23,12 @@ from agentkit.codec import HttpReply
 from agentkit.errors import ExchangeError
 from agentkit.models import Model
 from agentkit.simulator.answering import Answering
+from agentkit.simulator.batches import Batches
 from agentkit.simulator.connection_faults import Refused, Stale
 from agentkit.simulator.control import control, is_control
 from agentkit.simulator.counts import about_size
 from agentkit.simulator.fault import Fault
-from agentkit.simulator.formats import Moment
+from agentkit.simulator.formats import Format, Moment
 from agentkit.simulator.http import BadHttpError, HttpAsked, read_request
 from agentkit.simulator.plan import Plan, Rule, plan_of
 from agentkit.simulator.recording import Recording
@@ -53,13 +54,15 @@ async def simulate(
     port: int = 0,
     keep: int = 10_000,
     today: datetime.date | None = None,
+    batch_seconds: float = 0.0,
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     wall_clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[Simulator]:
     """Serve until the block is left; then every connection is closed and the port is free.
 
     Without a source the offline matcher answers, on `today`. Without `models` every model id is answered. The latest
-    `keep` requests are kept. `sleep` and `wall_clock` are for tests: pauses of faults, and dates in headers.
+    `keep` requests are kept. A batch takes `batch_seconds`. `sleep` and `wall_clock` are for tests: pauses of faults,
+    and dates in headers.
     Raises OSError when the port is taken.
     """
     simulator = Simulator(
@@ -67,6 +70,7 @@ async def simulate(
         plan_of(faults, seed=seed),
         listener=bound(host, port),
         keep=keep,
+        batch_seconds=batch_seconds,
         sleep=sleep,
         wall_clock=wall_clock,
     )
@@ -97,6 +101,7 @@ class Simulator:
         *,
         listener: socket.socket,
         keep: int,
+        batch_seconds: float,
         sleep: Callable[[float], Awaitable[None]],
         wall_clock: Callable[[], float],
     ) -> None:
@@ -113,6 +118,8 @@ class Simulator:
         self._seen: deque[Seen] = deque(maxlen=keep)
         self._sleep = sleep
         self._wall_clock = wall_clock
+        self._ahead = 0.0  # seconds by which the clock was put forward
+        self._batches = Batches(answering, seconds=batch_seconds)
         self._position = 0  # of the latest request in the plan
         self._is_refusing = False
         self._listening = anyio.CancelScope()
@@ -151,6 +158,10 @@ class Simulator:
         self._seen.clear()
         self.count = self._position = 0
         self._wake()
+
+    def advance(self, seconds: float) -> None:
+        """Put the clock forward: batches come to their end, and may expire."""
+        self._ahead += seconds
 
     def close(self) -> None:
         """Free the port."""
@@ -210,7 +221,7 @@ class Simulator:
         if asked is None:
             return False
         if is_control(asked):
-            reply, faults, moment = control(asked, self), (), Moment(self.count, self._wall_clock())
+            reply, faults, moment = control(asked, self), (), Moment(self.count, self._wall_clock() + self._ahead)
         else:
             moment = self._numbered()
             faults = self._plan.faults_of(self._position)
@@ -261,6 +272,9 @@ class Simulator:
             size = about_size(asked, format_of=format_of, read=self._answering.read)
             if size is not None:
                 return size
+            batches = await self._about_batches(asked, family, moment=moment, faults=faults)
+            if batches is not None:
+                return batches.with_headers(*_more(family.headers(moment), batches))
             media = self._answering.media(asked, family, moment=moment, faults=faults)
             if media is not None:
                 return media.with_headers(*_more(family.headers(moment), media))
@@ -269,10 +283,23 @@ class Simulator:
         is_recorded = isinstance(self._answering.source, Recording)
         return reply if is_recorded else reply.with_headers(*_more(family.headers(moment), reply))
 
+    async def _about_batches(
+        self, asked: HttpAsked, family: Format, *, moment: Moment, faults: tuple[Fault, ...]
+    ) -> Reply | None:
+        """The reply to a request for files or batches, faults applied; None for any other request."""
+        reply = next((found for fault in faults if (found := fault.instead(family, moment)) is not None), None)
+        if reply is None or not self._batches.knows(asked):
+            reply = await self._batches.about(asked, moment=moment, family=family)
+        if reply is None:
+            return None
+        for fault in faults:
+            reply = fault.change_reply(reply, family)
+        return reply
+
     def _numbered(self) -> Moment:
         self.count += 1
         self._position += 1
-        return Moment(self.count, self._wall_clock())
+        return Moment(self.count, self._wall_clock() + self._ahead)
 
     def _refused_next(self) -> Refused | None:
         if not any(isinstance(fault, Refused) for rule in self._plan.rules for fault in rule.faults):

@@ -24,6 +24,7 @@ from agentkit.errors import BudgetExceededError, ConfigurationError, ExchangeErr
 from agentkit.exchange import AttemptFailed, Delta, Request, Response, RunAccount
 from agentkit.messages import Prompt, user_message
 from agentkit.models import Model, ModelIdentity, Sink, identity_of
+from agentkit.policies.limits import LimitedModel
 from agentkit.portal import call_in_portal
 from agentkit.prices import PriceBook
 from agentkit.providers import resolve
@@ -126,7 +127,7 @@ async def batch(
         return await _at_once(chosen, ids, asked, account=account, concurrency=concurrency, on_event=on_event)
     if via != "batch":  # pyright: ignore[reportUnnecessaryComparison]  # callers without type checkers
         raise ConfigurationError(f'via is {via!r}; use "batch" or "requests"')
-    remote = connect_batch(chosen)
+    remote = _connected(chosen)
     drive = _drive(remote, _begun(remote, ids, asked, state=_path(state)), path=_path(state), on_event=on_event)
     expected = _reserved(account, remote, asked, is_new=not all(part.job for part in drive.state.parts))
     with TELEMETRY.task_span(names.CHAT, identity=remote.identity, attributes={}) as span:
@@ -191,7 +192,7 @@ async def submit_batch(
     Called again with the same requests it submits what is not there yet. Raises what `batch` raises.
     """
     ids, asked = _inputs(requests, instructions=instructions, settings=settings or Settings())
-    remote = connect_batch(resolve(model))
+    remote = _connected(resolve(model))
     path = Path(state)
     drive = _drive(remote, _begun(remote, ids, asked, state=path), path=path, on_event=on_event)
     is_new = not all(part.job for part in drive.state.parts)
@@ -262,6 +263,13 @@ def _inputs(requests: BatchInputs, *, instructions: str, settings: Settings) -> 
     return [id for id, _ in pairs], asked
 
 
+def _connected(model: Model) -> RemoteBatch:
+    """The batches of a model, limits around it left away: they bound requests, of which a batch is one."""
+    while isinstance(model, LimitedModel):
+        model = model.model
+    return connect_batch(model)
+
+
 def _begun(remote: RemoteBatch, ids: Sequence[str], asked: Sequence[Request], *, state: Path | None) -> BatchState:
     """The batch in the file, when it is this one; a new one where there is no file. Raises StateError."""
     known = None if state is None else batch_file.load(state)
@@ -295,7 +303,7 @@ def _of_file(
     known = batch_file.load(path)
     if known is None:
         raise StateError(f"{path}: there is no such file; it is written when a batch is submitted")
-    remote = connect_batch(resolve(model or known.model))
+    remote = _connected(resolve(model or known.model))
     if str(remote.identity) != known.model:
         raise StateError(f"{path} is a batch of {known.model}, not of {remote.identity}")
     return _drive(remote, known, path=path, on_event=on_event), remote

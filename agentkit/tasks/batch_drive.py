@@ -173,8 +173,9 @@ class Drive:
                 known=known,
                 sink=self._sink,
             )
-        self._jobs[position] = job
-        self._put(position, replace(part, job=job.id, status=job.status))
+        part = self._put(position, replace(part, job=job.id))
+        if job.status == "running":  # lists tell less of what is over: where its results are, say
+            self._jobs[position] = job
 
     def _is_open(self, position: int) -> bool:
         job = self._jobs.get(position)

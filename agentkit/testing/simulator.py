@@ -71,6 +71,10 @@ class SimulatorOnThread:
         """Other faults from now on; without any, none."""
         self._portal.call(partial(setattr, self._served, "plan", plan_of(faults, seed=seed)))
 
+    def advance(self, seconds: float) -> None:
+        """Put the clock forward: batches come to their end, and may expire."""
+        self._portal.call(partial(self._served.advance, seconds))
+
     def forget(self) -> None:
         """Forget all requests; the next one is number 1, also for the faults."""
         self._portal.call(self._served.forget)
@@ -95,12 +99,21 @@ def start_simulator(
     models: Sequence[str] = (),
     port: int = 0,
     today: datetime.date | None = None,
+    batch_seconds: float = 0.0,
 ) -> Generator[SimulatorOnThread]:
     """A simulator on a thread of its own, until the block is left."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
         portal.wrap_async_context_manager(
-            simulate(source_of(*turns), faults=faults, seed=seed, models=models, port=port, today=today)
+            simulate(
+                source_of(*turns),
+                faults=faults,
+                seed=seed,
+                models=models,
+                port=port,
+                today=today,
+                batch_seconds=batch_seconds,
+            )
         ) as served,
     ):
         yield SimulatorOnThread(served, portal)
@@ -117,6 +130,7 @@ class StartSimulator(Protocol):
         models: Sequence[str] = (),
         port: int = 0,
         today: datetime.date | None = None,
+        batch_seconds: float = 0.0,
     ) -> SimulatorOnThread: ...
 
 
@@ -132,8 +146,11 @@ def simulator() -> Iterator[StartSimulator]:
             models: Sequence[str] = (),
             port: int = 0,
             today: datetime.date | None = None,
+            batch_seconds: float = 0.0,
         ) -> SimulatorOnThread:
-            started = start_simulator(*turns, faults=faults, seed=seed, models=models, port=port, today=today)
+            started = start_simulator(
+                *turns, faults=faults, seed=seed, models=models, port=port, today=today, batch_seconds=batch_seconds
+            )
             return stack.enter_context(started)
 
         yield start

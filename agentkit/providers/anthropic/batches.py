@@ -1,0 +1,144 @@
+"""Anthropic's Message Batches: POST /v1/messages/batches, GET .../{id}, GET .../{id}/results.
+
+Facts: the API reference of Anthropic (at most 100,000 requests or 256 MB; ids of letters, digits, "_" and "-"; bodies
+are validated late, so that a bad one is an errored result; results in any order). A batch bears no name: one whose
+creation was cut off is known by its size, its time, and in the end by the ids of its results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, json_rows
+from agentkit.codec import Codec, WireRequest
+from agentkit.errors import DeadlineError, ExchangeError, ProtocolError
+from agentkit.json_bytes import json_bytes
+from agentkit.json_value import json_value
+from agentkit.providers.anthropic.errors import decode_error, error_in_stream
+from agentkit.providers.anthropic.messages import VERSION
+
+__all__ = ["MessageBatchesCodec"]
+
+Json = dict[str, Any]
+
+_PATH = "/v1/messages/batches"
+
+
+class MessageBatchesCodec:
+    """The client half of Message Batches."""
+
+    limits = BatchLimits(100_000, 250_000_000)
+    price_factor = 0.5
+    keeps_names = False
+    uploads = False
+
+    def __init__(self, inner: Codec, *, provider: str = "anthropic") -> None:
+        self.name = f"{provider}:batches"
+        self._inner = inner
+        self._provider = provider
+
+    def line(self, line: BatchLine) -> bytes:
+        """One entry of the list of requests."""
+        return json_bytes({"custom_id": line.id})[:-1] + b',"params":' + line.wire.body + b"}"
+
+    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
+        """The lines travel with the creation."""
+        raise AssertionError("Anthropic takes no files of lines")
+
+    def uploaded(self, body: bytes) -> str:
+        """The lines travel with the creation."""
+        raise AssertionError("Anthropic takes no files of lines")
+
+    def create(self, name: str, *, file: str, lines: Sequence[bytes], first: WireRequest) -> WireRequest:
+        """Starts a batch; what a single request says in its headers, versions and betas, is said for all."""
+        return WireRequest(_PATH, b'{"requests":[' + b",".join(lines) + b"]}", headers=first.headers)
+
+    def look(self, job: str) -> WireRequest:
+        """Asks where a batch stands."""
+        return self._get(f"{_PATH}/{job}")
+
+    def job(self, body: bytes) -> BatchJob:
+        """Where it stands. Raises ProtocolError."""
+        return self._job(self._object(body))
+
+    def listing(self) -> WireRequest:
+        """Asks for the latest batches."""
+        return self._get(f"{_PATH}?limit=100")
+
+    def jobs(self, body: bytes) -> list[BatchJob]:
+        """The latest batches, newest first. Raises ProtocolError."""
+        data: Any = self._object(body).get("data")
+        entries = cast("list[Any]", data) if isinstance(data, list) else []
+        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+
+    def fetch(self, place: str) -> WireRequest:
+        """Asks for the results."""
+        return self._get(f"{_PATH}/{place}/results")
+
+    def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
+        """The results. Raises ProtocolError."""
+        return [
+            (str(row.get("custom_id")), self._result(_object(row.get("result"))))
+            for row in json_rows(body, provider=self._provider)
+        ]
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def _result(self, result: Json) -> BatchResult:
+        match result.get("type"):
+            case "succeeded":
+                try:
+                    return self._inner.decode(json_bytes(result.get("message")))
+                except ExchangeError as error:
+                    return error
+            case "errored":
+                return error_in_stream(_object(result.get("error")), provider=self._provider)
+            case "expired":
+                return DeadlineError("the batch expired before this input was answered; submit it again")
+            case "canceled":
+                return ExchangeError("the batch was cancelled before this input was answered", code="cancelled")
+            case kind:
+                return ProtocolError(f"a result is of the unknown kind {kind!r}", provider=self._provider)
+
+    def _job(self, fields: Json) -> BatchJob:
+        id, raw = fields.get("id"), str(fields.get("processing_status"))
+        if not isinstance(id, str) or not id:
+            raise ProtocolError("the reply names no batch ('id' is missing)", provider=self._provider)
+        found = _object(fields.get("request_counts"))
+        counts = {str(kind): count for kind, count in found.items() if isinstance(count, int)}
+        total = sum(counts.values())
+        is_over = raw == "ended"
+        return BatchJob(
+            id,
+            "ended" if is_over else "running",
+            raw,
+            total,
+            total - counts.get("processing", 0),
+            sum(counts.get(kind, 0) for kind in ("errored", "canceled", "expired")),
+            created=_seconds(fields.get("created_at")),
+            results=(id,) if is_over else (),
+        )
+
+    def _get(self, path: str) -> WireRequest:
+        return WireRequest(path, b"", "GET", headers=(("anthropic-version", VERSION),))
+
+    def _object(self, body: bytes) -> Json:
+        try:
+            return _object(json_value(body))
+        except ValueError as error:
+            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+
+
+def _object(value: object) -> Json:
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except ValueError:
+        return None

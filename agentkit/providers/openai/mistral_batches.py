@@ -1,0 +1,137 @@
+"""Mistral's batches: POST /batch/jobs with the inputs in it, GET /batch/jobs/{id}, its results there or in files.
+
+Facts: the API reference of Mistral, and a recording of 2026 (the model stands beside the inputs and not in them; small
+batches answer in `outputs`, others in files; lines are like OpenAI's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
+from agentkit.codec import Codec, WireRequest
+from agentkit.errors import ExchangeError, ProtocolError
+from agentkit.json_bytes import json_bytes
+from agentkit.json_value import json_value
+from agentkit.providers.openai.batches import line_result
+from agentkit.providers.openai.errors import decode_error
+from agentkit.usage import count_of
+
+__all__ = ["MistralBatchesCodec"]
+
+Json = dict[str, Any]
+
+_STATUSES: Mapping[str, BatchStatus] = {
+    "SUCCESS": "ended",
+    "FAILED": "failed",
+    "TIMEOUT_EXCEEDED": "expired",
+    "CANCELLED": "cancelled",
+}
+_PATH = "/batch/jobs"
+
+
+class MistralBatchesCodec:
+    """The client half of Mistral's batches."""
+
+    limits = BatchLimits(10_000, 50_000_000)
+    price_factor = 0.5
+    keeps_names = True
+    uploads = False
+
+    def __init__(self, inner: Codec, *, provider: str = "mistral") -> None:
+        self.name = f"{provider}:batches"
+        self._inner = inner
+        self._provider = provider
+
+    def line(self, line: BatchLine) -> bytes:
+        """One entry of the list of requests."""
+        body = _object(json_value(line.wire.body))
+        return json_bytes({"custom_id": line.id, "body": {name: body[name] for name in body if name != "model"}})
+
+    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
+        """The lines travel with the creation."""
+        raise AssertionError("lines are not uploaded here")
+
+    def uploaded(self, body: bytes) -> str:
+        """The lines travel with the creation."""
+        raise AssertionError("lines are not uploaded here")
+
+    def create(self, name: str, *, file: str, lines: Sequence[bytes], first: WireRequest) -> WireRequest:
+        """Starts a batch; its metadata hold its name, by which it is found again."""
+        model = _object(json_value(first.body)).get("model")
+        fields = {"endpoint": f"/v1{first.path}", "model": model, "metadata": {"agentkit": name}}
+        return WireRequest(_PATH, json_bytes(fields)[:-1] + b',"requests":[' + b",".join(lines) + b"]}")
+
+    def look(self, job: str) -> WireRequest:
+        """Asks where a batch stands."""
+        return _get(f"{_PATH}/{job}")
+
+    def job(self, body: bytes) -> BatchJob:
+        """Where it stands. Raises ProtocolError."""
+        return self._job(self._object(body))
+
+    def listing(self) -> WireRequest:
+        """Asks for the latest batches."""
+        return _get(f"{_PATH}?page_size=100")
+
+    def jobs(self, body: bytes) -> list[BatchJob]:
+        """The latest batches. Raises ProtocolError."""
+        data: Any = self._object(body).get("data")
+        entries = cast("list[Any]", data) if isinstance(data, list) else []
+        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+
+    def fetch(self, place: str) -> WireRequest:
+        """Asks for a file of results, or for the batch that holds them."""
+        kind, _, id = place.partition(":")
+        return self.look(id) if kind == "job" else _get(f"/files/{id}/content")
+
+    def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
+        """The results in a file or in a batch. Raises ProtocolError."""
+        rows = json_rows(body, provider=self._provider)
+        if len(rows) == 1 and rows[0].get("object") == "batch":
+            outputs: Any = rows[0].get("outputs")
+            rows = [_object(row) for row in cast("list[Any]", outputs)] if isinstance(outputs, list) else []
+        return [(str(row.get("custom_id")), line_result(row, self._inner, provider=self._provider)) for row in rows]
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def _job(self, fields: Json) -> BatchJob:
+        id, raw = fields.get("id"), str(fields.get("status"))
+        if not isinstance(id, str) or not id:
+            raise ProtocolError("the reply names no batch ('id' is missing)", provider=self._provider)
+        status = _STATUSES.get(raw, "running")
+        files = [f"file:{name}" for name in (fields.get("output_file"), fields.get("error_file")) if name]
+        inside = [f"job:{id}"] if isinstance(fields.get("outputs"), list) else []
+        done, failed = count_of(fields.get("completed_requests")), count_of(fields.get("failed_requests"))
+        found: Any = fields.get("errors")
+        entries = cast("list[Any]", found) if isinstance(found, list) else []
+        problems = [str(_object(each).get("message") or each) for each in entries]
+        return BatchJob(
+            id,
+            status,
+            raw,
+            count_of(fields.get("total_requests")),
+            max(done, failed),
+            failed,
+            str(_object(fields.get("metadata")).get("agentkit") or ""),
+            float(count_of(fields.get("created_at"))) or None,
+            tuple(inside or files) if status != "running" else (),
+            "; ".join(problems[:3]),
+        )
+
+    def _object(self, body: bytes) -> Json:
+        try:
+            return _object(json_value(body))
+        except ValueError as error:
+            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+
+
+def _get(path: str) -> WireRequest:
+    return WireRequest(path, b"", "GET", headers=())
+
+
+def _object(value: object) -> Json:
+    return cast("Json", value) if isinstance(value, dict) else {}

@@ -1,0 +1,254 @@
+"""Batches: submitted once, resumed anywhere, one result or error for each input, whatever the provider sends."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from agentkit.batching import BatchLimits, BatchResult
+from agentkit.budget import Budget
+from agentkit.errors import (
+    BadRequestError,
+    BudgetExceededError,
+    ConfigurationError,
+    DeadlineError,
+    ServerError,
+    StateError,
+    UnsupportedError,
+)
+from agentkit.exchange import Request, Response
+from agentkit.messages import AssistantMessage, Text
+from agentkit.models import Model, Sink
+from agentkit.policies.limits import limited
+from agentkit.providers import model
+from agentkit.providers.openai.batches import BatchesCodec
+from agentkit.settings import Settings
+from agentkit.simulator.connection_faults import Reset
+from agentkit.simulator.plan import Rule
+from agentkit.simulator.server import Simulator, simulate
+from agentkit.simulator.status_faults import Status
+from agentkit.tasks.batch import (
+    BatchEvent,
+    BatchProgress,
+    batch,
+    batch_status,
+    batch_sync,
+    fetch_batch,
+    submit_batch,
+)
+from agentkit.usage import Usage
+
+pytestmark = pytest.mark.anyio
+pytest_plugins = ["agentkit.testing.simulator"]
+
+NAMES = {
+    "openai": "openai:gpt-6-luna",
+    "openai-chat": "openai-chat:gpt-6-luna",
+    "anthropic": "anthropic:claude-haiku-5-5",
+    "google": "google:gemini-3.5-flash",
+    "mistral": "mistral:mistral-small-latest",
+}
+USAGE = Usage(1_000, output=100)
+
+
+class Echo:
+    """Answers with the prompt; a prompt that says "fail" is refused."""
+
+    async def respond(self, request: Request, sink: Sink | None = None) -> Response:
+        text = request.messages[-1].text
+        if "fail" in text:
+            raise BadRequestError(f"refused: {text}", status=400)
+        return Response(AssistantMessage((Text(f"echo {text}"),), request.model, usage=USAGE))
+
+
+def at(simulator: Simulator, kind: str) -> Model:
+    base = simulator.base_url if kind.startswith(("openai", "mistral")) else simulator.url
+    return model(NAMES[kind], base_url=base, api_key="any", settings=Settings(max_output_tokens=1000))
+
+
+def told(results: Mapping[str, BatchResult]) -> dict[str, object]:
+    """Texts of answers, and the classes of errors."""
+    return {id: entry.text if isinstance(entry, Response) else type(entry) for id, entry in results.items()}
+
+
+def paths(simulator: Simulator) -> list[str]:
+    return [f"{seen.asked.method} {seen.asked.path.rpartition('/v1')[2]}" for seen in simulator.requests]
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_each_input_has_its_answer_or_its_error_under_its_id(kind: str) -> None:
+    async with simulate(Echo()) as simulator:
+        done = await batch(at(simulator, kind), {"b": "two", "a": "fail", "c": "three"}, poll_seconds=0)
+
+    assert told(done) == {"b": "echo two", "a": BadRequestError, "c": "echo three"}
+    assert list(done) == ["b", "a", "c"]
+    assert "refused: fail" in str(done.errors["a"])
+    assert list(done.responses) == ["b", "c"]
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_a_batch_costs_half(kind: str) -> None:
+    async with simulate(Echo()) as simulator:
+        done = await batch(at(simulator, kind), ["one", "two"], poll_seconds=0)
+        at_once = await batch(at(simulator, kind), ["one", "two"], via="requests")
+
+    assert (done.usage, done.usage.total > 0) == (at_once.usage, True)
+    assert done.cost.is_known and done.cost.usd * 2 == pytest.approx(at_once.cost.usd)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_the_same_call_runs_at_once_and_under_limits(kind: str) -> None:
+    async with simulate(Echo()) as simulator:
+        asked = {"b": "two", "a": "fail", "c": "three"}
+        at_once = await batch(limited(at(simulator, kind), concurrency=1), asked, via="requests")
+        later = await batch(limited(at(simulator, kind), concurrency=1), asked, poll_seconds=0)
+
+    assert told(at_once) == told(later)
+    assert list(at_once) == list(later)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_a_batch_that_expires_has_the_answers_that_came_in_time(kind: str) -> None:
+    async with simulate(Echo(), batch_seconds=2 * 86_400) as simulator:
+
+        def a_day_passes(event: BatchEvent) -> None:
+            simulator.advance(86_400)
+
+        done = await batch(at(simulator, kind), ["one", "two"], poll_seconds=0, on_event=a_day_passes)
+
+    assert told(done) == {"0": "echo one", "1": DeadlineError}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_progress_is_told_until_it_is_over(kind: str) -> None:
+    events: list[BatchEvent] = []
+    async with simulate(Echo(), batch_seconds=100) as simulator:
+
+        def listen(event: BatchEvent) -> None:
+            events.append(event)
+            simulator.advance(60)
+
+        await batch(at(simulator, kind), ["one", "fail"], poll_seconds=0, on_event=listen)
+
+    assert len(events) == 3
+    assert [event.is_over for event in events if isinstance(event, BatchProgress)] == [False, False, True]
+    assert isinstance(events[-1], BatchProgress)
+    assert (events[-1].total, events[-1].done, events[-1].failed) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_a_batch_is_submitted_looked_at_and_fetched_by_its_file(kind: str, tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    async with simulate(Echo(), batch_seconds=100) as simulator:
+        chosen = at(simulator, kind)
+        begun = await submit_batch(chosen, ["one", "two"], state=state)
+        with pytest.raises(StateError, match="0 of 2 are done"):
+            await fetch_batch(state, model=chosen)
+        simulator.advance(200)
+        seen = await batch_status(state, model=chosen)
+        done = await fetch_batch(state, model=chosen)
+        again = await fetch_batch(state, model=chosen)
+
+    assert (begun.total, begun.done, begun.is_over) == (2, 0, False)
+    assert (seen.total, seen.done, seen.is_over) == (2, 2, True)
+    assert told(done) == told(again) == {"0": "echo one", "1": "echo two"}
+    assert stat.S_IMODE(state.stat().st_mode) == 0o600
+    assert "one" not in json.loads(state.read_text())["ids"]
+    assert "echo" not in state.read_text()
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_a_reply_that_is_lost_after_the_creation_makes_no_second_batch(kind: str) -> None:
+    created = [Rule((Reset(),), at=(2 if kind.startswith("openai") else 1,))]
+    async with simulate(Echo(), faults=created) as simulator:
+        done = await batch(at(simulator, kind), ["one", "two"], poll_seconds=0)
+        creations = [path for path in paths(simulator) if path.startswith("POST") and not path.endswith("/files")]
+
+    assert told(done) == {"0": "echo one", "1": "echo two"}
+    assert len(creations) == 1
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_a_process_that_died_before_it_kept_the_answer_finds_its_batch(kind: str, tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    async with simulate(Echo()) as simulator:
+        chosen = at(simulator, kind)
+        await submit_batch(chosen, ["one", "two"], state=state)
+        document = json.loads(state.read_text())
+        job, document["parts"][0]["job"] = document["parts"][0]["job"], ""  # as it was written before the creation
+        state.write_text(json.dumps(document))
+        done = await batch(chosen, ["one", "two"], state=state, poll_seconds=0)
+        creations = [path for path in paths(simulator) if path.startswith("POST") and not path.endswith("/files")]
+
+    assert told(done) == {"0": "echo one", "1": "echo two"}
+    assert json.loads(state.read_text())["parts"][0]["job"] == job
+    assert len(creations) == 1
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_more_than_the_provider_takes_is_split(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BatchesCodec, "limits", BatchLimits(2, 10**6))
+    async with simulate(Echo()) as simulator:
+        done = await batch(at(simulator, kind), [str(number) for number in range(5)], poll_seconds=0)
+
+    assert told(done) == {str(number): f"echo {number}" for number in range(5)}
+
+
+async def test_other_requests_than_those_of_the_file_are_refused(tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    async with simulate(Echo()) as simulator:
+        await submit_batch(at(simulator, "openai"), ["one", "two"], state=state)
+        with pytest.raises(StateError, match="is the state of another batch"):
+            await submit_batch(at(simulator, "openai"), ["one", "three"], state=state)
+
+
+async def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    state.write_text("{}")
+    with pytest.raises(StateError, match=r"batch\.json: this is no state of a batch"):
+        await batch_status(state)
+    with pytest.raises(StateError, match="there is no such file"):
+        await batch_status(tmp_path / "none.json")
+
+
+async def test_the_batch_of_a_budget_that_does_not_last_is_not_sent() -> None:
+    async with simulate(Echo()) as simulator:
+        with pytest.raises(BudgetExceededError, match="the batch needs about"):
+            await batch(at(simulator, "openai"), ["one"] * 100, budget=Budget(usd=0.0001))
+
+    assert simulator.count == 0
+
+
+async def test_a_failed_attempt_is_retried_and_told() -> None:
+    events: list[BatchEvent] = []
+    async with simulate(Echo(), faults=[Rule((Status(500),), first=1)]) as simulator:
+        await batch(at(simulator, "openai"), ["one"], poll_seconds=0, on_event=events.append)
+
+    assert type(events[0]).__name__ == "AttemptFailed"
+
+
+async def test_a_batch_that_cannot_be_created_raises_after_the_attempts() -> None:
+    async with simulate(Echo(), faults=[Rule((Status(500),), at=tuple(range(2, 99)))]) as simulator:
+        with pytest.raises(ServerError):
+            await batch(at(simulator, "openai"), ["one"], poll_seconds=0)
+
+
+async def test_models_without_batches_say_who_has_them() -> None:
+    with pytest.raises(UnsupportedError, match="use a model of one of openai"):
+        await batch("offline:", ["one"])
+
+
+def test_a_batch_at_once_needs_no_event_loop_and_no_key() -> None:
+    done = batch_sync("offline:", ["What is 2 + 2?"], via="requests")
+
+    assert isinstance(done["0"], Response)
+
+
+@pytest.mark.parametrize("wrong", ["one", [], {}])
+async def test_requests_that_are_none_are_refused(wrong: list[str]) -> None:
+    with pytest.raises(ConfigurationError):
+        await batch("openai:gpt-6-luna", wrong)
