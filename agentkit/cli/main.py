@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "transcribe": LazyCommand("agentkit.cli.transcribe", "Write down what is said in a file."),
     "embed": LazyCommand("agentkit.cli.embed", "Make vectors of texts."),
     "classify": LazyCommand("agentkit.cli.classify", "Say which label fits a text, or whether it is harmful."),
+    "batch": LazyCommand("agentkit.cli.batch", "Ask many things at half the price, answered within a day."),
     "sim": LazyCommand("agentkit.cli.sim", "Serve providers' wire formats locally, faults included."),
     "models": LazyCommand("agentkit.cli.models", "List models with context, prices and shutdown dates."),
     "runs": LazyCommand("agentkit.cli.runs", "List, show, decide on and resume runs that are kept in a store."),

@@ -1,0 +1,265 @@
+"""`agentkit batch`: many prompts at the price of a batch, from a file of lines to a file of lines."""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from agentkit.budget import Budget
+from agentkit.cli.inputs import STDIN, chosen_model, tell_attempts
+from agentkit.cli.options import debug_option, json_option
+from agentkit.cli.task_json import spent_to_json
+from agentkit.cli.terminal import dim, notice, print_json
+from agentkit.errors import ConfigurationError
+from agentkit.exchange import Response
+from agentkit.portal import call_in_portal
+from agentkit.settings import Settings
+from agentkit.tasks.batch import (
+    BatchEvent,
+    BatchProgress,
+    BatchResults,
+    batch,
+    batch_status,
+    fetch_batch,
+    submit_batch,
+)
+
+__all__ = ["command"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_BAR = 30
+_NO_MODEL = "no --model and no AGENTKIT_MODEL; offline: takes no batches, but answers at once with run --via requests"
+
+
+@click.group("batch")
+def command() -> None:
+    """Ask many things at the price of a batch: half of the usual one, answered within a day.
+
+    INPUT has a prompt on each line: plain text, or JSON such as {"id": "a7", "prompt": "..."}. What became of the batch
+    is kept in a state file; `status` and `fetch` need nothing else.
+
+    \b
+    agentkit batch run    -m openai:gpt-6-luna questions.txt -o answers.jsonl
+    agentkit batch submit -m openai:gpt-6-luna questions.txt
+    agentkit batch status questions.txt.batch.json
+    agentkit batch fetch  questions.txt.batch.json -o answers.jsonl
+    """
+
+
+def _asking(function: Function) -> Function:
+    """The options with which a batch begins."""
+    options = (
+        click.argument("source", metavar="INPUT", type=click.Path(dir_okay=False, allow_dash=True)),
+        click.option("-m", "--model", metavar="PROVIDER:MODEL", help="Such as openai:gpt-6-luna."),
+        click.option("--state", metavar="FILE", help="Where the state is kept; INPUT.batch.json otherwise."),
+        click.option("--instructions", default="", metavar="TEXT", help="Said before each prompt."),
+        click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="The longest answer."),
+        click.option("--budget-usd", type=click.FloatRange(min=0), metavar="USD", help="Spend at most this."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+_OUTPUT = click.option("-o", "--output", metavar="FILE", help="Where the results go; standard output otherwise.")
+
+
+@command.command("submit")
+@_asking
+@json_option("Print how far it is as one JSON document.")
+@debug_option
+def submit(
+    source: str,
+    model: str | None,
+    state: str | None,
+    instructions: str,
+    max_tokens: int | None,
+    budget_usd: float | None,
+    json: bool,
+) -> None:
+    """Submit the prompts in INPUT and leave them to the provider. Again after a failure: nothing is submitted twice."""
+    path = _state_of(source, state)
+    asked = partial(
+        submit_batch,
+        chosen_model(model, offline=_NO_MODEL),
+        _prompts(source),
+        state=path,
+        instructions=instructions,
+        settings=Settings(max_output_tokens=max_tokens),
+        budget=_budget(budget_usd),
+        on_event=_tell_attempts,
+    )
+    _show(_done(asked), json=json)
+    notice(f"the state is in {path}; go on with: agentkit batch status {path}")
+
+
+@command.command("status")
+@click.argument("state", metavar="STATE", type=click.Path(dir_okay=False))
+@json_option("Print one JSON document.")
+@debug_option
+def status(state: str, json: bool) -> None:
+    """Say how far the batch of a state file is."""
+    _show(_done(partial(batch_status, state, on_event=_tell_attempts)), json=json)
+
+
+@command.command("fetch")
+@click.argument("state", metavar="STATE", type=click.Path(dir_okay=False))
+@_OUTPUT
+@json_option("Print one JSON document, with what it cost, in place of a line for each input.")
+@debug_option
+def fetch(state: str, output: str | None, json: bool) -> None:
+    """Fetch the results of a batch that is over: a line of JSON for each input, in their order."""
+    _write(_done(partial(fetch_batch, state, on_event=_tell_attempts)), output, json=json)
+
+
+@command.command("run")
+@_asking
+@_OUTPUT
+@click.option("--via", type=click.Choice(["batch", "requests"]), default="batch", show_default=True,
+              help="As a batch, or at once and at the usual price.")  # fmt: skip
+@click.option("--poll-seconds", type=click.FloatRange(min=0.1), default=5.0, show_default=True, metavar="S",
+              help="How long to wait before the second look; later ones wait longer, up to a minute.")  # fmt: skip
+@json_option("Print one JSON document, with what it cost, in place of a line for each input.")
+@debug_option
+def run(
+    source: str,
+    model: str | None,
+    state: str | None,
+    instructions: str,
+    max_tokens: int | None,
+    budget_usd: float | None,
+    output: str | None,
+    via: Any,
+    poll_seconds: float,
+    json: bool,
+) -> None:
+    """Submit, wait and fetch. Stop it whenever you like: the same command goes on where it was."""
+    asked = partial(
+        batch,
+        chosen_model(model, offline=_NO_MODEL),
+        _prompts(source),
+        instructions=instructions,
+        settings=Settings(max_output_tokens=max_tokens),
+        via=via,
+        state=_state_of(source, state) if via == "batch" else None,
+        budget=_budget(budget_usd),
+        poll_seconds=poll_seconds,
+        on_event=_Bar(),
+    )
+    _write(_done(asked), output, json=json)
+
+
+def _done(asked: Callable[[], Awaitable[Any]]) -> Any:
+    return call_in_portal(asked)
+
+
+def _budget(usd: float | None) -> Budget | None:
+    return None if usd is None else Budget(usd=usd)
+
+
+def _state_of(source: str, state: str | None) -> Path:
+    if state is None and source == STDIN:
+        raise click.UsageError("prompts from standard input need --state FILE, by which the batch is found again")
+    return Path(state or f"{source}.batch.json")
+
+
+def _prompts(source: str) -> dict[str, str]:
+    """The prompts by their ids; a line without one has its number, from 1. Raises ConfigurationError, OSError."""
+    text = (sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()).decode("utf-8-sig", "replace")
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        id, prompt = str(number), line.strip()
+        if prompt.startswith("{"):
+            id, prompt = _of_json(prompt, number)
+        if id in found:
+            raise ConfigurationError(f"line {number} of {source} has the id {id!r}, which an earlier line has too")
+        found[id] = prompt
+    if not found:
+        raise ConfigurationError(f"there is no prompt in {source}; put one on each line")
+    return found
+
+
+def _of_json(line: str, number: int) -> tuple[str, str]:
+    try:
+        fields = json_text.loads(line)
+    except ValueError as error:
+        raise ConfigurationError(f"line {number} begins as JSON and is none: {error}") from None
+    if not isinstance(fields.get("prompt"), str):
+        raise ConfigurationError(f'line {number} has no "prompt" of text; write {{"id": "...", "prompt": "..."}}')
+    return str(fields.get("id", number)), fields["prompt"]
+
+
+def _write(done: BatchResults, output: str | None, *, json: bool) -> None:
+    rows = [_row(id, result) for id, result in done.items()]
+    spent = spent_to_json(done.usage, done.cost)
+    if output is not None:
+        lines = "".join(json_text.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        Path(output).write_text(lines, encoding="utf-8")
+    if json:
+        shown = {} if output is not None else {"results": rows}
+        print_json({**shown, "count": len(rows), "errors": len(done.errors), "model": done.model, **spent})
+    elif output is None:
+        for row in rows:
+            print_json(row, is_one_line=True)
+    for note in done.notes:
+        notice(note)
+    notice(f"{done.model}: {len(done.responses)} answers, {len(done.errors)} errors; {done.usage}, {done.cost}")
+
+
+def _row(id: str, result: Any) -> dict[str, Any]:
+    if isinstance(result, Response):
+        calls = [{"name": call.name, "arguments": call.arguments} for call in result.calls]
+        more = {"calls": calls} if calls else {}
+        return {"id": id, "text": result.text, **more, "finish": result.finish, "usage": asdict(result.usage)}
+    return {"id": id, "error": {"type": type(result).__name__, "message": str(result)}}
+
+
+def _show(progress: BatchProgress, *, json: bool) -> None:
+    if json:
+        print_json(asdict(progress))
+    else:
+        click.echo(_words(progress))
+
+
+def _words(progress: BatchProgress) -> str:
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    words = f"{progress.done} of {progress.total} done{failed}"
+    parts = ", ".join(progress.parts)
+    return f"{words} ({parts})" if parts else words
+
+
+def _tell_attempts(event: BatchEvent) -> None:
+    if not isinstance(event, BatchProgress):
+        tell_attempts(event)
+
+
+class _Bar:
+    """Shows progress: a bar on a terminal, else a line whenever something has changed."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, event: BatchEvent) -> None:
+        if not isinstance(event, BatchProgress):
+            tell_attempts(event)
+            return
+        words = _words(event)
+        if words == self._said:
+            return
+        self._said = words
+        if not sys.stderr.isatty():
+            notice(words)
+            return
+        full = _BAR * event.done // max(1, event.total)
+        line = f"\r\x1b[K[{'#' * full}{'.' * (_BAR - full)}] {words}"
+        click.echo(dim(line) + ("\n" if event.is_over else ""), nl=False, err=True)

@@ -1,0 +1,102 @@
+"""`agentkit batch`: from a file of prompts to a file of answers, in one command or in several."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from agentkit.cli.main import main
+from agentkit.testing.scripted import ScriptedModel
+from agentkit.testing.simulator import start_simulator
+
+MODEL = "openai:gpt-6-luna"
+
+
+def shell(*words: str, given: str = "") -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command."""
+    done = CliRunner().invoke(main, ["batch", *words], input=given)
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture
+def prompts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AGENTKIT_MODEL", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    (tmp_path / "prompts.txt").write_text('one\n\n{"id": "b", "prompt": "two"}\n', encoding="utf-8")
+    return "prompts.txt"
+
+
+def answers(text: str) -> dict[str, str]:
+    rows = [json.loads(line) for line in text.splitlines()]
+    return {row["id"]: row["text"] for row in rows}
+
+
+def test_a_batch_is_submitted_watched_and_fetched(prompts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with start_simulator(ScriptedModel("first", "second"), batch_seconds=100) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        begun = shell("submit", prompts, "-m", MODEL)
+        again = shell("submit", prompts, "-m", MODEL)
+        early = shell("fetch", "prompts.txt.batch.json")
+        server.advance(100)
+        seen = shell("status", "prompts.txt.batch.json", "--json")
+        done = shell("fetch", "prompts.txt.batch.json", "-o", "answers.jsonl")
+
+    assert (begun[0], begun[1]) == (0, "0 of 2 done (in_progress)\n")
+    assert again[:2] == (0, "0 of 2 done (running)\n")
+    assert early[0] == 1 and "0 of 2 are done; fetch the results when all are" in early[2]
+    assert json.loads(seen[1]) == {"total": 2, "done": 2, "failed": 0, "parts": ["completed"], "is_over": True}
+    assert done[:2] == (0, "")
+    assert f"{MODEL}: 2 answers, 0 errors" in done[2]
+    assert answers(Path("answers.jsonl").read_text()) == {"1": "first", "b": "second"}
+
+
+def test_one_command_does_all_and_goes_on_with_its_file(prompts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with start_simulator(ScriptedModel("first", "second")) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        code, out, told = shell("run", prompts, "-m", MODEL)
+        _, again, _ = shell("run", prompts, "-m", MODEL)
+        created = [seen for seen in server.requests if seen.asked.method == "POST"]
+
+    assert (code, answers(out)) == (0, {"1": "first", "b": "second"})
+    assert "2 of 2 done (completed)" in told
+    assert again == out
+    assert len(created) == 2  # the file and the batch, once
+
+
+def test_the_same_prompts_are_answered_at_once(prompts: str) -> None:
+    code, out, _ = shell("run", prompts, "-m", "offline:", "--via", "requests", "--json")
+
+    document = json.loads(out)
+    assert (code, document["count"], document["errors"]) == (0, 2, 0)
+    assert not Path("prompts.txt.batch.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "there is no prompt"),
+        ("{", "line 1 begins as JSON and is none"),
+        ('{"text": "x"}', 'line 1 has no "prompt"'),
+        ('{"id": "2", "prompt": "x"}\ny', "line 2 of - has the id '2', which an earlier line has too"),
+    ],
+)
+def test_what_is_no_prompt_is_named(prompts: str, line: str, said: str) -> None:
+    code, _, told = shell("submit", "-", "-m", MODEL, "--state", "s.json", given=line)
+
+    assert (code, said in told) == (1, True)
+
+
+def test_standard_input_needs_a_name_for_its_state(prompts: str) -> None:
+    code, _, told = shell("submit", "-", "-m", MODEL, given="x")
+
+    assert (code, "need --state FILE" in told) == (2, True)
+
+
+def test_a_model_without_batches_names_those_that_have_them(prompts: str) -> None:
+    code, _, told = shell("run", prompts, "-m", "offline:")
+
+    assert (code, 'via="requests"' in told, "anthropic" in told) == (1, True, True)
