@@ -37,6 +37,9 @@ from agentkit.result import Result as Result
 from agentkit.settings import Deadlines as Deadlines
 from agentkit.settings import Settings as Settings
 from agentkit.stream import RunStream as RunStream
+from agentkit.tasks.batch import BatchResults as BatchResults
+from agentkit.tasks.batch import batch as batch
+from agentkit.tasks.batch import batch_sync as batch_sync
 from agentkit.tasks.classify import Classifications as Classifications
 from agentkit.tasks.classify import classify as classify
 from agentkit.tasks.classify import classify_sync as classify_sync

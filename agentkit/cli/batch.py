@@ -214,6 +214,8 @@ def _write(done: BatchResults, output: str | None, *, json: bool) -> None:
     for note in done.notes:
         notice(note)
     notice(f"{done.model}: {len(done.responses)} answers, {len(done.errors)} errors; {done.usage}, {done.cost}")
+    if done.errors:
+        click.get_current_context().exit(1)
 
 
 def _row(id: str, result: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ __all__ = ["command"]
               help="Such as status,status=429,first=2; may be given several times.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="For faults with a rate and for mixes.")
 @click.option("--model", "models", multiple=True, metavar="ID", help="A model that there is; without any, all are.")
+@click.option("--batch-seconds", type=click.FloatRange(min=0), default=0.0, metavar="S", help="How long a batch takes.")
 @click.option("--list-faults", is_flag=True, help="Show all faults with their fields, and stop.")
 @debug_option
 def command(
@@ -38,6 +39,7 @@ def command(
     faults: tuple[str, ...],
     seed: int,
     models: tuple[str, ...],
+    batch_seconds: float,
     list_faults: bool,
 ) -> None:
     """Serve what providers serve, on a local port: OpenAI, Anthropic and Gemini formats, plain and streamed.
@@ -56,13 +58,21 @@ def command(
         click.echo("every fault: first=N requests, at=N+N+N positions, rate=0.1 share; name|name is a mix")
         return
     rules = [read_fault(text) for text in faults]
-    anyio.run(_serve, _source(model_source), rules, seed, models, host, port)
+    anyio.run(_serve, _source(model_source), rules, seed, models, host, port, batch_seconds)
 
 
 async def _serve(
-    source: Source | None, rules: list[Rule], seed: int, models: tuple[str, ...], host: str, port: int
+    source: Source | None,
+    rules: list[Rule],
+    seed: int,
+    models: tuple[str, ...],
+    host: str,
+    port: int,
+    batch_seconds: float,
 ) -> None:
-    async with simulate(source, faults=rules, seed=seed, models=models, host=host, port=port) as simulator:
+    async with simulate(
+        source, faults=rules, seed=seed, models=models, host=host, port=port, batch_seconds=batch_seconds
+    ) as simulator:
         click.echo(f"{simulator.url}")
         notice(f"OpenAI's clients: base_url={simulator.base_url}; all others: {simulator.url}")
         notice(f"formats: {', '.join(format.name for format in FORMATS)}")
