@@ -112,8 +112,8 @@ class BatchCodec(Protocol):
         """The file's id. Raises ProtocolError."""
         ...
 
-    def create(self, name: str, *, file: str, lines: Sequence[bytes], first: WireRequest) -> WireRequest:
-        """Starts a batch of a file or of lines; `first` is one input as it would be sent alone."""
+    def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
+        """Starts a batch of a file or of lines; `wires` are the inputs as they would be sent alone."""
         ...
 
     def look(self, job: str) -> WireRequest:

@@ -81,7 +81,7 @@ class RemoteBatch:
         *,
         file: str,
         lines: Sequence[bytes],
-        first: WireRequest,
+        wires: Sequence[WireRequest],
         since: float,
         known: Sequence[str] = (),
         sink: Sink | None = None,
@@ -90,7 +90,7 @@ class RemoteBatch:
 
         Raises ExchangeError.
         """
-        wire = self.codec.create(name, file=file, lines=lines, first=first)
+        wire = self.codec.create(name, file=file, lines=lines, wires=wires)
         failures = 0
         while True:
             try:

@@ -57,8 +57,10 @@ def connect_batch(model: Model) -> RemoteBatch:
         )
     make = cast("Callable[..., BatchCodec]", getattr(importlib.import_module(row.module), row.codec))
     codec: Codec = model.codec
+    more: dict[str, str] = {}
     if identity.provider == "azure" and "/deployments/" in model.endpoint.base_url:
-        # A dated version has the deployment in the path of a chat, and in the body of a line.
+        # A dated version has the deployment in the path of a chat, and in the body of a line, whose path is bare.
+        more["prefix"] = ""
         model = copy(model)
         model.endpoint = replace(model.endpoint, base_url=_DEPLOYMENT.sub("", model.endpoint.base_url))
-    return RemoteBatch(model, make(codec, provider=identity.provider))
+    return RemoteBatch(model, make(codec, provider=identity.provider, **more))

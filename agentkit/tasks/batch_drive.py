@@ -168,7 +168,7 @@ class Drive:
                 name,
                 file=part.file,
                 lines=lines,
-                first=items[0].wire,
+                wires=[item.wire for item in items],
                 since=part.asked or 0.0,
                 known=known,
                 sink=self._sink,

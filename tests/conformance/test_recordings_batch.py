@@ -142,7 +142,7 @@ def test_a_batch_is_created_in_the_form_that_was_recorded(provider: str, inner: 
     codec = codec_of(provider)
     request = Request(model, (UserMessage((Text("What is 2 + 2?"),)),))
     lines = [BatchLine(item_id("ak", place), inner.encode(request)) for place in range(2)]
-    wire = codec.create("ak", file="", lines=[codec.line(line) for line in lines], first=lines[0].wire)
+    wire = codec.create("ak", file="", lines=[codec.line(line) for line in lines], wires=[lines[0].wire])
 
     assert recorded.request["path"].endswith(wire.path)
     assert shape(json.loads(wire.body)) >= essential(shape(recorded.sent))

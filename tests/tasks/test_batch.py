@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+from shared import oracle
+from tracing.watched import Watched, check
 
+from agentkit import tracing
 from agentkit.batching import BatchLimits, BatchResult
 from agentkit.budget import Budget
 from agentkit.errors import (
@@ -20,14 +25,15 @@ from agentkit.errors import (
     StateError,
     UnsupportedError,
 )
-from agentkit.exchange import Request, Response
-from agentkit.messages import AssistantMessage, Text
+from agentkit.exchange import Request, Response, ToolDefinition
+from agentkit.messages import AssistantMessage, Text, ToolCall, user_message
 from agentkit.models import Model, Sink
 from agentkit.policies.limits import limited
 from agentkit.providers import model
 from agentkit.providers.openai.batches import BatchesCodec
 from agentkit.settings import Settings
 from agentkit.simulator.connection_faults import Reset
+from agentkit.simulator.forms import form_of
 from agentkit.simulator.plan import Rule
 from agentkit.simulator.server import Simulator, simulate
 from agentkit.simulator.status_faults import Status
@@ -252,3 +258,131 @@ def test_a_batch_at_once_needs_no_event_loop_and_no_key() -> None:
 async def test_requests_that_are_none_are_refused(wrong: list[str]) -> None:
     with pytest.raises(ConfigurationError):
         await batch("openai:gpt-6-luna", wrong)
+
+
+async def test_a_batch_of_another_program_is_not_taken_for_ours(tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    async with simulate(Echo()) as simulator:
+        chosen = at(simulator, "anthropic")
+        other = await batch(chosen, ["three", "four"], poll_seconds=0)  # as large, and Anthropic keeps no names
+        await submit_batch(chosen, ["one", "two"], state=tmp_path / "prepared.json")
+        document = json.loads((tmp_path / "prepared.json").read_text())
+        document["parts"][0]["job"], document["name"] = "", "ak-0123456789abcdef"
+        state.write_text(json.dumps(document))
+        with pytest.raises(StateError, match="is of another program"):
+            await batch(chosen, ["one", "two"], state=state, poll_seconds=0)
+        done = await batch(chosen, ["one", "two"], state=state, poll_seconds=0)
+
+    assert told(other) == {"0": "echo three", "1": "echo four"}
+    assert told(done) == {"0": "echo one", "1": "echo two"}
+
+
+async def test_the_seconds_of_a_budget_end_the_wait_and_keep_the_batch(tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    async with simulate(Echo(), batch_seconds=100) as simulator:
+        chosen = at(simulator, "openai")
+        with pytest.raises(BudgetExceededError, match="call again with state="):
+            await batch(chosen, ["one"], state=state, poll_seconds=0.01, budget=Budget(seconds=1.0))
+        simulator.advance(100)
+        done = await batch(chosen, ["one"], state=state, poll_seconds=0)
+        creations = [path for path in paths(simulator) if path == "POST /batches"]
+
+    assert told(done) == {"0": "echo one"}
+    assert len(creations) == 1
+
+
+async def test_what_the_provider_keeps_cannot_be_refused() -> None:
+    with pytest.raises(UnsupportedError, match="keeps the inputs and answers of a batch"):
+        await batch(model("openai:gpt-6-luna", api_key="any"), ["one"], settings=Settings(retain=False))
+
+
+async def test_requests_for_several_models_are_refused() -> None:
+    request = Request("gpt-6-sol", (user_message("one"),))
+    with pytest.raises(ConfigurationError, match="make a batch for each model"):
+        await batch(model("openai:gpt-6-luna", api_key="any"), [request])
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_tools_and_schemas_travel_in_a_batch(kind: str) -> None:
+    definition = ToolDefinition(
+        "get.weather!", "Weather.", {"type": "object", "properties": {"city": {"type": "string"}}}
+    )
+    asked = Request("", (user_message("Weather in Paris?"),), tools=(definition,))
+
+    class Calls:
+        async def respond(self, request: Request, sink: Sink | None = None) -> Response:
+            return Response(AssistantMessage((ToolCall("c1", request.tools[0].name, '{"city":"Paris"}'),), usage=USAGE))
+
+    async with simulate(Calls()) as simulator:
+        done = await batch(at(simulator, kind), [asked], poll_seconds=0)
+
+    assert [(call.name, call.arguments) for call in done.responses["0"].calls] == [("get.weather!", '{"city":"Paris"}')]
+
+
+async def test_a_batch_has_one_span_of_the_conventions_without_content(tmp_path: Path) -> None:
+    watched = Watched(content=True)
+    tracing.configure(tracer_provider=watched.provider, meter_provider=watched.meters, content=True)
+    try:
+        async with simulate(Echo()) as simulator:
+            done = await batch(at(simulator, "openai"), ["MARKER-one", "two"], poll_seconds=0)
+    finally:
+        tracing.configure(tracer_provider=TracerProvider(), meter_provider=MeterProvider())
+        tracing.configure()
+    check(tmp_path, watched, "--allow-bare")
+    (span,) = watched.finished
+    assert (span.name, (span.attributes or {})["agentkit.cost_usd"]) == ("chat gpt-6-luna", done.cost.usd)
+    assert "MARKER" not in watched.exported()
+
+
+async def test_what_is_sent_to_openai_is_accepted_by_the_oracle() -> None:
+    async with simulate(Echo()) as simulator:
+        for kind in ("openai", "openai-chat"):
+            await batch(at(simulator, kind), ["one", "two"], instructions="Be brief.", poll_seconds=0)
+        uploads = [seen.asked for seen in simulator.requests if seen.asked.path.endswith("/files")]
+        created = [json.loads(seen.asked.body) for seen in simulator.requests if seen.asked.path.endswith("/batches")]
+
+    known = oracle("oracle_openai")
+    for asked in uploads:
+        (file,) = form_of(asked.body, asked.header("content-type")).files["file"]
+        assert known.check_batch_file([json.loads(line) for line in file.data.splitlines()]) == []
+    assert [known.check(body, "batches") for body in created] == [[], []]
+    assert [body["endpoint"] for body in created] == ["/v1/responses", "/v1/chat/completions"]
+
+
+async def test_what_is_sent_to_anthropic_is_accepted_by_the_oracle_with_the_betas_of_all() -> None:
+    asked = [
+        Request("", (user_message("one"),)),
+        Request(
+            "", (user_message("two"),), settings=Settings(extra={"anthropic": {"betas": ["files-api-2025-04-14"]}})
+        ),
+    ]
+    async with simulate(Echo()) as simulator:
+        await batch(at(simulator, "anthropic"), asked, poll_seconds=0)
+        created = simulator.requests[0].asked
+
+    headers = dict(created.headers)
+    assert headers["anthropic-beta"] == "files-api-2025-04-14"
+    sent = {
+        "url": simulator.url + created.path,
+        "headers": headers | {"x-api-key": "k"},
+        "json": json.loads(created.body),
+    }
+    assert oracle("oracle_anthropic").check(sent) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "paths_asked", "url"),
+    [
+        ("", ["/openai/v1/files", "/openai/v1/batches"], "/v1/chat/completions"),
+        ("?api-version=2024-10-21", ["/openai/files", "/openai/batches"], "/chat/completions"),
+    ],
+)
+async def test_azure_is_asked_where_its_batches_are(query: str, paths_asked: list[str], url: str) -> None:
+    async with simulate(Echo()) as simulator:
+        chosen = model("azure-chat:my-batch", base_url=simulator.url + query, api_key="any")
+        done = await batch(chosen, ["one"], poll_seconds=0)
+        posted = [seen.asked for seen in simulator.requests if seen.asked.method == "POST"]
+
+    assert [asked.path for asked in posted] == paths_asked
+    assert json.loads(posted[1].body)["endpoint"] == url
+    assert told(done) == {"0": "echo one"}

@@ -51,9 +51,9 @@ class MessageBatchesCodec:
         """The lines travel with the creation."""
         raise AssertionError("Anthropic takes no files of lines")
 
-    def create(self, name: str, *, file: str, lines: Sequence[bytes], first: WireRequest) -> WireRequest:
-        """Starts a batch; what a single request says in its headers, versions and betas, is said for all."""
-        return WireRequest(_PATH, b'{"requests":[' + b",".join(lines) + b"]}", headers=first.headers)
+    def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
+        """Starts a batch; what single requests say in their headers, version and betas, is said for all."""
+        return WireRequest(_PATH, b'{"requests":[' + b",".join(lines) + b"]}", headers=_headers(wires))
 
     def look(self, job: str) -> WireRequest:
         """Asks where a batch stands."""
@@ -131,6 +131,19 @@ class MessageBatchesCodec:
             return _object(json_value(body))
         except ValueError as error:
             raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+
+
+def _headers(wires: Sequence[WireRequest]) -> tuple[tuple[str, str], ...]:
+    """One head for all: every beta that one of them needs, and the older version where one of them needs it."""
+    version, betas = VERSION, dict[str, None]()
+    for wire in wires:
+        for name, value in wire.headers:
+            if name == "anthropic-version":
+                version = min(version, value)
+            elif name == "anthropic-beta":
+                betas.update(dict.fromkeys(value.split(",")))
+    headers = (("content-type", "application/json"), ("anthropic-version", version))
+    return (*headers, ("anthropic-beta", ",".join(betas))) if betas else headers
 
 
 def _object(value: object) -> Json:

@@ -58,9 +58,9 @@ class GeminiBatchesCodec:
         """The lines travel with the creation."""
         raise AssertionError("lines are not uploaded here")
 
-    def create(self, name: str, *, file: str, lines: Sequence[bytes], first: WireRequest) -> WireRequest:
+    def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a batch; its display name is ours."""
-        path = first.path.removesuffix(":generateContent") + ":batchGenerateContent"
+        path = wires[0].path.removesuffix(":generateContent") + ":batchGenerateContent"
         head = json_bytes({"displayName": name})[:-1]
         inputs = b'"inputConfig":{"requests":{"requests":[' + b",".join(lines) + b"]}}"
         return WireRequest(path, b'{"batch":' + head + b"," + inputs + b"}}")

@@ -38,14 +38,16 @@ class BatchesCodec:
     keeps_names = True
     uploads = True
 
-    def __init__(self, inner: Codec, *, provider: str = "openai") -> None:
+    def __init__(self, inner: Codec, *, provider: str = "openai", prefix: str = "/v1") -> None:
+        """`prefix` stands before the paths in lines."""
         self.name = f"{provider}:batches"
+        self._prefix = prefix
         self._inner = inner
         self._provider = provider
 
     def line(self, line: BatchLine) -> bytes:
         """One line of the file."""
-        head = {"custom_id": line.id, "method": "POST", "url": _url(line.wire)}
+        head = {"custom_id": line.id, "method": "POST", "url": self._url(line.wire)}
         return json_bytes(head)[:-1] + b',"body":' + line.wire.body + b"}\n"
 
     def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
@@ -58,11 +60,11 @@ class BatchesCodec:
         """The file's id. Raises ProtocolError."""
         return self._id(self._object(body), "file")
 
-    def create(self, name: str, *, file: str, lines: Sequence[bytes], first: WireRequest) -> WireRequest:
+    def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a batch of an uploaded file; its metadata hold its name, by which it is found again."""
         fields = {
             "input_file_id": file,
-            "endpoint": _url(first),
+            "endpoint": self._url(wires[0]),
             "completion_window": "24h",
             "metadata": {"agentkit": name},
         }
@@ -98,6 +100,9 @@ class BatchesCodec:
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
         return decode_error(status, headers, body, provider=self._provider)
+
+    def _url(self, wire: WireRequest) -> str:
+        return self._prefix + wire.path.partition("?")[0]
 
     def _job(self, fields: Json) -> BatchJob:
         raw = str(fields.get("status"))
@@ -152,10 +157,6 @@ def line_result(row: Mapping[str, Any], inner: Codec, *, provider: str) -> Batch
     found = decode_error(status, {}, json_bytes({"error": error}), provider=provider)
     found.status = None  # the line has none
     return found
-
-
-def _url(wire: WireRequest) -> str:
-    return f"/v1{wire.path.partition('?')[0]}"
 
 
 def _get(path: str) -> WireRequest:

@@ -57,10 +57,10 @@ class MistralBatchesCodec:
         """The lines travel with the creation."""
         raise AssertionError("lines are not uploaded here")
 
-    def create(self, name: str, *, file: str, lines: Sequence[bytes], first: WireRequest) -> WireRequest:
+    def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a batch; its metadata hold its name, by which it is found again."""
-        model = _object(json_value(first.body)).get("model")
-        fields = {"endpoint": f"/v1{first.path}", "model": model, "metadata": {"agentkit": name}}
+        model = _object(json_value(wires[0].body)).get("model")
+        fields = {"endpoint": f"/v1{wires[0].path}", "model": model, "metadata": {"agentkit": name}}
         return WireRequest(_PATH, json_bytes(fields)[:-1] + b',"requests":[' + b",".join(lines) + b"]}")
 
     def look(self, job: str) -> WireRequest:
