@@ -35,6 +35,8 @@ class RemoteBatch:
     def __init__(self, model: RemoteModel, codec: BatchCodec, *, wall_clock: Callable[[], float] = time.time) -> None:
         self.model = model
         self.codec = codec
+        self.settings = model.settings or Settings()
+        """Attempts, deadlines and headers of the exchanges about batches."""
         self._wall_clock = wall_clock
 
     def __repr__(self) -> str:
@@ -140,7 +142,7 @@ class RemoteBatch:
         self, wire: WireRequest, read: Callable[[bytes], Told], *, sink: Sink | None, attempts: int | None = None
     ) -> Told:
         model = self.model
-        own = model.settings or Settings()
+        own = self.settings
         settings = Settings(attempts=attempts or own.attempts, deadlines=own.deadlines, headers=own.headers)
         step = _Step(self.codec, wire, read)
         task = RemoteTask(step, model.endpoint, self.identity, transport=model.transport)

@@ -21,9 +21,9 @@ import anyio
 from agentkit.batching import BatchResult, BatchState
 from agentkit.budget import Budget
 from agentkit.errors import BudgetExceededError, ConfigurationError, ExchangeError, StateError, UnsupportedError
-from agentkit.exchange import AttemptFailed, Delta, Request, Response, RunAccount
+from agentkit.exchange import AttemptFailed, Delta, Request, Response
 from agentkit.messages import Prompt, user_message
-from agentkit.models import Model, ModelIdentity, Sink, identity_of
+from agentkit.models import Model, identity_of
 from agentkit.policies.limits import LimitedModel
 from agentkit.portal import call_in_portal
 from agentkit.prices import PriceBook
@@ -31,10 +31,10 @@ from agentkit.providers import resolve
 from agentkit.providers.batches import connect_batch
 from agentkit.remote_batch import RemoteBatch
 from agentkit.settings import Settings
-from agentkit.task_model import TaskReply
 from agentkit.tasks import batch_file
+from agentkit.tasks.batch_at_once import answer_at_once, expected_of
 from agentkit.tasks.batch_drive import BatchProgress, Drive, planned
-from agentkit.tasks.perform import TaskAccount, about_tokens, perform, side_by_side
+from agentkit.tasks.perform import TaskAccount
 from agentkit.telemetry import TELEMETRY, names
 from agentkit.usage import Cost, Usage
 
@@ -52,8 +52,6 @@ __all__ = [
 
 _CONCURRENCY = 8
 _POLL_SECONDS = 5.0
-_OUTPUT_TOKENS = 1_000
-"""Reserved for an answer where no maximum is set."""
 
 BatchInputs: TypeAlias = "Mapping[str, Prompt | Request] | Sequence[Prompt | Request]"
 """What is asked: by ids of your own, or in order, whose ids are "0", "1", ..."""
@@ -124,10 +122,12 @@ async def batch(
     account = TaskAccount.of(budget, prices)
     chosen = resolve(model)
     if via == "requests":
-        return await _at_once(chosen, ids, asked, account=account, concurrency=concurrency, on_event=on_event)
+        done = await answer_at_once(chosen, asked, account=account, concurrency=concurrency, on_event=on_event)
+        found = dict(zip(ids, done.results, strict=True))
+        return BatchResults(found, account.usage, account.cost, str(identity_of(chosen)), done.notes)
     if via != "batch":  # pyright: ignore[reportUnnecessaryComparison]  # callers without type checkers
         raise ConfigurationError(f'via is {via!r}; use "batch" or "requests"')
-    remote = _connected(chosen)
+    remote = _connected(chosen, settings)
     drive = _drive(remote, _begun(remote, ids, asked, state=_path(state)), path=_path(state), on_event=on_event)
     expected = _reserved(account, remote, asked, is_new=not all(part.job for part in drive.state.parts))
     with TELEMETRY.task_span(names.CHAT, identity=remote.identity, attributes={}) as span:
@@ -192,7 +192,7 @@ async def submit_batch(
     Called again with the same requests it submits what is not there yet. Raises what `batch` raises.
     """
     ids, asked = _inputs(requests, instructions=instructions, settings=settings or Settings())
-    remote = _connected(resolve(model))
+    remote = _connected(resolve(model), settings)
     path = Path(state)
     drive = _drive(remote, _begun(remote, ids, asked, state=path), path=path, on_event=on_event)
     is_new = not all(part.job for part in drive.state.parts)
@@ -263,11 +263,14 @@ def _inputs(requests: BatchInputs, *, instructions: str, settings: Settings) -> 
     return [id for id, _ in pairs], asked
 
 
-def _connected(model: Model) -> RemoteBatch:
+def _connected(model: Model, settings: Settings | None) -> RemoteBatch:
     """The batches of a model, limits around it left away: they bound requests, of which a batch is one."""
     while isinstance(model, LimitedModel):
         model = model.model
-    return connect_batch(model)
+    remote = connect_batch(model)
+    if settings is not None:
+        remote.settings = settings.over(remote.settings)
+    return remote
 
 
 def _begun(remote: RemoteBatch, ids: Sequence[str], asked: Sequence[Request], *, state: Path | None) -> BatchState:
@@ -303,7 +306,7 @@ def _of_file(
     known = batch_file.load(path)
     if known is None:
         raise StateError(f"{path}: there is no such file; it is written when a batch is submitted")
-    remote = _connected(resolve(model or known.model))
+    remote = _connected(resolve(model or known.model), None)
     if str(remote.identity) != known.model:
         raise StateError(f"{path} is a batch of {known.model}, not of {remote.identity}")
     return _drive(remote, known, path=path, on_event=on_event), remote
@@ -321,80 +324,6 @@ async def _fetched(drive: Drive, remote: RemoteBatch, prices: PriceBook) -> Batc
     return BatchResults(dict(zip(state.ids, results, strict=True)), usage, cost, str(identity), state.notes)
 
 
-async def _at_once(
-    model: Model,
-    ids: Sequence[str],
-    asked: Sequence[Request],
-    *,
-    account: TaskAccount,
-    concurrency: int,
-    on_event: Callable[[BatchEvent], None] | None,
-) -> BatchResults:
-    chat = _Chat(model, identity_of(model))
-    results: list[BatchResult | None] = [None] * len(asked)
-    notes: dict[str, None] = {}
-    done = failed = 0
-
-    async def ask(position: int) -> None:
-        nonlocal done, failed
-        request = asked[position]
-        try:
-            reply = await perform(
-                chat,
-                request,
-                operation=names.CHAT,
-                settings=request.settings,
-                account=account,
-                expected=_expected(request),
-                usage_of=_usage_of,
-                model_of=_model_of,
-                listener=on_event,
-            )
-        except ExchangeError as error:
-            results[position] = error
-            failed += 1
-        else:
-            results[position] = reply.answer
-            notes.update(dict.fromkeys(reply.notes))
-        done += 1
-        if on_event is not None:
-            on_event(BatchProgress(len(asked), done, failed, (), done == len(asked)))
-
-    jobs = [partial(ask, position) for position in range(len(asked))]
-    await side_by_side(jobs, concurrency=concurrency, account=account)
-    found = {id: result for id, result in zip(ids, results, strict=True) if result is not None}
-    return BatchResults(found, account.usage, account.cost, str(chat.identity), tuple(notes))
-
-
-@dataclass(frozen=True, slots=True)
-class _Chat:
-    """A model that chats, as a task's."""
-
-    model: Model
-    identity: ModelIdentity
-
-    async def perform(
-        self, asked: Request, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None
-    ) -> TaskReply[Response]:
-        request = asked if asked.model else replace(asked, model=self.identity.model)
-        response = await self.model.respond(request, sink)
-        return TaskReply(response, response.attempts, response.notes)
-
-
-def _usage_of(response: Response) -> Usage:
-    return response.usage
-
-
-def _model_of(response: Response) -> str:
-    return response.message.model
-
-
-def _expected(request: Request) -> Usage:
-    """About what a request takes."""
-    texts = [request.instructions, *(message.text for message in request.messages)]
-    return Usage(sum(map(about_tokens, texts)), output=request.settings.max_output_tokens or _OUTPUT_TOKENS)
-
-
 def _reserved(account: TaskAccount, remote: RemoteBatch, asked: Sequence[Request], *, is_new: bool) -> _Expected:
     """Book what the batch may take, before anything is sent. Raises BudgetExceededError, UnsupportedError."""
     ledger, identity = account.ledger, remote.identity
@@ -402,7 +331,7 @@ def _reserved(account: TaskAccount, remote: RemoteBatch, asked: Sequence[Request
         return _Expected()
     expected, usd = Usage(), 0.0
     for request in asked:
-        each = _expected(request)
+        each = expected_of(request)
         expected += each
         if ledger.bounds_money:
             price = account.prices.cost_of(identity.provider, identity.model, each)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import anyio
 
 from agentkit.batching import BatchJob, BatchLimits, BatchPart, BatchResult, BatchState, item_id, position_of, settled
-from agentkit.errors import ConfigurationError, StateError
+from agentkit.errors import ConfigurationError, ExchangeError, StateError
 from agentkit.exchange import Request
 from agentkit.models import Sink
 from agentkit.remote_batch import RemoteBatch
@@ -20,6 +20,8 @@ __all__ = ["BatchProgress", "Drive", "planned"]
 
 _SLOWEST_POLL_SECONDS = 60.0
 _POLL_GROWTH = 1.5
+_LOST_LOOKS = 10
+"""So many looks in a row may fail: a day is long, and no outage of some minutes should end the wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,18 @@ class Drive:
 
     async def wait(self, poll_seconds: float) -> None:
         """Look until every part is over, ever more seldom. Raises ExchangeError."""
-        wait = poll_seconds
+        wait, lost = poll_seconds, 0
         while True:
-            await self.look()
-            if self.progress.is_over:
-                return
+            try:
+                await self.look()
+            except ExchangeError as error:
+                lost += 1
+                if not error.is_retryable or lost == _LOST_LOOKS:
+                    raise
+            else:
+                lost = 0
+                if self.progress.is_over:
+                    return
             await anyio.sleep(0.0 if is_offline() else wait)
             wait = max(poll_seconds, min(wait * _POLL_GROWTH, _SLOWEST_POLL_SECONDS))
 

@@ -17,6 +17,7 @@ from agentkit import tracing
 from agentkit.batching import BatchLimits, BatchResult
 from agentkit.budget import Budget
 from agentkit.errors import (
+    AuthenticationError,
     BadRequestError,
     BudgetExceededError,
     ConfigurationError,
@@ -386,3 +387,17 @@ async def test_azure_is_asked_where_its_batches_are(query: str, paths_asked: lis
     assert [asked.path for asked in posted] == paths_asked
     assert json.loads(posted[1].body)["endpoint"] == url
     assert told(done) == {"0": "echo one"}
+
+
+async def test_an_outage_of_some_looks_does_not_end_the_wait() -> None:
+    quick = Settings(attempts=1)
+    async with simulate(Echo(), faults=[Rule((Status(500),), at=(3, 4, 5, 6))]) as simulator:
+        done = await batch(at(simulator, "openai"), ["one"], settings=quick, poll_seconds=0)
+
+    assert told(done) == {"0": "echo one"}
+
+
+async def test_a_look_that_is_refused_ends_the_wait() -> None:
+    async with simulate(Echo(), faults=[Rule((Status(401),), at=tuple(range(3, 99)))]) as simulator:
+        with pytest.raises(AuthenticationError):
+            await batch(at(simulator, "openai"), ["one"], poll_seconds=0)
