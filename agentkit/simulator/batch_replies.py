@@ -122,7 +122,7 @@ class _Anthropic:
             "expires_at": _moment(told.created + _DAY),
             "archived_at": None,
             "cancel_initiated_at": None,
-            "results_url": f"https://api.anthropic.com/v1/messages/batches/{told.id}/results" if is_over else None,
+            "results_url": f"/v1/messages/batches/{told.id}/results" if is_over else None,
         }
 
     def ended(self, shown: Json, answers: Answers, *, keep: Callable[[str, list[Json]], str], sent: Json) -> Json:

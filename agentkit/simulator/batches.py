@@ -170,7 +170,7 @@ class Batches:
 
     async def _look(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         batch = self._found(found["id"])
-        return _json(await self._shown(batch, moment))
+        return _json(await self._shown(batch, asked, moment))
 
     async def _list(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         name = "google" if "/v1beta/" in asked.path else _LISTS[found["list"]]
@@ -182,7 +182,7 @@ class Batches:
         batch = self._found(found["id"])
         if batch.told(moment.now).status == "running":
             batch.cancelled = moment.now
-        return _json(await self._shown(batch, moment))
+        return _json(await self._shown(batch, asked, moment))
 
     async def _results(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         batch = self._found(found["id"])
@@ -198,7 +198,7 @@ class Batches:
                 return self._batches[known]
         raise NotFoundError(f"No batch found with id '{id}'.")
 
-    async def _shown(self, batch: _Batch, moment: Moment) -> Json:
+    async def _shown(self, batch: _Batch, asked: HttpAsked, moment: Moment) -> Json:
         """The batch as its provider tells of it, with its results or where they are."""
         told = batch.told(moment.now)
         shown = batch.shape.job(told, moment.now)
@@ -206,6 +206,8 @@ class Batches:
             return shown | {"errors": {"object": "list", "data": batch.problems}}
         if told.status == "running":
             return shown
+        if shown.get("results_url"):  # its clients go there, whatever their base URL
+            shown["results_url"] = f"http://{asked.header('host')}{shown['results_url']}"
         answers = await self._answered(batch, told, moment)
         return batch.shape.ended(shown, answers, keep=self._keep(batch.id), sent=batch.sent)
 

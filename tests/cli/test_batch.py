@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from agentkit.cli.main import main
+from agentkit.errors import BadRequestError
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.testing.simulator import start_simulator
 
@@ -100,3 +101,14 @@ def test_a_model_without_batches_names_those_that_have_them(prompts: str) -> Non
     code, _, told = shell("run", prompts, "-m", "offline:")
 
     assert (code, 'via="requests"' in told, "anthropic" in told) == (1, True, True)
+
+
+def test_an_input_with_an_error_is_a_line_and_an_exit_code(prompts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = BadRequestError("The prompt is empty.", status=400)
+    with start_simulator(ScriptedModel("first", refused)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        code, out, told = shell("run", prompts, "-m", MODEL)
+
+    good, bad = map(json.loads, out.splitlines())
+    assert (code, good["text"], bad["id"], bad["error"]["type"]) == (1, "first", "b", "BadRequestError")
+    assert "1 answers, 1 errors" in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -171,3 +172,30 @@ def test_a_request_against_the_rules_is_refused_as_openai_would(client) -> None:
     orphan = {"type": "function_call_output", "call_id": "call_1", "output": "rain"}
     with pytest.raises(openai.BadRequestError):
         client.responses.create(model="gpt-x", input=[orphan])
+
+
+def test_a_batch_is_uploaded_watched_and_read(client, server: SimulatorOnThread) -> None:
+    bodies = [{"model": "gpt-x", "messages": [{"role": "user", "content": text}]} for text in ("Hello", "Hi")]
+    lines = [
+        {"custom_id": str(place), "method": "POST", "url": "/v1/chat/completions", "body": body}
+        for place, body in enumerate(bodies)
+    ]
+    text = "\n".join(json.dumps(line) for line in lines).encode()
+    file = client.files.create(file=("lines.jsonl", text), purpose="batch")
+    made = client.batches.create(
+        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={"a": "b"}
+    )
+    seen = client.batches.retrieve(made.id)
+    rows = [json.loads(line) for line in client.files.content(seen.output_file_id).text.splitlines()]
+
+    assert (made.status, seen.status, seen.error_file_id) == ("in_progress", "completed", None)
+    assert (seen.request_counts.total, seen.request_counts.completed) == (2, 2)
+    assert [(row["custom_id"], row["response"]["status_code"]) for row in rows] == [("1", 200), ("0", 200)]
+    assert [batch.id for batch in client.batches.list()] == [made.id]
+
+
+def test_a_batch_of_lines_that_are_none_fails(client) -> None:
+    file = client.files.create(file=("lines.jsonl", b"{}\n"), purpose="batch")
+    made = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    seen = client.batches.retrieve(made.id)
+    assert (seen.status, seen.errors.data[0].line) == ("failed", 1)
