@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import anyio
 
-from agentkit.batching import BatchCodec, BatchJob, BatchLine, BatchResult
+from agentkit.batching import BatchCodec, BatchJob, BatchLine, BatchResult, position_of
 from agentkit.codec import WireRequest
 from agentkit.errors import ConfigurationError, ExchangeError, UnsupportedError
 from agentkit.exchange import Request
@@ -115,7 +115,7 @@ class RemoteBatch:
         """The batch of this name, when the provider has it. Raises ExchangeError.
 
         Where the provider keeps no names, a batch of the same size that was made since then and is not `known` is
-        taken for it; its results tell by their ids whose they are.
+        taken for it, unless it has results that tell by their ids that they are of another one.
         """
         jobs = await self._exchange(self.codec.listing(), self.codec.jobs, sink=sink)
         named = next((job for job in jobs if job.name == name), None)
@@ -123,9 +123,16 @@ class RemoteBatch:
             return named
         for job in jobs:
             is_new = job.created is not None and job.created >= since - _CLOCKS_APART_SECONDS
-            if is_new and job.total == count and job.id not in known:
+            if is_new and job.total == count and job.id not in known and await self._may_be(job, name, sink=sink):
                 return job
         return None
+
+    async def _may_be(self, job: BatchJob, name: str, *, sink: Sink | None) -> bool:
+        """Whether a batch without a name may be the one of this name: its results tell, once there are some."""
+        if job.status == "running":
+            return True
+        owner = name.rpartition("-part-")[0]
+        return any(position_of(id, owner) is not None for id, _ in await self.results(job, sink=sink))
 
     async def look(self, job: str, *, sink: Sink | None = None) -> BatchJob:
         """Where a batch stands. Raises ExchangeError."""

@@ -14,7 +14,7 @@ from shared import oracle
 from tracing.watched import Watched, check
 
 from agentkit import tracing
-from agentkit.batching import BatchLimits, BatchResult
+from agentkit.batching import BatchLimits, BatchResult, state_to_json
 from agentkit.budget import Budget
 from agentkit.errors import (
     AuthenticationError,
@@ -31,6 +31,7 @@ from agentkit.messages import AssistantMessage, Text, ToolCall, user_message
 from agentkit.models import Model, Sink
 from agentkit.policies.limits import limited
 from agentkit.providers import model
+from agentkit.providers.batches import connect_batch
 from agentkit.providers.openai.batches import BatchesCodec
 from agentkit.settings import Settings
 from agentkit.simulator.connection_faults import Reset
@@ -47,6 +48,7 @@ from agentkit.tasks.batch import (
     fetch_batch,
     submit_batch,
 )
+from agentkit.tasks.batch_drive import planned
 from agentkit.usage import Usage
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +82,10 @@ def at(simulator: Simulator, kind: str) -> Model:
 def told(results: Mapping[str, BatchResult]) -> dict[str, object]:
     """Texts of answers, and the classes of errors."""
     return {id: entry.text if isinstance(entry, Response) else type(entry) for id, entry in results.items()}
+
+
+def requests_of(*texts: str) -> list[Request]:
+    return [Request("", (user_message(text),), settings=Settings()) for text in texts]
 
 
 def paths(simulator: Simulator) -> list[str]:
@@ -261,18 +267,26 @@ async def test_requests_that_are_none_are_refused(wrong: list[str]) -> None:
         await batch("openai:gpt-6-luna", wrong)
 
 
-async def test_a_batch_of_another_program_is_not_taken_for_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_a_batch_of_another_program_is_not_taken_for_ours(is_over: bool, tmp_path: Path) -> None:
     state = tmp_path / "batch.json"
-    async with simulate(Echo()) as simulator:
+    async with simulate(Echo(), batch_seconds=100) as simulator:
         chosen = at(simulator, "anthropic")
-        other = await batch(chosen, ["three", "four"], poll_seconds=0)  # as large, and Anthropic keeps no names
-        await submit_batch(chosen, ["one", "two"], state=tmp_path / "prepared.json")
-        document = json.loads((tmp_path / "prepared.json").read_text())
-        document["parts"][0]["job"], document["name"] = "", "ak-0123456789abcdef"
+        await submit_batch(chosen, ["three", "four"], state=tmp_path / "other.json")  # as large; no names are kept
+        document = state_to_json(planned(connect_batch(chosen), requests_of("one", "two"), ids="01"))
+        document["parts"][0]["asked"] = 0.0  # as it was written before a creation that never came to be
         state.write_text(json.dumps(document))
-        with pytest.raises(StateError, match="is of another program"):
-            await batch(chosen, ["one", "two"], state=state, poll_seconds=0)
-        done = await batch(chosen, ["one", "two"], state=state, poll_seconds=0)
+        if is_over:
+            simulator.advance(100)
+        else:
+            await submit_batch(chosen, ["one", "two"], state=state)  # takes the other for its own
+            simulator.advance(100)
+            with pytest.raises(StateError, match="is of another program"):
+                await fetch_batch(state, model=chosen)
+        await submit_batch(chosen, ["one", "two"], state=state)
+        simulator.advance(100)
+        done = await fetch_batch(state, model=chosen)
+        other = await fetch_batch(tmp_path / "other.json", model=chosen)
 
     assert told(other) == {"0": "echo three", "1": "echo four"}
     assert told(done) == {"0": "echo one", "1": "echo two"}

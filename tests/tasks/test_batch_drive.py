@@ -1,0 +1,80 @@
+"""A batch that is stopped at any of its steps, just before or just after it was kept, is submitted once."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentkit.batching import BatchLimits, BatchState, read_state, state_to_json
+from agentkit.exchange import Request, Response
+from agentkit.messages import AssistantMessage, Text, UserMessage
+from agentkit.models import Sink
+from agentkit.providers import model
+from agentkit.providers.batches import connect_batch
+from agentkit.simulator.server import simulate
+from agentkit.tasks.batch_drive import Drive, planned
+
+pytestmark = pytest.mark.anyio
+
+NAMES = {
+    "openai:gpt-6-luna": "/v1",
+    "anthropic:claude-haiku-5-5": "",
+    "google:gemini-3.5-flash": "",
+    "mistral:mistral-small-latest": "/v1",
+}
+REQUESTS = [Request("", (UserMessage((Text(str(place)),)),)) for place in range(5)]
+
+
+class Echo:
+    async def respond(self, request: Request, sink: Sink | None = None) -> Response:
+        return Response(AssistantMessage((Text(f"echo {request.messages[-1].text}"),)))
+
+
+class Stopped(Exception):
+    """The process dies here."""
+
+
+class Keeper:
+    """Keeps states as a file does, and dies at one of them."""
+
+    def __init__(self, state: BatchState, *, dies_at: int, keeps_last: bool) -> None:
+        self.kept = state_to_json(state)
+        self.left = dies_at
+        self.keeps_last = keeps_last
+
+    def __call__(self, state: BatchState) -> None:
+        self.left -= 1
+        if self.left >= 0 or self.keeps_last:
+            self.kept = state_to_json(state)
+        if self.left < 0:
+            raise Stopped
+
+
+@pytest.mark.parametrize("keeps_last", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_stop_at_any_step_submits_nothing_twice(name: str, keeps_last: bool) -> None:
+    async with simulate(Echo()) as simulator:
+        remote = connect_batch(model(name, base_url=simulator.url + NAMES[name], api_key="any"))
+        remote.codec.limits = BatchLimits(2, 10**6)
+        for dies_at in range(12):
+            simulator.forget()
+            keeper = Keeper(planned(remote, REQUESTS, ids="abcde"), dies_at=dies_at, keeps_last=keeps_last)
+            first = Drive(remote, read_state(keeper.kept), keep=keeper)
+            try:
+                await first.submit(REQUESTS)
+                await first.wait(0)
+            except Stopped:
+                keeper.left = 99
+            second = Drive(remote, read_state(keeper.kept), keep=keeper)
+            await second.submit(REQUESTS)
+            await second.wait(0)
+            results = await second.results()
+            created = [
+                seen.asked.path
+                for seen in simulator.requests
+                if seen.asked.method == "POST" and not seen.asked.path.endswith("/files")
+            ]
+
+            assert [result.text for result in results if isinstance(result, Response)] == [
+                f"echo {n}" for n in range(5)
+            ]
+            assert (dies_at, len(created)) == (dies_at, 3)
