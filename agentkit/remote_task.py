@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from agentkit.classification import (
     ClassificationAnswer,
@@ -12,23 +12,35 @@ from agentkit.classification import (
     ClassificationRequest,
 )
 from agentkit.codec import StreamDecoder, StreamedTaskCodec, TaskCodec, TaskStreamDecoder, WireRequest
-from agentkit.embedding import EmbeddingAnswer, EmbeddingCodec, EmbeddingRequest
+from agentkit.embedding import EmbeddingAnswer, EmbeddingLimits, EmbeddingRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Memo, Request, Response, RunAccount
-from agentkit.imaging import ImageAnswer, ImageCodec, ImageRequest
+from agentkit.imaging import ImageAnswer, ImageLimits, ImageRequest
 from agentkit.messages import AssistantMessage
 from agentkit.models import ModelIdentity, Sink
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.retention import unretained
 from agentkit.settings import Settings
 from agentkit.task_model import TaskReply
-from agentkit.transcription import TranscriptionAnswer, TranscriptionCodec, TranscriptionRequest
+from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest
 from agentkit.transport.protocol import Transport
 
-__all__ = ["RemoteEmbeddingModel", "RemoteImageModel", "RemoteTask", "RemoteTranscriptionModel"]
+__all__ = [
+    "LimitedCodec",
+    "LimitedTask",
+    "RemoteClassificationModel",
+    "RemoteEmbeddingModel",
+    "RemoteImageModel",
+    "RemoteTask",
+    "RemoteTranscriptionModel",
+]
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
+Limits = TypeVar("Limits")
+Taken = TypeVar("Taken", contravariant=True)
+Given = TypeVar("Given", covariant=True)
+Bound = TypeVar("Bound", covariant=True)
 
 
 class RemoteTask(Generic[Asked, Told]):
@@ -68,12 +80,20 @@ class RemoteTask(Generic[Asked, Told]):
         return TaskReply(carrier.answer, response.attempts, response.notes)
 
 
-class RemoteEmbeddingModel(RemoteTask[EmbeddingRequest, EmbeddingAnswer]):
-    """An EmbeddingModel that a provider serves over HTTP."""
+class LimitedCodec(TaskCodec[Taken, Given], Protocol[Taken, Given, Bound]):
+    """The client half of an API that takes so much in one request."""
+
+    def limits(self, model: str) -> Bound:
+        """What this model takes in one request."""
+        ...
+
+
+class LimitedTask(RemoteTask[Asked, Told], Generic[Asked, Told, Limits]):
+    """A RemoteTask of an API that takes so much in one request."""
 
     def __init__(
         self,
-        codec: EmbeddingCodec,
+        codec: LimitedCodec[Asked, Told, Limits],
         endpoint: Endpoint,
         identity: ModelIdentity,
         *,
@@ -81,42 +101,18 @@ class RemoteEmbeddingModel(RemoteTask[EmbeddingRequest, EmbeddingAnswer]):
         settings: Settings | None = None,
     ) -> None:
         super().__init__(codec, endpoint, identity, transport=transport, settings=settings)
-        self.limits = codec.limits(identity.model)
+        self.limits: Limits = codec.limits(identity.model)
         """What it takes in one request."""
 
 
-class RemoteImageModel(RemoteTask[ImageRequest, ImageAnswer]):
-    """An ImageModel that a provider serves over HTTP."""
+RemoteEmbeddingModel: TypeAlias = LimitedTask[EmbeddingRequest, EmbeddingAnswer, EmbeddingLimits]
+"""An EmbeddingModel that a provider serves over HTTP."""
 
-    def __init__(
-        self,
-        codec: ImageCodec,
-        endpoint: Endpoint,
-        identity: ModelIdentity,
-        *,
-        transport: Transport,
-        settings: Settings | None = None,
-    ) -> None:
-        super().__init__(codec, endpoint, identity, transport=transport, settings=settings)
-        self.limits = codec.limits(identity.model)
-        """What it makes at a time."""
+RemoteImageModel: TypeAlias = LimitedTask[ImageRequest, ImageAnswer, ImageLimits]
+"""An ImageModel that a provider serves over HTTP."""
 
-
-class RemoteTranscriptionModel(RemoteTask[TranscriptionRequest, TranscriptionAnswer]):
-    """A TranscriptionModel that a provider serves over HTTP."""
-
-    def __init__(
-        self,
-        codec: TranscriptionCodec,
-        endpoint: Endpoint,
-        identity: ModelIdentity,
-        *,
-        transport: Transport,
-        settings: Settings | None = None,
-    ) -> None:
-        super().__init__(codec, endpoint, identity, transport=transport, settings=settings)
-        self.limits = codec.limits(identity.model)
-        """What it listens to at a time."""
+RemoteTranscriptionModel: TypeAlias = LimitedTask[TranscriptionRequest, TranscriptionAnswer, TranscriptionLimits]
+"""A TranscriptionModel that a provider serves over HTTP."""
 
 
 class RemoteClassificationModel(RemoteTask[ClassificationRequest, ClassificationAnswer]):

@@ -1,6 +1,6 @@
 """The provider table: from "provider:model-id" to a Model.
 
-Adding a provider is one folder and one line in PROVIDERS; a server that speaks Chat Completions is one row in
+Adding a provider is one folder and one row in rows.py; a server that speaks Chat Completions is one row in
 compatible.py. A package of somebody else adds its own by an entry point in the group "agentkit.providers" that names a
 Provider. A provider's module is loaded when its first model is made.
 """
@@ -20,7 +20,7 @@ from agentkit.catalog import editions, find_model, is_pinned, model_ids, models
 from agentkit.errors import ConfigurationError, UnknownModelError, UnknownProviderError, UnsupportedError, nearest
 from agentkit.messages import Message
 from agentkit.models import Capabilities, Model, identity_of
-from agentkit.providers.compatible import COMPATIBLE
+from agentkit.providers.rows import ROWS
 from agentkit.providers.table import (
     OptionName,
     Options,
@@ -52,204 +52,6 @@ __all__ = [
 ]
 
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]*")
-_OPENAI = "agentkit.providers.openai_family"
-_OPENAI_TASKS = "agentkit.providers.openai_tasks"
-_OPENAI_REGIONS = "https://{region}.api.openai.com/v1"
-_AZURE_ADDRESS = ("AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT")
-
-_ROWS = (
-    Provider(
-        "openai",
-        "OpenAI",
-        _OPENAI,
-        base_url="https://api.openai.com/v1",
-        base_url_variables=("OPENAI_BASE_URL",),
-        key_variables=("OPENAI_API_KEY",),
-        api="responses",
-        tasks=frozenset({"embed", "generate_image", "transcribe", "classify"}),
-        task_module=_OPENAI_TASKS,
-        is_listed=True,
-        takes=frozenset({"region"}),
-        regional_url=_OPENAI_REGIONS,
-    ),
-    Provider(
-        "openai-chat",
-        "OpenAI, Chat Completions",
-        _OPENAI,
-        base_url="https://api.openai.com/v1",
-        base_url_variables=("OPENAI_BASE_URL",),
-        key_variables=("OPENAI_API_KEY",),
-        family="openai",
-        is_listed=True,
-        takes=frozenset({"region"}),
-        regional_url=_OPENAI_REGIONS,
-    ),
-    Provider(
-        "azure",
-        "Azure OpenAI",
-        _OPENAI,
-        base_url_variables=_AZURE_ADDRESS,
-        key_variables=("AZURE_OPENAI_API_KEY",),
-        api="responses",
-        otel_name="azure.ai.openai",
-        takes=frozenset({"credentials"}),
-        tasks=frozenset({"embed", "generate_image", "transcribe"}),
-        task_module=_OPENAI_TASKS,
-    ),
-    Provider(
-        "azure-chat",
-        "Azure OpenAI, Chat Completions",
-        _OPENAI,
-        base_url_variables=_AZURE_ADDRESS,
-        key_variables=("AZURE_OPENAI_API_KEY",),
-        family="azure",
-        otel_name="azure.ai.openai",
-        takes=frozenset({"credentials"}),
-    ),
-    Provider(
-        "azure-foundry",
-        "Azure AI Foundry",
-        "agentkit.providers.azure.foundry",
-        base_url_variables=("AZURE_AI_ENDPOINT", "AZURE_INFERENCE_ENDPOINT"),
-        key_variables=("AZURE_AI_API_KEY", "AZURE_INFERENCE_CREDENTIAL"),
-        otel_name="azure.ai.inference",
-        takes=frozenset({"credentials"}),
-    ),
-    Provider(
-        "azure-speech",
-        "Azure AI Speech",
-        "",
-        base_url_variables=("AZURE_SPEECH_ENDPOINT",),
-        key_variables=("AZURE_SPEECH_KEY", "SPEECH_KEY"),
-        otel_name="azure.ai.speech",
-        tasks=frozenset({"transcribe"}),
-        task_module="agentkit.providers.azure.fast_transcription",
-        default_model="fast",
-    ),
-    Provider(
-        "azure-language",
-        "Azure AI Language",
-        "",
-        base_url_variables=("AZURE_LANGUAGE_ENDPOINT",),
-        key_variables=("AZURE_LANGUAGE_KEY",),
-        otel_name="azure.ai.language",
-        tasks=frozenset({"classify"}),
-        task_module="agentkit.providers.azure.tasks",
-        default_model="sentiment",
-    ),
-    Provider(
-        "azure-content-safety",
-        "Azure AI Content Safety",
-        "",
-        base_url_variables=("CONTENT_SAFETY_ENDPOINT", "AZURE_CONTENT_SAFETY_ENDPOINT"),
-        key_variables=("CONTENT_SAFETY_KEY", "AZURE_CONTENT_SAFETY_KEY"),
-        otel_name="azure.ai.content_safety",
-        tasks=frozenset({"classify"}),
-        task_module="agentkit.providers.azure.tasks",
-        default_model="analyze",
-    ),
-    Provider(
-        "anthropic",
-        "Anthropic Claude",
-        "agentkit.providers.anthropic.provider",
-        base_url="https://api.anthropic.com",
-        base_url_variables=("ANTHROPIC_BASE_URL",),
-        key_variables=("ANTHROPIC_API_KEY",),
-        api="messages",
-        is_listed=True,
-    ),
-    Provider(
-        "google",
-        "Google Gemini",
-        "agentkit.providers.google.provider",
-        base_url="https://generativelanguage.googleapis.com/v1beta",
-        base_url_variables=("GOOGLE_GEMINI_BASE_URL",),
-        key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        api="generate_content",
-        otel_name="gcp.gemini",
-        tasks=frozenset({"embed", "generate_image", "transcribe", "classify"}),
-        task_module="agentkit.providers.google.tasks",
-        is_listed=True,
-    ),
-    Provider(
-        "vertex",
-        "Vertex AI",
-        "agentkit.providers.vertex.provider",
-        base_url="https://aiplatform.googleapis.com",
-        base_url_variables=("GOOGLE_VERTEX_BASE_URL",),
-        needs_key=False,
-        api="generate_content",
-        otel_name="gcp.vertex_ai",
-        tasks=frozenset({"embed", "generate_image", "transcribe"}),
-        task_module="agentkit.providers.vertex.tasks",
-        takes=frozenset({"region", "project", "credentials"}),
-    ),
-    Provider(
-        "bedrock",
-        "Amazon Bedrock",
-        "agentkit.providers.aws.provider",
-        base_url_variables=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
-        key_variables=("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"),
-        api="converse",
-        otel_name="aws.bedrock",
-        tasks=frozenset({"embed", "generate_image", "classify"}),
-        task_module="agentkit.providers.aws.tasks",
-        takes=frozenset({"region", "credentials"}),
-    ),
-    Provider(
-        "bedrock-invoke",
-        "Claude on Amazon Bedrock, InvokeModel",
-        "agentkit.providers.aws.provider",
-        base_url_variables=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
-        key_variables=("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"),
-        api="messages",
-        family="bedrock",
-        otel_name="aws.bedrock",
-        takes=frozenset({"region", "credentials"}),
-    ),
-    Provider(
-        "comprehend",
-        "Amazon Comprehend",
-        "",
-        base_url_variables=("AWS_ENDPOINT_URL_COMPREHEND",),
-        key_variables=("AWS_ACCESS_KEY_ID",),
-        otel_name="aws.comprehend",
-        tasks=frozenset({"classify"}),
-        task_module="agentkit.providers.aws.tasks",
-        takes=frozenset({"region", "credentials"}),
-        default_model="sentiment",
-    ),
-    Provider(
-        "sagemaker",
-        "Amazon SageMaker",
-        "agentkit.providers.aws.provider",
-        base_url_variables=("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME",),
-        key_variables=("AWS_ACCESS_KEY_ID",),
-        otel_name="aws.sagemaker",
-        model_form="endpoint-name",
-        takes=frozenset({"region", "credentials"}),
-    ),
-    *COMPATIBLE,
-    Provider(
-        "llamacpp",
-        "llama.cpp (a GGUF file, no server)",
-        "agentkit.providers.llamacpp.model",
-        needs_key=False,
-        model_form="path/to/model.gguf",
-        is_local=True,
-    ),
-    Provider(
-        "offline",
-        "agentkit's offline model",
-        "agentkit.providers.offline",
-        needs_key=False,
-        api="offline",
-        is_local=True,
-        default_model="matcher",
-        tasks=frozenset({"embed"}),
-        task_module="agentkit.providers.offline_embedding",
-    ),
-)
 
 TASK_WORDS: Mapping[TaskKind, str] = {
     "embed": "embeddings",
@@ -274,7 +76,7 @@ _OPTION_WORDS: Mapping[OptionName, str] = {
 }
 """What a provider has that cannot be told an option."""
 
-PROVIDERS: Mapping[str, Provider] = {row.name: row for row in _ROWS}
+PROVIDERS: Mapping[str, Provider] = {row.name: row for row in ROWS}
 """Name before the colon -> row."""
 
 
@@ -304,15 +106,10 @@ def model(
     """
     options = Options(settings, base_url, api_key, headers, transport, region, project, credentials)
     del base_url, api_key, headers, credentials  # the locals of a traceback are shown by many tools
-    prefix, colon, id = name.partition(":")
-    provider = find_provider(prefix, is_whole=not colon)
-    _refuse_foreign(provider, options)
+    provider, id = _named(name, options)
     if not provider.module:
         offered = " and ".join(TASK_WORDS[kind] for kind in sorted(provider.tasks))
         raise UnsupportedError(f"{provider.title} does not chat; it offers {offered}")
-    id = id or provider.default_model
-    if not id:
-        raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id{_example(provider)}")
     is_at_home = _is_at_home(provider, options)
     _look_up(provider, id, is_checked=is_listed and is_at_home)
     if os.environ.get("AGENTKIT_PIN", "") not in ("", "0") if pin is None else pin:
@@ -344,12 +141,7 @@ def task_model(
     """
     options = Options(settings, base_url, api_key, headers, transport, region, project, credentials)
     del base_url, api_key, headers, credentials
-    prefix, colon, id = name.partition(":")
-    provider = find_provider(prefix, is_whole=not colon)
-    _refuse_foreign(provider, options)
-    id = id or provider.default_model
-    if not id:
-        raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id")
+    provider, id = _named(name, options)
     if kind not in provider.tasks:
         others = ", ".join(row.name for row in PROVIDERS.values() if kind in row.tasks)
         raise UnsupportedError(f"{provider.title} does not offer {TASK_WORDS[kind]}; these do: {others}")
@@ -357,6 +149,18 @@ def task_model(
         _refuse_unfit(provider, id, kind)
     loaded = cast("TaskModule", importlib.import_module(provider.task_module))
     return loaded.connect_task(provider, kind, id, options)
+
+
+def _named(name: str, options: Options) -> tuple[Provider, str]:
+    """The provider and the model id of a name, when the provider can be told these options."""
+    prefix, colon, id = name.partition(":")
+    provider = find_provider(prefix, is_whole=not colon)
+    _refuse_foreign(provider, options)
+    id = id or provider.default_model
+    if not id:
+        example = ", such as 'openai:gpt-6-luna'" if provider.vendor == "openai" else ""
+        raise ConfigurationError(f"{name!r} names no model; write {provider.name}:model-id{example}")
+    return provider, id
 
 
 def _refuse_unfit(provider: Provider, id: str, kind: TaskKind) -> None:
@@ -455,10 +259,6 @@ def _refuse_foreign(provider: Provider, options: Options) -> None:
         raise UnsupportedError(
             f"{provider.name} has {_OPTION_WORDS[name]}: leave out {name}=, or use one that takes it ({others})"
         )
-
-
-def _example(provider: Provider) -> str:
-    return ", such as 'openai:gpt-6-luna'" if provider.vendor == "openai" else ""
 
 
 def _is_at_home(provider: Provider, options: Options) -> bool:
