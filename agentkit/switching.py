@@ -11,6 +11,8 @@ itself is never changed, so that the way back to the first provider carries ever
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -29,6 +31,7 @@ __all__ = [
     "refusal_of",
     "stand_in",
     "system_role",
+    "unique_id",
     "was_answered",
 ]
 
@@ -37,6 +40,8 @@ SYSTEM_AS_USER = "a system message amid the conversation is written as the user'
 
 SEED_LEFT_OUT = "left out seed: this format has none"
 STOP_LEFT_OUT = "left out stop sequences: this format has none"
+
+_LONGEST_ID = 64
 
 _OPENAI_TIERS = frozenset({"auto", "default", "flex", "priority", "scale", "fast", "ultrafast"})
 _TIERS = {  # provider -> its tiers of service, as of 2026-11
@@ -77,6 +82,26 @@ def left_out(part: Thinking | Opaque) -> str:
 def not_shown(medium: Media) -> str:
     """The note on a medium that the model does not take."""
     return f"left out {_named(medium)} that this model does not take"
+
+
+def unique_id(
+    given: str, taken: set[str], *, word: str, notes: set[str], illegal: re.Pattern[str] | None = None
+) -> str:
+    """An id that is legal and that no other call of this request has; providers repeat ids or leave them out.
+
+    It joins `taken`. One that is made up begins with `word`; at most 64 characters, as all formats take them.
+    """
+    id = given if illegal is None else illegal.sub("_", given)
+    if len(id) > _LONGEST_ID:
+        id = f"{word}_{hashlib.sha256(id.encode()).hexdigest()[:32]}"
+    unique, count = id or f"{word}_{len(taken)}", 1
+    while unique in taken:
+        count += 1
+        unique = f"{(id or word)[: _LONGEST_ID - 8]}_{count}"
+    if given and unique != given:
+        notes.add(IDS_REWRITTEN)
+    taken.add(unique)
+    return unique
 
 
 def stand_in(medium: Media, *, is_returned: bool = False) -> str:

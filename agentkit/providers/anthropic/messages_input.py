@@ -6,7 +6,6 @@ user message, in call order, before anything else in it; what the user said then
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never, cast
@@ -32,7 +31,7 @@ from agentkit.providers.anthropic.messages_knobs import hears_system
 from agentkit.providers.anthropic.messages_output import MALFORMED
 from agentkit.providers.anthropic.outcomes import outcome_text
 from agentkit.schema.names import map_names
-from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, left_out, not_shown, refusal_of, stand_in, system_role
+from agentkit.switching import SYSTEM_AS_USER, left_out, not_shown, refusal_of, stand_in, system_role, unique_id
 
 __all__ = [
     "NOTHING_SAID",
@@ -48,7 +47,6 @@ NOTHING_SAID = "(no text)"
 """Stands where the format demands a user's words and there are none: the first message has to be a user's."""
 
 _ILLEGAL_IN_ID = re.compile(r"[^a-zA-Z0-9_-]+")
-_LONGEST_ID = 64
 _IMAGES = frozenset(Image.accepted)
 _DATED = re.compile(r"[-@](?:20\d{6}|latest).*$|-v\d.*$|-0$")
 
@@ -200,7 +198,7 @@ class MessageWriter:
             self._content("user", role_before).extend([*results, *shown])
 
     def _call(self, call: ToolCall) -> tuple[Block, Block]:
-        id = self._unique(call.id)
+        id = unique_id(call.id, self.taken, word="toolu", notes=self.notes, illegal=_ILLEGAL_IN_ID)
         own = own_value(call.provider_data, self._origin)
         value = {key: entry for key, entry in own.items() if key != "result"} if own else own
         block = {"type": "tool_use", "id": id, "name": self._name(call.name), "input": input_of(call.arguments)}
@@ -219,20 +217,6 @@ class MessageWriter:
         if sent is None:
             sent = self._names[name] = map_names([name], "anthropic")[name]
         return sent
-
-    def _unique(self, id: str) -> str:
-        """An id that is legal and that no other call of this request has; providers repeat ids or leave them out."""
-        given, id = id, _ILLEGAL_IN_ID.sub("_", id)
-        if len(id) > _LONGEST_ID:
-            id = f"toolu_{hashlib.sha256(id.encode()).hexdigest()[:32]}"
-        unique, count = id or f"toolu_{len(self.taken)}", 1
-        while unique in self.taken:
-            count += 1
-            unique = f"{(id or 'toolu')[: _LONGEST_ID - 8]}_{count}"
-        if given and unique != given:
-            self.notes.add(IDS_REWRITTEN)
-        self.taken.add(unique)
-        return unique
 
     def _result(self, outcome: Outcome) -> str | list[Block]:
         if not isinstance(outcome, Returned) or not outcome.media:

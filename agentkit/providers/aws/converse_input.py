@@ -6,7 +6,6 @@ message, in call order, before anything else in it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never
@@ -31,7 +30,7 @@ from agentkit.providers.aws.converse_outcomes import outcome_block
 from agentkit.providers.aws.converse_output import input_of
 from agentkit.providers.aws.families import family_of, native_id
 from agentkit.schema.names import map_names
-from agentkit.switching import IDS_REWRITTEN, SYSTEM_AS_USER, left_out, not_shown, refusal_of, stand_in, system_role
+from agentkit.switching import SYSTEM_AS_USER, left_out, not_shown, refusal_of, stand_in, system_role, unique_id
 
 __all__ = ["NOTHING_SAID", "BlockWriter", "is_own_thought", "thought_block"]
 
@@ -39,7 +38,6 @@ NOTHING_SAID = "(no text)"
 """Stands where the format demands a user's words and there are none: first of all, and beside a document."""
 
 _ILLEGAL_IN_ID = re.compile(r"[^a-zA-Z0-9_.:-]+")
-_LONGEST_ID = 64
 
 Block = dict[str, Any]
 
@@ -186,7 +184,7 @@ class BlockWriter:
         return {"citationsContent": {"content": [{"text": text}], "citations": data.value["citations"]}}
 
     def _call(self, call: ToolCall) -> tuple[Block, Block]:
-        id = self._unique(call.id)
+        id = unique_id(call.id, self.taken, word="tooluse", notes=self.notes, illegal=_ILLEGAL_IN_ID)
         use = {"toolUseId": id, "name": self._name(call.name), "input": input_of(call.arguments)}
         outcome, data = call.outcome, call.provider_data
         own = data.value if data is not None and data.origin == self._origin else {}
@@ -206,20 +204,6 @@ class BlockWriter:
         if sent is None:
             sent = self._names[name] = map_names([name], "bedrock")[name]
         return sent
-
-    def _unique(self, id: str) -> str:
-        """An id that is legal and that no other call of this request has; providers repeat ids or leave them out."""
-        given, id = id, _ILLEGAL_IN_ID.sub("_", id)
-        if len(id) > _LONGEST_ID:
-            id = f"tooluse_{hashlib.sha256(id.encode()).hexdigest()[:32]}"
-        unique, count = id or f"tooluse_{len(self.taken)}", 1
-        while unique in self.taken:
-            count += 1
-            unique = f"{(id or 'tooluse')[: _LONGEST_ID - 8]}_{count}"
-        if given and unique != given:
-            self.notes.add(IDS_REWRITTEN)
-        self.taken.add(unique)
-        return unique
 
     def _shown(self, part: Media, *, may_fail: bool = False, is_returned: bool = False) -> Block:
         """The block of a medium, or words in its place: a run must not end because a tool returned a sound."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, assert_never
 
@@ -13,7 +12,7 @@ from agentkit.media import Audio, Document, Image, Inline, ProviderData, Remote,
 from agentkit.messages import Media, Message, Opaque, Outcome, Part, Returned, Text, Thinking, ToolCall, UserMessage
 from agentkit.providers.openai.chat_messages import outcome_text
 from agentkit.schema.names import map_names
-from agentkit.switching import IDS_REWRITTEN, left_out, not_shown, refusal_of, stand_in, system_role, was_answered
+from agentkit.switching import left_out, not_shown, refusal_of, stand_in, system_role, unique_id, was_answered
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -28,7 +27,6 @@ __all__ = [
 AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 """Sound that the format carries: MIME type -> its name on the wire."""
 
-_LONGEST_ID = 64
 
 Item = dict[str, Any]
 
@@ -201,7 +199,7 @@ class InputWriter:
         return self._reasoning == "all" or (self._reasoning == "encrypted" and bool(item.get("encrypted_content")))
 
     def _call(self, call: ToolCall, *, keeps_ids: bool) -> tuple[Item, Item]:
-        id = self._unique(call.id)
+        id = unique_id(call.id, self.taken, word="call", notes=self.notes)
         item = call_item(call, self._origin, call_id=id, name=self._name(call.name))
         if not keeps_ids:
             item.pop("id", None)
@@ -216,20 +214,6 @@ class InputWriter:
         if known is None:
             known = self._former[name] = map_names([name], "openai")[name]
         return known
-
-    def _unique(self, id: str) -> str:
-        """An id that no other call of this request has; providers repeat ids, leave them out, or make them too long."""
-        given = id
-        if len(id) > _LONGEST_ID:
-            id = f"call_{hashlib.sha256(id.encode()).hexdigest()[:32]}"
-        unique, count = id or f"call_{len(self.taken)}", 1
-        while unique in self.taken:
-            count += 1
-            unique = f"{(id or 'call')[: _LONGEST_ID - 8]}_{count}"
-        if given and unique != given:
-            self.notes.add(IDS_REWRITTEN)
-        self.taken.add(unique)
-        return unique
 
     def _output(self, outcome: Outcome) -> str | list[Item]:
         if not isinstance(outcome, Returned) or not outcome.media:
