@@ -78,7 +78,6 @@ async def generate_image(
     _check(prompt, images, mask, count=count, partial_images=partial_images, is_heard=on_event is not None)
     chosen = cast("ImageModel", task_model(model, "generate_image")) if isinstance(model, str) else model
     account = TaskAccount.of(budget, prices)
-    known = settings or Settings()
     asked = ImageRequest(
         chosen.identity.model,
         prompt,
@@ -89,29 +88,14 @@ async def generate_image(
         background=background,
         output_format=output_format,
         partial_images=partial_images,
-        settings=known,
+        settings=settings or Settings(),
     )
     counts = _counts(count, chosen.limits.count)
     answers: list[ImageAnswer | None] = [None] * len(counts)
 
     async def ask(position: int) -> None:
         part = replace(asked, count=counts[position])
-        reply = await perform(
-            chosen,
-            part,
-            operation=names.GENERATE_CONTENT,
-            settings=known,
-            account=account,
-            expected=_expected(part),
-            usage_of=_usage_of,
-            model_of=_model_of,
-            cost_of=_cost_of,
-            listener=on_event,
-            attributes={names.OUTPUT_TYPE: "image"},
-        )
-        if not reply.answer.images:
-            raise ProtocolError("the reply holds no picture", provider=chosen.identity.provider)
-        answers[position] = reply.answer
+        answers[position] = await _ask(chosen, part, account, on_event)
 
     jobs = [partial(ask, position) for position in range(len(counts))]
     await side_by_side(jobs, concurrency=_CONCURRENCY, account=account)
@@ -120,6 +104,25 @@ async def generate_image(
     return GeneratedImages(
         tuple(image for answer in done for image in answer.images), account.usage, account.cost, name
     )
+
+
+async def _ask(chosen: ImageModel, asked: ImageRequest, account: TaskAccount, listener: Listener | None) -> ImageAnswer:
+    reply = await perform(
+        chosen,
+        asked,
+        operation=names.GENERATE_CONTENT,
+        settings=asked.settings,
+        account=account,
+        expected=_expected(asked),
+        usage_of=_usage_of,
+        model_of=_model_of,
+        cost_of=_cost_of,
+        listener=listener,
+        attributes={names.OUTPUT_TYPE: "image"},
+    )
+    if not reply.answer.images:
+        raise ProtocolError("the reply holds no picture", provider=chosen.identity.provider)
+    return reply.answer
 
 
 def generate_image_sync(

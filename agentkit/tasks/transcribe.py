@@ -90,7 +90,6 @@ async def transcribe(
     cut off), UnsupportedError, and what `model` raises.
     """
     chosen = cast("TranscriptionModel", task_model(model, "transcribe")) if isinstance(model, str) else model
-    known = settings or Settings()
     if isinstance(audio, Audio):
         sound, filename = audio, "audio"
     else:
@@ -106,26 +105,13 @@ async def transcribe(
         words=words,
         segments=segments,
         is_streamed=on_event is not None,
-        settings=known,
+        settings=settings or Settings(),
     )
     account = TaskAccount.of(budget, prices)
     answers: list[TranscriptionAnswer] = []
 
     async def ask() -> None:
-        reply = await perform(
-            chosen,
-            asked,
-            operation=names.GENERATE_CONTENT,
-            settings=known,
-            account=account,
-            expected=_expected(asked, seconds),
-            usage_of=_usage_of,
-            model_of=_model_of,
-            cost_of=_cost_of,
-            listener=on_event,
-            attributes={names.OUTPUT_TYPE: "text"},
-        )
-        answers.append(reply.answer)
+        answers.append(await _ask(chosen, asked, seconds, account, on_event))
 
     await side_by_side([ask], concurrency=1, account=account)
     answer = answers[0]
@@ -139,6 +125,29 @@ async def transcribe(
         account.cost,
         answer.model or chosen.identity.model,
     )
+
+
+async def _ask(
+    chosen: TranscriptionModel,
+    asked: TranscriptionRequest,
+    seconds: float | None,
+    account: TaskAccount,
+    listener: Listener | None,
+) -> TranscriptionAnswer:
+    reply = await perform(
+        chosen,
+        asked,
+        operation=names.GENERATE_CONTENT,
+        settings=asked.settings,
+        account=account,
+        expected=_expected(asked, seconds),
+        usage_of=_usage_of,
+        model_of=_model_of,
+        cost_of=_cost_of,
+        listener=listener,
+        attributes={names.OUTPUT_TYPE: "text"},
+    )
+    return reply.answer
 
 
 def transcribe_sync(
