@@ -12,7 +12,6 @@ from agentkit.errors import BadRequestError
 from agentkit.media import Document, Image, Inline, ProviderData, Remote, Source, Uploaded
 from agentkit.messages import (
     AssistantMessage,
-    Lost,
     Media,
     Message,
     Opaque,
@@ -25,6 +24,7 @@ from agentkit.messages import (
 )
 from agentkit.providers.anthropic.messages_output import objects, part_of
 from agentkit.providers.anthropic.outcomes import content_of, outcome_of
+from agentkit.waiting_calls import WaitingCalls
 
 __all__ = ["HistoryReader", "refusal"]
 
@@ -52,7 +52,7 @@ class HistoryReader:
         self._origin = f"{provider}:messages"
         self._is_strict = is_strict  # refuse what the service refuses; else take somebody's history as it is
         self._turns: list[tuple[str, list[Part]]] = []  # role and parts
-        self._open: list[tuple[list[Part], int]] = []  # an answer's parts, and where in them a call waits
+        self._open = WaitingCalls()
         self._last_role = ""
 
     def read(self, messages: Iterable[Json]) -> list[Message]:
@@ -84,8 +84,7 @@ class HistoryReader:
             if part is None:
                 continue
             parts.append(part)
-            if isinstance(part, ToolCall):
-                self._open.append((parts, len(parts) - 1))
+            self._open.add(parts)
 
     def _take_said(self, role: str, blocks: Sequence[Json], where: str) -> None:
         if self._last_role != role or not self._turns or self._turns[-1][0] != role:
@@ -103,26 +102,20 @@ class HistoryReader:
 
     def _take_result(self, block: Json, where: str) -> None:
         id = block.get("tool_use_id") or ""
-        for waiting in self._open:
-            parts, at = waiting
-            call = cast("ToolCall", parts[at])
-            if call.id == id:
-                parts[at] = self._answered(call, block, where)
-                self._open.remove(waiting)
-                return
-        raise refusal(
-            f"{where}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` block must "
-            "have a corresponding `tool_use` block in the previous message."
-        )
+        if not self._open.settle(id, lambda call: self._answered(call, block, where)):
+            raise refusal(
+                f"{where}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` block must "
+                "have a corresponding `tool_use` block in the previous message."
+            )
 
     def _close(self, where: str) -> None:
         """Calls that nothing answered in the very next message."""
-        if self._open and self._is_strict:
-            ids = ", ".join(cast("ToolCall", parts[at]).id for parts, at in self._open)
-            raise refusal(f"{where}: `tool_use` ids were found without `tool_result` blocks immediately after: {ids}.")
-        for parts, at in self._open:
-            parts[at] = replace(cast("ToolCall", parts[at]), outcome=Lost())
-        self._open = []
+        if self._is_strict and self._open.ids:
+            ids = ", ".join(self._open.ids)
+            raise refusal(
+                f"{where}: `tool_use` ids were found without `tool_result` blocks immediately after: {', '.join(ids)}."
+            )
+        self._open.lose()
 
     def _answered(self, call: ToolCall, block: Json, where: str) -> ToolCall:
         content, is_error = block.get("content"), bool(block.get("is_error"))

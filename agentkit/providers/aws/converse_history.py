@@ -10,7 +10,6 @@ from agentkit.errors import BadRequestError
 from agentkit.media import ProviderData
 from agentkit.messages import (
     AssistantMessage,
-    Lost,
     Media,
     Message,
     Opaque,
@@ -25,6 +24,7 @@ from agentkit.providers.aws.converse_input import NOTHING_SAID
 from agentkit.providers.aws.converse_media import medium_of
 from agentkit.providers.aws.converse_outcomes import content_in, outcome_in
 from agentkit.providers.aws.converse_output import object_of, objects, part_of
+from agentkit.waiting_calls import WaitingCalls
 
 __all__ = ["HistoryReader", "refusal"]
 
@@ -48,7 +48,7 @@ class HistoryReader:
         self._origin = f"{provider}:converse"
         self._is_strict = is_strict  # refuse what the service refuses; else take somebody's history as it is
         self._turns: list[tuple[str, list[Part]]] = []  # role and parts
-        self._open: list[tuple[list[Part], int]] = []  # an answer's parts, and where in them a call waits
+        self._open = WaitingCalls()
 
     def read(self, messages: Iterable[Json]) -> list[Message]:
         """These messages. Raises BadRequestError for what the service would refuse."""
@@ -81,8 +81,7 @@ class HistoryReader:
             if part is None:
                 continue
             parts.append(part)
-            if isinstance(part, ToolCall):
-                self._open.append((parts, len(parts) - 1))
+            self._open.add(parts)
 
     def _take_said(self, role: str, blocks: Sequence[Json], where: str) -> None:
         if not self._turns or self._turns[-1][0] != role:
@@ -98,26 +97,18 @@ class HistoryReader:
 
     def _take_result(self, result: Json, where: str) -> None:
         id = result.get("toolUseId") or ""
-        for waiting in self._open:
-            parts, at = waiting
-            call = cast("ToolCall", parts[at])
-            if call.id == id:
-                parts[at] = self._answered(call, result, where)
-                self._open.remove(waiting)
-                return
-        raise refusal(
-            f"The toolResult block at {where} has the toolUseId {id}, which is not found in the toolUse blocks of the "
-            "previous turn."
-        )
+        if not self._open.settle(id, lambda call: self._answered(call, result, where)):
+            raise refusal(
+                f"The toolResult block at {where} has the toolUseId {id}, which is not found in the toolUse blocks of "
+                "the previous turn."
+            )
 
     def _close(self, where: str) -> None:
         """Calls that nothing answered in the very next message."""
-        if self._open and self._is_strict:
-            ids = ", ".join(cast("ToolCall", parts[at]).id for parts, at in self._open)
-            raise refusal(f"Expected toolResult blocks at {where} for the following Ids: {ids}")
-        for parts, at in self._open:
-            parts[at] = replace(cast("ToolCall", parts[at]), outcome=Lost())
-        self._open = []
+        if self._is_strict and self._open.ids:
+            ids = ", ".join(self._open.ids)
+            raise refusal(f"Expected toolResult blocks at {where} for the following Ids: {', '.join(ids)}")
+        self._open.lose()
 
     def _answered(self, call: ToolCall, result: Json, where: str) -> ToolCall:
         pieces = objects(result.get("content"))

@@ -22,7 +22,6 @@ from agentkit.media import (
 )
 from agentkit.messages import (
     AssistantMessage,
-    Lost,
     Media,
     Message,
     Opaque,
@@ -36,6 +35,7 @@ from agentkit.messages import (
 from agentkit.providers.openai.responses_input import AUDIO_FORMATS, default_filename
 from agentkit.providers.openai.responses_output import objects, parts_of
 from agentkit.providers.openai.responses_words import content_of, outcome_of
+from agentkit.waiting_calls import WaitingCalls
 
 __all__ = ["HistoryReader"]
 
@@ -55,7 +55,7 @@ class HistoryReader:
         self._origin = f"{provider}:responses"
         self._is_continued = is_continued  # earlier items lie at the provider
         self._turns: list[UserMessage | list[Part]] = []  # what a user said | the parts of an answer
-        self._open: list[tuple[list[Part], int]] = []  # an answer's parts, and where in them a call waits
+        self._open = WaitingCalls()
         self._is_answered = False  # an output came: the next item of the model begins a new answer
         self.instructions = ""
         """The leading system messages, once `messages_after_instructions` has parted them from the rest."""
@@ -85,8 +85,7 @@ class HistoryReader:
 
     def messages(self) -> list[Message]:
         """All messages. A call that no output came for is Lost."""
-        for parts, at in self._open:
-            parts[at] = replace(cast("ToolCall", parts[at]), outcome=Lost())
+        self._open.lose()
         return [turn if isinstance(turn, UserMessage) else _answer(turn) for turn in self._turns]
 
     def messages_after_instructions(self) -> list[Message]:
@@ -117,19 +116,13 @@ class HistoryReader:
             self._is_answered = False
         for part in parts:
             last.append(part)
-            if isinstance(part, ToolCall):
-                self._open.append((last, len(last) - 1))
+            self._open.add(last)
 
     def _take_output(self, item: Json, where: str) -> None:
         id = item.get("call_id") or ""
-        for waiting in self._open:
-            parts, at = waiting
-            call = cast("ToolCall", parts[at])
-            if call.id == id:
-                parts[at] = replace(call, outcome=self._outcome(item.get("output"), where))
-                self._open.remove(waiting)
-                self._is_answered = True
-                return
+        if self._open.settle(id, lambda call: replace(call, outcome=self._outcome(item.get("output"), where))):
+            self._is_answered = True
+            return
         if not self._is_continued:
             raise _refusal(f"No tool call found for function call output with call_id {id}.", where)
         self._turns.append(UserMessage((Opaque(ProviderData(self._origin, dict(item))),)))
