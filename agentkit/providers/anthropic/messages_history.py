@@ -112,9 +112,7 @@ class HistoryReader:
         """Calls that nothing answered in the very next message."""
         if self._is_strict and self._open.ids:
             ids = ", ".join(self._open.ids)
-            raise refusal(
-                f"{where}: `tool_use` ids were found without `tool_result` blocks immediately after: {', '.join(ids)}."
-            )
+            raise refusal(f"{where}: `tool_use` ids were found without `tool_result` blocks immediately after: {ids}.")
         self._open.lose()
 
     def _answered(self, call: ToolCall, block: Json, where: str) -> ToolCall:

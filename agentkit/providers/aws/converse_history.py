@@ -107,7 +107,7 @@ class HistoryReader:
         """Calls that nothing answered in the very next message."""
         if self._is_strict and self._open.ids:
             ids = ", ".join(self._open.ids)
-            raise refusal(f"Expected toolResult blocks at {where} for the following Ids: {', '.join(ids)}")
+            raise refusal(f"Expected toolResult blocks at {where} for the following Ids: {ids}")
         self._open.lose()
 
     def _answered(self, call: ToolCall, result: Json, where: str) -> ToolCall:
