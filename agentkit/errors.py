@@ -25,6 +25,7 @@
     │  ├─ RateLimitError             too many requests; waiting helps
     │  ├─ QuotaExceededError         the account is out of money or quota; waiting does not help
     │  ├─ OverloadedError            the provider has no capacity now
+    │  │  └─ ModelLoadingError       the model is being loaded; it is waited for
     │  ├─ ServerError                the provider broke
     │  ├─ DeadlineError              a deadline of ours or a timeout of theirs passed
     │  ├─ ConnectionFailedError      no connection, or it was lost
@@ -58,6 +59,7 @@ __all__ = [
     "MediaError",
     "MissingExtraError",
     "MissingKeyError",
+    "ModelLoadingError",
     "ModelNotFoundError",
     "NewerVersionError",
     "NotFoundError",
@@ -326,6 +328,10 @@ class OverloadedError(ExchangeError):
     """The provider has no capacity now."""
 
     is_retryable = True
+
+
+class ModelLoadingError(OverloadedError):
+    """The model is being loaded (a cold start); waited for within the deadlines, however many requests that takes."""
 
 
 class ServerError(ExchangeError):

@@ -24,6 +24,7 @@ from agentkit.errors import (
     AuthenticationError,
     ConfigurationError,
     ExchangeError,
+    ModelLoadingError,
     ProtocolError,
 )
 from agentkit.exchange import (
@@ -34,7 +35,7 @@ from agentkit.exchange import (
 )
 from agentkit.models import ModelIdentity, Sink
 from agentkit.retention import unretained
-from agentkit.retry import LONGEST_WAIT_SECONDS, asked_wait, backoff, may_retry, next_step
+from agentkit.retry import LONGEST_WAIT_SECONDS, asked_wait, may_retry, next_step, wait_before_next
 from agentkit.retry_quotas import QUOTAS, RetryQuotas
 from agentkit.settings import Deadlines, Settings
 from agentkit.suitability import Known, refuse_too_long, refuse_unable
@@ -212,6 +213,7 @@ class _Exchange:
         self._allowed = request.settings.attempts or _ATTEMPTS
         self._sent = 0
         self._unsent = 0  # found no connection; bounded apart, since nothing was on the wire
+        self._loading = 0  # met a model that is being loaded: bounded by the deadlines alone
         self._protocol_errors = 0
         self._is_renewed = False
         self._failures: list[str] = []
@@ -260,7 +262,7 @@ class _Exchange:
     def _answered(self, response: Response, attempt: Attempt, notes: tuple[str, ...]) -> Response:
         """The response with what only this floor knows of it."""
         quota = self._model.quota
-        attempts = self._sent + self._unsent + 1
+        attempts = self._attempts + 1
         if quota.booked:
             quota.answered(was_retried=attempts > 1)
         if attempts > 1:
@@ -283,11 +285,13 @@ class _Exchange:
 
     def _note(self, error: ExchangeError, attempt: Attempt) -> None:
         """Count the failure, and say in the error what only this floor knows."""
-        if isinstance(error, NotSentError) and not isinstance(error, StaleConnectionError):
+        if isinstance(error, ModelLoadingError):
+            self._loading += 1
+        elif isinstance(error, NotSentError) and not isinstance(error, StaleConnectionError):
             self._unsent += 1
         else:
             self._sent += 1
-        error.attempts = self._sent + self._unsent
+        error.attempts = self._attempts
         error.retry_after_seconds = asked_wait(error, attempt.headers, now=self._model.wall_clock())
         error.provider = self._model.identity.provider
         error.model = self._request.model
@@ -300,9 +304,15 @@ class _Exchange:
             self._request.observe(ReplySeen(attempt.headers, error))
 
     @property
+    def _attempts(self) -> int:
+        """How many attempts have failed."""
+        return self._sent + self._unsent + self._loading
+
+    @property
     def _may_send(self) -> bool:
-        """Whether the number of attempts allows one more."""
-        return self._sent < self._allowed and self._unsent < self._allowed
+        """Whether the number of attempts allows one more; a model that loads uses none up, where more than one is."""
+        is_once = self._allowed == 1 and self._loading > 0
+        return self._sent < self._allowed and self._unsent < self._allowed and not is_once
 
     def _may_go_on(self, attempt: Attempt) -> bool:
         return self._may_send and not attempt.is_shown and not self._timer.is_over
@@ -324,9 +334,8 @@ class _Exchange:
             self._protocol_errors += 1
         if isinstance(error, StaleConnectionError):
             return 0.0
-        asked = error.retry_after_seconds
-        wait = backoff(error.attempts, chance=self._model.random()) if asked is None else asked
-        if wait > LONGEST_WAIT_SECONDS:
+        wait = wait_before_next(error, loading=self._loading, chance=self._model.random())
+        if wait > LONGEST_WAIT_SECONDS and not isinstance(error, ModelLoadingError):
             _extend(
                 error,
                 f"the provider asks to wait {wait:.4g} s; {LONGEST_WAIT_SECONDS:g} s are the most we wait; go on later "
@@ -344,6 +353,8 @@ class _Exchange:
                 "let another model step in (fallback(model, another))",
             )
             return None
+        if isinstance(error, ModelLoadingError):  # it is waited for as it asks to be, which is no storm of retries
+            return wait
         return wait if self._may_retry_once_more(error) else None
 
     def _may_retry_once_more(self, error: ExchangeError) -> bool:

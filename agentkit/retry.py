@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from agentkit.errors import (
     ConnectionFailedError,
     ExchangeError,
+    ModelLoadingError,
     OverloadedError,
     ProtocolError,
     QuotaExceededError,
@@ -23,13 +24,23 @@ from agentkit.errors import (
     ServerError,
 )
 
-__all__ = ["LONGEST_WAIT_SECONDS", "asked_wait", "backoff", "may_retry", "next_step", "seconds_until"]
+__all__ = [
+    "LONGEST_WAIT_SECONDS",
+    "asked_wait",
+    "backoff",
+    "may_retry",
+    "next_step",
+    "seconds_until",
+    "wait_before_next",
+]
 
 LONGEST_WAIT_SECONDS = 120.0
 """A provider that asks for a longer wait is not waited for: the caller should decide."""
 
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 8.0
+_PROMISES = 3
+"""So often is believed how soon a model will have been loaded."""
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+")
@@ -70,6 +81,20 @@ def asked_wait(error: ExchangeError, headers: Mapping[str, str], *, now: float) 
 def backoff(failures: int, *, chance: float) -> float:
     """The wait after this many failures when nobody asks for one; `chance` is a random number from 0 to 1."""
     return chance * min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2.0 ** min(max(failures - 1, 0), 10))
+
+
+def wait_before_next(error: ExchangeError, *, loading: int, chance: float) -> float:
+    """The wait after this error: as asked, else a backoff; `loading` is how often the model was being loaded.
+
+    A model that loads is asked for without a bound on attempts. So a server that promises it for the next moment, again
+    and again, is asked less and less often all the same.
+    """
+    asked = error.retry_after_seconds
+    if asked is None:
+        return backoff(error.attempts, chance=chance)
+    if isinstance(error, ModelLoadingError) and loading > _PROMISES:
+        return max(asked, backoff(loading - _PROMISES, chance=1.0))
+    return asked
 
 
 def next_step(error: ExchangeError) -> str:

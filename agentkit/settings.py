@@ -58,7 +58,8 @@ class Settings:
     stream: bool | None = None
     """Ask the provider to stream even where nobody listens (True), or not even where somebody does (False)."""
     attempts: int | None = None
-    """How many requests one exchange may send at the most, the first included; 3 where nothing is said."""
+    """How many requests one exchange may send at the most, the first included; 3 where nothing is said. Those that met
+    a model while it was being loaded do not count, unless it is 1: the deadlines alone bound that wait."""
     deadlines: Deadlines | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     """More request headers."""

@@ -13,6 +13,7 @@ from agentkit.errors import (
     AuthenticationError,
     BadRequestError,
     ExchangeError,
+    ModelLoadingError,
     OverloadedError,
     ProtocolError,
     QuotaExceededError,
@@ -63,7 +64,13 @@ class LinesCodec:
         return Response(AssistantMessage((Text(value["text"]), *calls)))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
-        kinds = {400: BadRequestError, 401: AuthenticationError, 402: QuotaExceededError, 429: RateLimitError}
+        kinds = {
+            400: BadRequestError,
+            401: AuthenticationError,
+            402: QuotaExceededError,
+            429: RateLimitError,
+            425: ModelLoadingError,
+        }
         return kinds.get(status, ServerError)(body.decode(), status=status)
 
     def decoder(self) -> LinesDecoder:

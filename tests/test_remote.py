@@ -38,6 +38,7 @@ from agentkit.errors import (
     ConnectionFailedError,
     DeadlineError,
     ExchangeError,
+    ModelLoadingError,
     OverloadedError,
     ProtocolError,
     RateLimitError,
@@ -423,6 +424,66 @@ class TestRetries:
         with pytest.raises(ServerError, match="second") as caught:
             await model.respond(ASK)
         assert caught.value.__notes__ == ["attempt 1: ServerError: first (acme:m-1, HTTP 500); waited 0.5 s"]
+
+
+class TestAModelThatIsBeingLoaded:
+    """A cold start, in this format 425; mostly with the seconds that it takes."""
+
+    async def test_is_waited_for_however_many_requests_that_takes(self) -> None:
+        loading = [failing(425, {"retry-after": seconds}) for seconds in ("200", "150", "20", "20", "20")]
+        model, transport = remote(*loading, failing(500), failing(500), ok())
+
+        assert await model.respond(ASK) == Response(HELLO.message, attempts=8)
+        assert transport.waits[:5] == [200.0, 150.0, 20.0, 20.0, 20.0]
+
+    async def test_that_promises_to_be_there_at_once_is_asked_less_and_less_often(self) -> None:
+        model, transport = remote(*[failing(425, {"retry-after": "0.01"})] * 9, ok())
+
+        await model.respond(ASK)
+        assert transport.waits == [0.01, 0.01, 0.01, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+
+    async def test_is_waited_for_where_it_says_no_time(self) -> None:
+        model, transport = remote(*[failing(425)] * 5, ok())
+
+        await model.respond(ASK)
+        assert transport.waits == [0.5, 1.0, 2.0, 4.0, 8.0]
+
+    @pytest.mark.parametrize("loading", [1, 4])
+    async def test_uses_no_attempt_up_and_no_retries_of_the_run_or_the_host(self, loading: int) -> None:
+        ledger = Ledger(Budget(retries=2))
+        model, transport = remote(
+            *[failing(425, {"retry-after": "1"})] * loading, *[failing(500)] * 9, quotas=RetryQuotas(room=2)
+        )
+
+        with pytest.raises(ServerError, match="or allow more attempts with") as caught:
+            await model.respond(Request("m", (), memo=Memo(ledger)))
+        assert (caught.value.attempts, len(transport.requests)) == (3 + loading, 3 + loading)
+
+    async def test_is_not_waited_for_past_the_deadline_which_the_error_says(self) -> None:
+        settings = Settings(deadlines=Deadlines(exchange_seconds=50.0))
+        model, transport = remote(*[failing(425, {"retry-after": "20"})] * 9, settings=settings)
+
+        with pytest.raises(
+            ModelLoadingError, match=r"a wait of 20 s would pass .*Deadlines\(exchange_seconds="
+        ) as caught:
+            await model.respond(ASK)
+        assert (len(transport.requests), caught.value.attempts, caught.value.waited_seconds) == (3, 3, 40.0)
+
+    async def test_is_not_waited_for_past_the_time_of_the_run(self) -> None:
+        ledger = Ledger(Budget(seconds=50))
+        ledger.until = anyio.current_time() + 50
+        model, transport = remote(*[failing(425, {"retry-after": "20"})] * 9)
+
+        with pytest.raises(ModelLoadingError, match=r"pass the end of the run's time; .*Budget\(seconds="):
+            await model.respond(Request("m", (), memo=Memo(ledger)))
+        assert len(transport.requests) == 3
+
+    async def test_is_not_waited_for_by_who_sends_one_request_alone(self) -> None:
+        model, transport = remote(failing(425, {"retry-after": "1"}), ok(), settings=Settings(attempts=1))
+
+        with pytest.raises(ModelLoadingError, match=r"allow more attempts with Settings\(attempts="):
+            await model.respond(ASK)
+        assert len(transport.requests) == 1
 
 
 class TestWhatBoundsRetries:

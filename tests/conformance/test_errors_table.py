@@ -22,6 +22,7 @@ from agentkit.errors import (
     ContextLengthError,
     DeadlineError,
     ExchangeError,
+    ModelLoadingError,
     ModelNotFoundError,
     NotFoundError,
     OverloadedError,
@@ -239,8 +240,8 @@ CELLS: dict[tuple[str, str], list[tuple[int, Any]]] = {
         (429, google("RESOURCE_EXHAUSTED", "Resource has been exhausted. Please try again later.")),
     ],
     ("Overloaded", AZURE): [(503, openai()), (429, openai("We have no capacity for this model", "429"))],
-    ("Overloaded", HUGGING_FACE): [(503, {"error": "Model x is currently loading", "estimated_time": 2.5})],
-    ("Overloaded", COMPATIBLE): [(503, openai("Loading model", kind="unavailable_error")), (503, openai())],
+    ("Overloaded", HUGGING_FACE): [(429, {"error": "Model is overloaded", "error_type": "overloaded"})],
+    ("Overloaded", COMPATIBLE): [(503, openai())],
     ("ServerError", OPENAI): [
         (500, openai()),
         (502, b"<html>"),
@@ -299,6 +300,12 @@ AWS_CELLS: dict[str, list[tuple[int, Any]]] = {
 }
 CELLS |= {(row, AWS): cells for row, cells in AWS_CELLS.items()}
 
+LOADING = [
+    (HUGGING_FACE, {"error": "Model x is currently loading", "estimated_time": 2.5}),
+    (COMPATIBLE, openai("Loading model", kind="unavailable_error")),
+]
+"""Cold starts: of the row "Overloaded" too, but waited for within the deadlines."""
+
 CODECS: dict[str, list[Codec]] = {
     OPENAI: [ChatCodec(), ResponsesCodec()],
     ANTHROPIC: [MessagesCodec()],
@@ -348,6 +355,14 @@ async def test_each_cell_is_of_the_class_of_its_row_and_costs_its_requests(row: 
         for status, body in CELLS[row, provider]:
             reply = FakeReply(status, [body if isinstance(body, bytes) else json.dumps(body).encode()])
             assert (status, body, *await requests_of(codec, *[reply] * 9)) == (status, body, kind, allowed)
+
+
+@pytest.mark.parametrize(("provider", "body"), LOADING, ids=["hugging face", "llama.cpp"])
+async def test_a_model_that_loads_is_waited_for_within_the_deadlines(provider: str, body: Any) -> None:
+    (codec,) = CODECS[provider]
+    reply = FakeReply(503, [json.dumps(body).encode()])
+    error, requests = await requests_of(codec, *[reply] * 9_999)
+    assert (error, requests > 100) == (ModelLoadingError, True)
 
 
 @needs_shared

@@ -30,6 +30,7 @@ from agentkit.errors import (
     ContextLengthError,
     DeadlineError,
     ExchangeError,
+    ModelLoadingError,
     ModelNotFoundError,
     NotFoundError,
     OverloadedError,
@@ -329,6 +330,7 @@ _BY_WORDS = (
     _when(r"insufficient permissions|missing scopes", PermissionDeniedError, 200, 400, 401),
     _when(r"exceeded your current quota|insufficient (\w+ )?(balance|funds|credits?|quota)|out of credits|billing"
           r"|credit balance|spend(ing)? limit", QuotaExceededError, 200, 400, 403, 429),
+    _when(r"currently loading|loading model|model is loading", ModelLoadingError, 503),  # Hugging Face; llama.cpp
     _when(r"overloaded|no capacity|at capacity|capacity exceeded|over capacity|loading model",
           OverloadedError, 200, 429, 500),
     _when(r"rate limit|too many requests", RateLimitError, 200),

@@ -14,6 +14,7 @@ from agentkit.errors import (
     BadRequestError,
     ContextLengthError,
     ExchangeError,
+    ModelLoadingError,
     ModelNotFoundError,
     OverloadedError,
     ProtocolError,
@@ -111,7 +112,7 @@ def test_an_endpoint_that_sleeps_holds_the_request_within_the_deadline(
         (400, {"error": ["Error in `inputs`: field required"]}, BadRequestError),
         (402, {"error": "You have exceeded your monthly included credits"}, QuotaExceededError),
         (400, {"error": {"message": "The requested model 'a/b' is not supported by provider 'x'"}}, ModelNotFoundError),
-        (503, {"error": "Model a/b is currently loading", "estimated_time": 20.5}, OverloadedError),
+        (503, {"error": "Model a/b is currently loading", "estimated_time": 20.5}, ModelLoadingError),
     ],
 )
 def test_errors_of_every_shape_are_typed(status: int, body: Any, expected: type[ExchangeError]) -> None:
@@ -184,7 +185,9 @@ async def test_a_model_that_loads_is_waited_for() -> None:
 async def test_a_model_that_loads_longer_than_the_deadline_is_not_waited_for() -> None:
     server = Loading(20, 2)
     settings = Settings(deadlines=Deadlines(exchange_seconds=5))
-    with pytest.raises(OverloadedError, match=r"currently loading; a wait of 20 s would pass the exchange's deadline"):
+    with pytest.raises(
+        ModelLoadingError, match=r"currently loading; a wait of 20 s would pass the exchange's deadline"
+    ):
         await remote(transport=server).respond(Request("", (user_message("hi"),), settings=settings))
     assert len(server.sent) == 1
 
