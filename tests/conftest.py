@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 
 import canaries
+import hypothesis  # noqa: F401 -- loaded before gc.freeze, behind which it would not find trio's random numbers
 import pytest
 from _pytest.terminal import TerminalReporter
 from canaries import WATCH
@@ -87,6 +88,11 @@ def no_task_is_left() -> Iterator[None]:
 
 def pytest_configure(config: pytest.Config) -> None:
     canaries.begin()
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # thousands of tests and what they import stay to the end: no collection has to look at them
 
 
 @pytest.fixture(autouse=True)
