@@ -16,7 +16,7 @@ from agentkit.exchange import Request
 from agentkit.models import ModelIdentity, Sink
 from agentkit.remote import RemoteModel
 from agentkit.remote_task import RemoteTask
-from agentkit.retry import backoff
+from agentkit.retry import LONGEST_WAIT_SECONDS, backoff
 from agentkit.settings import Settings
 from agentkit.suitability import refuse_unable
 from agentkit.transport.layer import is_offline
@@ -104,6 +104,12 @@ class RemoteBatch:
                 wait = error.retry_after_seconds
                 if wait is None:
                     wait = backoff(failures, chance=self.model.random())
+                elif wait > LONGEST_WAIT_SECONDS:
+                    error.add_note(
+                        f"the provider asks to wait {wait:.4g} s; {LONGEST_WAIT_SECONDS:g} s are the most we wait: ask "
+                        "again then, with the same state"
+                    )
+                    raise
                 await anyio.sleep(0.0 if is_offline() else wait)
             found = await self.find(name, since=since, count=len(lines), known=known, sink=sink)
             if found is not None:
@@ -153,6 +159,7 @@ class RemoteBatch:
         settings = Settings(attempts=attempts or own.attempts, deadlines=own.deadlines, headers=own.headers)
         step = _Step(self.codec, wire, read)
         task = RemoteTask(step, model.endpoint, self.identity, transport=model.transport)
+        task.random, task.wall_clock = model.random, model.wall_clock
         return (await task.perform(None, settings, sink=sink)).answer
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+import time
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -57,6 +59,10 @@ class RemoteTask(Generic[Asked, Told]):
     ) -> None:
         self.codec = codec
         self.identity = identity
+        self.random: Callable[[], float] = random.random
+        """Gives numbers from 0 to 1, for waits."""
+        self.wall_clock: Callable[[], float] = time.time
+        """Seconds since 1970, for dates that providers ask to wait for."""
         self._endpoint = endpoint
         self._transport = transport
         self._settings = settings
@@ -72,7 +78,14 @@ class RemoteTask(Generic[Asked, Told]):
         if settings.retain is False:
             settings = unretained(settings, self.identity)
         carrier = _Carrier(self.codec, _with_settings(asked, settings))
-        remote = RemoteModel(carrier, self._endpoint, self.identity, transport=self._transport)
+        remote = RemoteModel(
+            carrier,
+            self._endpoint,
+            self.identity,
+            transport=self._transport,
+            random=self.random,
+            wall_clock=self.wall_clock,
+        )
         request = Request(
             self.identity.model, (), settings=settings, is_streamed=carrier.is_streamed, memo=Memo(account)
         )

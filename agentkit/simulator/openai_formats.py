@@ -94,6 +94,9 @@ class ChatFormat(_OpenAI):
         return any("role" in choice["delta"] for choice in _choices(event))
 
     def is_end(self, event: bytes) -> bool:
+        kind = (event_data(event) or {}).get("type")
+        if kind is not None:  # of a picture or a transcript, which this family streams as well
+            return str(kind).endswith((".completed", ".done"))
         choices = _choices(event)
         return not choices or any(choice.get("finish_reason") for choice in choices)
 

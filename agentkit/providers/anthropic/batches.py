@@ -81,7 +81,7 @@ class MessageBatchesCodec:
         """The results. Raises ProtocolError."""
         return [
             (str(row.get("custom_id")), self._result(_object(row.get("result"))))
-            for row in json_rows(body, provider=self._provider)
+            for row in map(self._replied, json_rows(body, provider=self._provider))
         ]
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
@@ -128,9 +128,16 @@ class MessageBatchesCodec:
 
     def _object(self, body: bytes) -> Json:
         try:
-            return _object(json_value(body))
+            fields = _object(json_value(body))
         except ValueError as error:
             raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+        return self._replied(fields)
+
+    def _replied(self, fields: Json) -> Json:
+        """The reply. Raises the error that it reports."""
+        if fields.get("type") == "error":
+            raise error_in_stream(fields, provider=self._provider)
+        return fields
 
 
 def _headers(wires: Sequence[WireRequest]) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ from agentkit.embedding import (
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Inline
-from agentkit.providers.openai.errors import decode_error
+from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.usage import Usage, count_of
 
 __all__ = ["EmbedCodec"]
@@ -72,6 +72,8 @@ class EmbedCodec:
         found = fields.get("embeddings")
         rows = cast("dict[str, Any]", found).get("float") if isinstance(found, dict) else found
         if not isinstance(rows, list):
+            if fields.get("error"):
+                raise error_in_stream(fields, provider=self._provider)
             raise ProtocolError(
                 "the reply holds no embeddings ('embeddings.float' is missing)", provider=self._provider
             )

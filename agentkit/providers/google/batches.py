@@ -15,7 +15,7 @@ from agentkit.codec import Codec, WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
-from agentkit.providers.google.errors import decode_error
+from agentkit.providers.google.errors import decode_error, error_in_reply
 from agentkit.usage import count_of
 
 __all__ = ["GeminiBatchesCodec"]
@@ -140,9 +140,12 @@ class GeminiBatchesCodec:
 
     def _object(self, body: bytes) -> Json:
         try:
-            return _object(json_value(body))
+            fields = _object(json_value(body))
         except ValueError as error:
             raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+        if fields.get("error") and "name" not in fields:  # a batch that failed has a name beside its error
+            raise error_in_reply(fields, provider=self._provider)
+        return fields
 
 
 def _object(value: object) -> Json:

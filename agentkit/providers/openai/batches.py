@@ -15,9 +15,9 @@ from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 from agentkit.multipart import FilePart, FormField, multipart
-from agentkit.providers.openai.errors import decode_error
+from agentkit.providers.openai.errors import decode_error, error_in_stream
 
-__all__ = ["BatchesCodec", "line_result"]
+__all__ = ["BatchesCodec", "line_result", "replied", "result_rows"]
 
 Json = dict[str, Any]
 
@@ -94,7 +94,7 @@ class BatchesCodec:
 
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """The results of one file. Raises ProtocolError."""
-        rows = json_rows(body, provider=self._provider)
+        rows = result_rows(body, provider=self._provider)
         return [(str(row.get("custom_id")), line_result(row, self._inner, provider=self._provider)) for row in rows]
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
@@ -130,13 +130,28 @@ class BatchesCodec:
             value = json_value(body)
         except ValueError as error:
             raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
-        return _object(value)
+        return replied(_object(value), provider=self._provider)
 
     def _id(self, fields: Json, kind: str) -> str:
         id = fields.get("id")
         if not isinstance(id, str) or not id:
             raise ProtocolError(f"the reply names no {kind} ('id' is missing)", provider=self._provider)
         return id
+
+
+def replied(fields: Json, *, provider: str) -> Json:
+    """The reply, if it is no error: a batch has errors of its own beside an id. Raises the error that it reports."""
+    if fields.get("error") and "id" not in fields and "data" not in fields:
+        raise error_in_stream(fields, provider=provider)
+    return fields
+
+
+def result_rows(body: bytes, *, provider: str) -> list[Json]:
+    """The lines of a file of results. Raises ProtocolError, and the error that came in place of a file."""
+    rows = json_rows(body, provider=provider)
+    if len(rows) == 1 and "custom_id" not in rows[0]:
+        replied(rows[0], provider=provider)
+    return rows
 
 
 def line_result(row: Mapping[str, Any], inner: Codec, *, provider: str) -> BatchResult:

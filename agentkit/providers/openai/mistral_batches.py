@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
+from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus
 from agentkit.codec import Codec, WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
-from agentkit.providers.openai.batches import line_result
+from agentkit.providers.openai.batches import line_result, replied, result_rows
 from agentkit.providers.openai.errors import decode_error
 from agentkit.usage import count_of
 
@@ -88,7 +88,7 @@ class MistralBatchesCodec:
 
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """The results in a file or in a batch. Raises ProtocolError."""
-        rows = json_rows(body, provider=self._provider)
+        rows = result_rows(body, provider=self._provider)
         if len(rows) == 1 and rows[0].get("object") == "batch":
             outputs: Any = rows[0].get("outputs")
             rows = [_object(row) for row in cast("list[Any]", outputs)] if isinstance(outputs, list) else []
@@ -124,9 +124,10 @@ class MistralBatchesCodec:
 
     def _object(self, body: bytes) -> Json:
         try:
-            return _object(json_value(body))
+            fields = _object(json_value(body))
         except ValueError as error:
             raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+        return replied(fields, provider=self._provider)
 
 
 def _get(path: str) -> WireRequest:
