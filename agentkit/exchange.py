@@ -251,12 +251,12 @@ class AttemptFailed:
 
 @frozen
 class Waiting:
-    """The request waits for its turn under a limit; nothing of it is sent yet."""
+    """The request waits: for its turn under a limit, when nothing of it is sent yet, or for a job at the provider."""
 
     limit: str
-    """What it waits for, in words: "60 requests per minute"."""
+    """What it waits for, in words: "60 requests per minute", "the job agentkit-1, IN_PROGRESS"."""
     seconds: float | None
-    """How long at the least; None when that depends on other requests."""
+    """How long at the least, for a job until it is looked at again; None when that depends on other requests."""
     ahead: int = 0
     """How many requests wait before it."""
 

@@ -36,10 +36,15 @@ _TOLD: Mapping[
     "offline": {"*": _NOTHING},
 }
 
+_AWS_SERVICES = "AWS's AI services are opted out of keeping content by a policy of the whole organization"
+
 _REASONS: Mapping[str, str] = {
     "anthropic": "Anthropic has zero retention by contract for a whole organization",
     "vertex": "Vertex AI switches its caching and its watch for abuse off for a whole project",
     "huggingface": "Hugging Face's router passes requests on to partners, each with rules of its own",
+    "comprehend": _AWS_SERVICES,
+    "rekognition": _AWS_SERVICES,
+    "aws-transcribe": _AWS_SERVICES,
     "openai-compatible": "nobody here knows what this server keeps",
 }
 

@@ -82,7 +82,7 @@ async def transcribe(
     prices: PriceBook | None = None,
     on_event: Listener | None = None,
 ) -> Transcription:
-    """Write down what is said in a file, or in an Audio.
+    """Write down what is said in a file, at an address ("https://...", "s3://...") or in an Audio.
 
     `language` is the ISO 639-1 code of what is spoken, `prompt` helps to spell names. `words` and `segments` ask for
     times. `on_event` is told the text as it comes (TextDelta) where the model streams it, and failed attempts. Raises
@@ -90,6 +90,8 @@ async def transcribe(
     cut off), UnsupportedError, and what `model` raises.
     """
     chosen = cast("TranscriptionModel", task_model(model, "transcribe")) if isinstance(model, str) else model
+    if isinstance(audio, str) and "://" in audio:
+        audio = Audio.from_url(audio)
     if isinstance(audio, Audio):
         sound, filename = audio, "audio"
     else:

@@ -29,8 +29,8 @@ from agentkit.exchange import AttemptFailed, Delta, Response, ResponseFinished, 
 from agentkit.media import Audio, Inline, Remote
 from agentkit.messages import AssistantMessage, Text
 from agentkit.providers import task_model
+from agentkit.providers.chat_speech import ChatTranscriptionModel
 from agentkit.providers.deepgram.listen import ListenCodec
-from agentkit.providers.google.speech import GeminiTranscriptionModel
 from agentkit.providers.huggingface.transcriptions import SpeechRecognitionCodec
 from agentkit.providers.openai.transcriptions import TranscriptionsCodec
 from agentkit.providers.openai_media import TRANSCRIPTION_RULES
@@ -197,7 +197,7 @@ def test_works_without_an_event_loop() -> None:
 async def test_gemini_is_asked_for_the_words_alone() -> None:
     answer = AssistantMessage((Text(" Hello. "),), "gemini-3-flash", usage=Usage(96, output=2))
     scripted = ScriptedModel(Response(answer))
-    heard = await transcribe(GeminiTranscriptionModel(scripted), SOUND, language="en", prompt="agentkit")
+    heard = await transcribe(ChatTranscriptionModel(scripted), SOUND, language="en", prompt="agentkit")
     assert (heard.text, heard.usage) == ("Hello.", Usage(96, output=2))
     (request,) = scripted.requests
     assert request.messages[0].parts == (
@@ -208,10 +208,10 @@ async def test_gemini_is_asked_for_the_words_alone() -> None:
         ),
     )
     with pytest.raises(UnsupportedError, match="leave words and segments out"):
-        await transcribe(GeminiTranscriptionModel(scripted), SOUND, words=True)
+        await transcribe(ChatTranscriptionModel(scripted), SOUND, words=True)
     refused = ScriptedModel(Response(AssistantMessage((), finish="content_filter"), finish_raw="SAFETY"))
     with pytest.raises(ContentFilteredError):
-        await transcribe(GeminiTranscriptionModel(refused), SOUND)
+        await transcribe(ChatTranscriptionModel(refused), SOUND)
 
 
 @pytest.mark.parametrize(

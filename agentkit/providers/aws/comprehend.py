@@ -25,14 +25,14 @@ from agentkit.classification import (
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
-from agentkit.json_bytes import json_bytes
 from agentkit.providers.aws.errors import decode_error
+from agentkit.providers.aws.json_protocol import operation
 
 __all__ = ["ComprehendCodec"]
 
 Json = dict[str, Any]
 
-_TARGET = "Comprehend_20171127."
+_SERVICE = "Comprehend_20171127"
 _HARMFUL = 0.5
 _ENGLISH = {"LanguageCode": "en"}
 
@@ -73,17 +73,16 @@ class ComprehendCodec:
 
     def offer(self, model: str) -> ClassificationOffer:
         """What the endpoint does with this model. Raises UnsupportedError for one that is none."""
-        operation = self._operation(model)
-        return ClassificationOffer(frozenset({operation.way}), operation.items)
+        wanted = self._operation(model)
+        return ClassificationOffer(frozenset({wanted.way}), wanted.items)
 
     def encode(self, asked: ClassificationRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for images."""
         if not all(isinstance(entry, str) for entry in asked.inputs):
             raise UnsupportedError(f"{self._provider}:{asked.model} reads texts only; an image was given")
-        operation = self._operation(asked.model)
-        body = operation.body(asked) | dict((asked.settings.extra or {}).get(self._provider, {}))
-        headers = (("content-type", "application/x-amz-json-1.1"), ("x-amz-target", _TARGET + operation.name))
-        return WireRequest("/", json_bytes(body), headers=headers)
+        wanted = self._operation(asked.model)
+        body = wanted.body(asked) | dict((asked.settings.extra or {}).get(self._provider, {}))
+        return operation(_SERVICE, wanted.name, body)
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the texts, in their order: some may have an error."""
@@ -106,12 +105,12 @@ class ComprehendCodec:
     def _operation(self, model: str) -> _Operation:
         if model.startswith("arn:"):
             return _CLASSIFIER
-        if (operation := _OPERATIONS.get(model)) is None:
+        if (found := _OPERATIONS.get(model)) is None:
             raise UnsupportedError(
                 f"{self._provider} has no {model!r}; it has {', '.join(_OPERATIONS)}, and classifiers of your own "
                 "by the ARN of their endpoint"
             )
-        return operation
+        return found
 
     def _failure(self, row: Json) -> Classification:
         message = str(row.get("ErrorMessage") or "the text was not analysed")

@@ -1,4 +1,4 @@
-"""Speech to text by Gemini: a question with sound in it, for which there is no endpoint of its own."""
+"""Speech to text by a model that chats and hears: a question with sound in it, where there is no endpoint for that."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from agentkit.settings import Settings
 from agentkit.task_model import TaskReply
 from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest
 
-__all__ = ["GeminiTranscriptionModel"]
+__all__ = ["ChatTranscriptionModel"]
 
 _INLINE_BYTES = 14_000_000
-"""A request may have 20 MB, of which base64 takes a third."""
+"""A request of Gemini's may have 20 MB, of which base64 takes a third; Bedrock takes a little more."""
 
 
-class GeminiTranscriptionModel:
-    """A TranscriptionModel made of a Gemini model that hears; see TranscriptionModel."""
+class ChatTranscriptionModel:
+    """A TranscriptionModel made of a Model that hears; see TranscriptionModel."""
 
     limits = TranscriptionLimits(bytes=_INLINE_BYTES)
     """What it listens to at a time."""
