@@ -117,8 +117,9 @@ def usage_of(usage: Mapping[str, Any]) -> Usage:
     """Usage in disjoint buckets: cached tokens stand outside the input, thinking inside the output and not apart."""
     return Usage(
         count_of(usage.get("inputTokens")),
-        count_of(usage.get("cacheReadInputTokens")),
-        count_of(usage.get("cacheWriteInputTokens")),
+        # By InvokeModel, Nova has names of its own.
+        count_of(usage.get("cacheReadInputTokens") or usage.get("cacheReadInputTokenCount")),
+        count_of(usage.get("cacheWriteInputTokens") or usage.get("cacheWriteInputTokenCount")),
         count_of(usage.get("outputTokens")),
     )
 

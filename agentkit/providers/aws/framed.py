@@ -1,16 +1,18 @@
-"""Streams of another format that AWS puts into frames: the frames are opened, and what lies in them is decoded."""
+"""Another format under AWS's roof: addresses and errors are AWS's, bodies the format's own, streams lie in frames."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from agentkit.codec import StreamDecoder
+from agentkit.codec import Codec, StreamDecoder, WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
-from agentkit.exchange import Delta
-from agentkit.providers.aws.errors import error_in_stream
+from agentkit.exchange import Delta, Memo, Request, Response
+from agentkit.json_bytes import json_bytes
+from agentkit.providers.aws.errors import decode_error, error_in_stream
 from agentkit.providers.aws.event_stream import EventStreamParser, Frame
 
-__all__ = ["FramedDecoder", "error_of_frame"]
+__all__ = ["FramedDecoder", "RoutedCodec", "error_of_frame"]
 
 
 def error_of_frame(frame: Frame, *, provider: str, model: str = "") -> ExchangeError | None:
@@ -24,6 +26,40 @@ def error_of_frame(frame: Frame, *, provider: str, model: str = "") -> ExchangeE
         case _:
             said = headers.get(":error-message", "").encode() or frame.payload
             return error_in_stream(headers.get(":error-code", ""), said, provider=provider, model=model)
+
+
+class RoutedCodec:
+    """The client half of a format whose requests are addressed, and whose streams are framed, in AWS's way."""
+
+    def __init__(
+        self, inner: Codec, path: Callable[[Request], str], opened: Callable[[bytes], bytes], *, provider: str
+    ) -> None:
+        """`opened` is FramedDecoder's."""
+        self.name = inner.name
+        self._inner = inner
+        self._path = path
+        self._opened = opened
+        self._provider = provider
+
+    def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
+        """The request's bytes. Raises what the inner codec does."""
+        wire = self._inner.encode(request, memo)
+        # The model stands in the path; a container has one, and may not know it by the endpoint's name.
+        named = b'{"model":' + json_bytes(request.model) + b","
+        body = b"{" + wire.body[len(named) :] if wire.body.startswith(named) else wire.body
+        return replace(wire, path=self._path(request), body=body)
+
+    def decode(self, body: bytes) -> Response:
+        """The answer in a whole reply. Raises what the inner codec does."""
+        return self._inner.decode(body)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def decoder(self) -> FramedDecoder:
+        """A decoder for one streamed reply."""
+        return FramedDecoder(self._inner.decoder(), self._opened, provider=self._provider)
 
 
 class FramedDecoder:

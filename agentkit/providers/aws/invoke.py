@@ -1,28 +1,39 @@
-"""Claude on Bedrock by InvokeModel: Anthropic's Messages, whose streams lie in frames.
+"""InvokeModel of Bedrock: every model in its own format, whose streams lie in frames.
 
-For what Converse has no place for: tools that Anthropic defines, betas, and fields that are new. Claude is asked
-through Converse otherwise.
+For what Converse does not reach: tools that Anthropic defines, betas and fields that are new; models of one's own that
+were imported. Models are asked through Converse otherwise. The format is told by the model's id, or by `format=`.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
 
-from agentkit.codec import WireRequest
+from pydantic_core import from_json
+
+from agentkit.codec import Codec, WireRequest
 from agentkit.counting import count_in
-from agentkit.errors import ExchangeError
+from agentkit.errors import ConfigurationError, ExchangeError
 from agentkit.exchange import Memo, Request, Response
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 from agentkit.providers.anthropic.hosting import Hosting
 from agentkit.providers.anthropic.messages import MessagesCodec
+from agentkit.providers.aws.converse import ConverseCodec
 from agentkit.providers.aws.errors import decode_error
+from agentkit.providers.aws.event_stream import encode_frame
 from agentkit.providers.aws.families import native_id
-from agentkit.providers.aws.framed import FramedDecoder
+from agentkit.providers.aws.framed import FramedDecoder, RoutedCodec
+from agentkit.providers.aws.invoke_families import TEXT_FORMS, spoken_by
+from agentkit.providers.aws.text_codec import TextCodec
+from agentkit.providers.aws.text_forms import BytesForm, JsonForm
+from agentkit.providers.openai.chat import ChatCodec
+from agentkit.providers.openai.chat_rules import ChatRules
 
-__all__ = ["BEDROCK", "InvokeClaudeCodec"]
+__all__ = ["BEDROCK", "InvokeClaudeCodec", "InvokeNovaCodec", "format_of", "invoke_codec"]
 
 BEDROCK = Hosting(
     path="/model/{model}/invoke",
@@ -33,6 +44,53 @@ BEDROCK = Hosting(
     has_beta_header=False,
 )
 """Its version is the only one there is; whether to stream stands in the path, betas in the body."""
+
+_CHAT = ChatRules(
+    max_tokens_field="max_tokens",
+    strict_tools=False,
+    refusal_field=False,
+    omitted=frozenset({"service_tier", "stream", "stream_options"}),
+)
+_FORMATS = ("claude", "nova", "chat", *TEXT_FORMS)
+_TIER_HEADER = "x-amzn-bedrock-service-tier"
+
+
+def format_of(model: str, format: object | None) -> str | JsonForm | BytesForm:
+    """What the model speaks: what was said, else what its id says. Raises ConfigurationError where neither does."""
+    if isinstance(format, JsonForm | BytesForm):
+        return format
+    if format is not None and format not in _FORMATS:
+        raise ConfigurationError(
+            f"format is {format!r}; a model behind InvokeModel speaks one of {', '.join(_FORMATS)}, or a form of your "
+            "own (agentkit.providers.aws.text_forms.JsonForm)"
+        )
+    spoken = str(format) if format is not None else spoken_by(model)
+    if spoken is None and not native_id(model).strip():
+        raise ConfigurationError(
+            f"the name of {model!r} does not say which model it is; say what it speaks: model('bedrock-invoke:...', "
+            f"format='llama-3'), one of {', '.join(_FORMATS)}"
+        )
+    if spoken is None:
+        raise ConfigurationError(
+            f"the format that {model} speaks by InvokeModel is not known here; ask it through Converse "
+            f"(bedrock:{model}), or say its format: model('bedrock-invoke:...', format=...), one of {', '.join(_FORMATS)}"
+        )
+    return spoken
+
+
+def invoke_codec(provider: str, model: str, format: object | None = None) -> Codec:
+    """What this model is asked with by InvokeModel. Raises what `format_of` does."""
+    spoken = format_of(model, format)
+    match spoken:
+        case "claude":
+            return InvokeClaudeCodec(provider)
+        case "nova":
+            return InvokeNovaCodec(provider, model=model)
+        case "chat":
+            return RoutedCodec(ChatCodec(provider, rules=_CHAT), _path, _chat_event_in, provider=provider)
+        case _:
+            form = TEXT_FORMS[spoken] if isinstance(spoken, str) else spoken
+            return RoutedCodec(TextCodec(provider, form, model=model), _path, _line_in, provider=provider)
 
 
 class InvokeClaudeCodec:
@@ -71,6 +129,89 @@ class InvokeClaudeCodec:
         return count_in(body, "inputTokens", provider=self._provider)
 
 
+class InvokeNovaCodec:
+    """The client half of InvokeModel for Nova, whose own format is Converse's but for its edges."""
+
+    def __init__(self, provider: str = "bedrock", *, model: str = "") -> None:
+        self._converse = ConverseCodec(provider, model=model)
+        self._provider = provider
+        self.name = self._converse.name
+
+    def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
+        """The request's bytes. Raises what ConverseCodec does."""
+        wire = self._converse.encode(request, memo)
+        body: dict[str, Any] = from_json(wire.body)
+        # Converse hands these to the model as fields of its own.
+        own: dict[str, Any] = body.pop("additionalModelRequestFields", {})
+        tier = body.pop("serviceTier", {}).get("type")
+        headers = (*wire.headers, (_TIER_HEADER, tier)) if tier else wire.headers
+        body = {"schemaVersion": "messages-v1", **body, **own}
+        return replace(wire, path=_path(request), body=json_bytes(body), headers=headers)
+
+    def decode(self, body: bytes) -> Response:
+        """The answer in a whole reply. Raises ProtocolError."""
+        return self._converse.decode(body)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def decoder(self) -> FramedDecoder:
+        """A decoder for one streamed reply."""
+        return FramedDecoder(self._converse.decoder(), _nova_events(), provider=self._provider)
+
+
+def _path(request: Request) -> str:
+    function = "invoke-with-response-stream" if request.is_streamed else "invoke"
+    return f"/model/{quote(request.model, safe='')}/{function}"
+
+
+def _nova_events() -> Callable[[bytes], bytes]:
+    """What makes frames of Converse of Nova's own events.
+
+    Every piece of text comes as a block of its own there (seen 2025-02): neighbours become one block again.
+    """
+    latest: object = None  # the number of the block that the pieces of text belong to
+
+    def reframed(payload: bytes) -> bytes:
+        nonlocal latest
+        event: dict[str, Any] = json_value(_native(payload))
+        name = next(iter(event))
+        body: dict[str, Any] = event[name]
+        match name, body:
+            case "contentBlockStop", _ if latest is not None:
+                return b""  # closed by what follows
+            case "contentBlockDelta", {"contentBlockIndex": number, "delta": {"text": _}}:
+                latest = number if latest is None else latest
+                body = {**body, "contentBlockIndex": latest}
+            case _:
+                latest = None
+        return encode_frame(((":event-type", name), (":message-type", "event")), json_bytes(body))
+
+    return reframed
+
+
+def _native(payload: bytes) -> bytes:
+    """The model's own JSON in a frame."""
+    return base64.b64decode(json_value(payload)["bytes"], validate=True)
+
+
+def _line_in(payload: bytes) -> bytes:
+    """The piece of a stream in a frame, on a line of its own."""
+    return _native(payload).replace(b"\n", b" ") + b"\n"
+
+
+def _chat_event_in(payload: bytes) -> bytes:
+    """The event in a frame as Chat Completions sends it; the service counts the tokens, and ends with that."""
+    event = json_value(_native(payload))
+    metrics = event.pop("amazon-bedrock-invocationMetrics", None)
+    if metrics is None:
+        return b"data: " + json_bytes(event) + b"\n\n"
+    counted = {"prompt_tokens": metrics.get("inputTokenCount"), "completion_tokens": metrics.get("outputTokenCount")}
+    event["usage"] = event.get("usage") or counted
+    return b"data: " + json_bytes(event) + b"\n\ndata: [DONE]\n\n"
+
+
 def _event_in(payload: bytes) -> bytes:
     """The event in a frame, as it stands in a stream of Anthropic's own."""
-    return b"data: " + base64.b64decode(json_value(payload)["bytes"], validate=True) + b"\n\n"
+    return b"data: " + _native(payload) + b"\n\n"

@@ -1,55 +1,50 @@
-"""SageMaker endpoints whose containers speak Chat Completions: vLLM, LMI, and text-generation-inference since 2.0.
+"""Endpoints of SageMaker: what a container speaks is its own, told by the name of the provider or by `format=`.
 
-What stands behind the colon is the endpoint's name. The parts of a stream are cut anywhere, also inside a line.
+Chat Completions is spoken by vLLM, LMI, and text-generation-inference since 2.0. What stands behind the colon is the
+endpoint's name. The parts of a stream are cut anywhere, also inside a line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from urllib.parse import quote
 
-from agentkit.codec import WireRequest
-from agentkit.errors import ExchangeError
-from agentkit.exchange import Memo, Request, Response
-from agentkit.json_bytes import json_bytes
-from agentkit.providers.aws.errors import decode_error
-from agentkit.providers.aws.framed import FramedDecoder
+from agentkit.codec import Codec
+from agentkit.errors import ConfigurationError
+from agentkit.exchange import Request
+from agentkit.providers.aws.framed import RoutedCodec
+from agentkit.providers.aws.text_codec import TextCodec
+from agentkit.providers.aws.text_forms import PIPELINE, TGI, BytesForm, JsonForm, TextForm
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.chat_rules import ChatRules
 
-__all__ = ["SageMakerCodec"]
+__all__ = ["SageMakerCodec", "sagemaker_codec"]
 
 _CONTAINERS = ChatRules(
     max_tokens_field="max_tokens", strict_tools=False, refusal_field=False, omitted=frozenset({"service_tier"})
 )
+_FORMS: dict[str, TextForm] = {"tgi": TGI, "pipeline": PIPELINE, "bytes": BytesForm()}
 
 
-class SageMakerCodec:
+class SageMakerCodec(RoutedCodec):
     """The client half of InvokeEndpoint, for containers that speak Chat Completions."""
 
     def __init__(self, provider: str = "sagemaker") -> None:
-        self._chat = ChatCodec(provider, rules=_CONTAINERS)
-        self._provider = provider
-        self.name = self._chat.name
+        super().__init__(ChatCodec(provider, rules=_CONTAINERS), _path, bytes, provider=provider)
 
-    def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
-        """The request's bytes. Raises what ChatCodec does."""
-        wire = self._chat.encode(request, memo)
-        # A container has one model, and may not know it by the endpoint's name.
-        named = b'{"model":' + json_bytes(request.model) + b","
-        body = b"{" + wire.body[len(named) :] if wire.body.startswith(named) else wire.body
-        function = "invocations-response-stream" if request.is_streamed else "invocations"
-        return replace(wire, path=f"/endpoints/{quote(request.model, safe='')}/{function}", body=body)
 
-    def decode(self, body: bytes) -> Response:
-        """The answer in a whole reply. Raises ProtocolError."""
-        return self._chat.decode(body)
+def sagemaker_codec(provider: str, model: str, format: object | None) -> Codec:
+    """What a container of this format is spoken to with. Raises ConfigurationError for what is no format."""
+    if format in (None, "chat"):
+        return SageMakerCodec(provider)
+    form = _FORMS.get(format) if isinstance(format, str) else format
+    if not isinstance(form, JsonForm | BytesForm):
+        raise ConfigurationError(
+            f"format is {format!r}; a container of SageMaker is spoken to by 'chat', {', '.join(map(repr, _FORMS))}, "
+            "or a form of your own (agentkit.providers.aws.text_forms: JsonForm, BytesForm)"
+        )
+    return RoutedCodec(TextCodec(provider, form, model=model), _path, bytes, provider=provider)
 
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
-        """The typed error of a reply whose status is not 200."""
-        return decode_error(status, headers, body, provider=self._provider)
 
-    def decoder(self) -> FramedDecoder:
-        """A decoder for one streamed reply."""
-        return FramedDecoder(self._chat.decoder(), bytes, provider=self._provider)
+def _path(request: Request) -> str:
+    function = "invocations-response-stream" if request.is_streamed else "invocations"
+    return f"/endpoints/{quote(request.model, safe='')}/{function}"
