@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, UnsupportedError
 from agentkit.exchange import Delta, Request, Response
 from agentkit.identity import Capabilities, ModelIdentity
 from agentkit.messages import Message, Outcome
 
 __all__ = [
+    "SOME_THAT_CHAT",
     "Ask",
     "CallOffer",
     "Capabilities",
@@ -26,6 +27,10 @@ __all__ = [
     "Verdict",
     "identity_of",
 ]
+
+
+SOME_THAT_CHAT = "openai:gpt-6-luna, anthropic:claude-sonnet-5 or google:gemini-3.8-flash"
+"""For errors of those who gave a model that does not."""
 
 
 class Sink(Protocol):
@@ -64,12 +69,18 @@ class CountingModel(Protocol):
 def identity_of(model: Model) -> ModelIdentity:
     """Who this model is; for a model without an identity, its class name and no provider's abilities assumed.
 
-    Raises ConfigurationError for what is no model.
+    Raises ConfigurationError for what is no model, UnsupportedError for a model that does not chat.
     """
     identity = getattr(model, "identity", None)
+    is_chatting = hasattr(model, "respond")
     if isinstance(identity, ModelIdentity):
-        return identity
-    if not hasattr(model, "respond"):
+        if is_chatting:
+            return identity
+        raise UnsupportedError(
+            f"{identity} was made for a task: it neither chats nor calls tools; use a model that does, such as "
+            f"{SOME_THAT_CHAT}"
+        )
+    if not is_chatting:
         raise ConfigurationError(
             f"{model!r} is no model; write it as 'provider:model-id', such as 'openai:gpt-6-luna', or give an object "
             f"with `async respond(request, sink)`"

@@ -19,7 +19,7 @@ from typing import Any, cast
 from agentkit.catalog import editions, find_model, is_pinned, model_ids, models
 from agentkit.errors import ConfigurationError, UnknownModelError, UnknownProviderError, UnsupportedError, nearest
 from agentkit.messages import Message
-from agentkit.models import Capabilities, Model, identity_of
+from agentkit.models import SOME_THAT_CHAT, Capabilities, Model, identity_of
 from agentkit.providers.rows import ROWS
 from agentkit.providers.table import (
     OptionName,
@@ -109,7 +109,7 @@ def model(
     provider, id = _named(name, options)
     if not provider.module:
         offered = " and ".join(TASK_WORDS[kind] for kind in sorted(provider.tasks))
-        raise UnsupportedError(f"{provider.title} does not chat; it offers {offered}")
+        raise UnsupportedError(f"{provider.title} does not chat; it offers {offered}; these chat: {SOME_THAT_CHAT}")
     is_at_home = _is_at_home(provider, options)
     _look_up(provider, id, is_checked=is_listed and is_at_home)
     if os.environ.get("AGENTKIT_PIN", "") not in ("", "0") if pin is None else pin:
@@ -275,7 +275,10 @@ def _look_up(provider: Provider, id: str, *, is_checked: bool) -> None:
     if not is_checked:
         return
     if row.kind not in ("chat", "other"):
-        raise UnsupportedError(f"{provider.name}:{row.id} is a model for {row.kind}; an agent needs one that chats")
+        raise UnsupportedError(
+            f"{provider.name}:{row.id} is a model for {row.kind}; an agent needs one that chats, such as "
+            f"{SOME_THAT_CHAT}"
+        )
     notice = retirement(row, datetime.date.today())
     if notice is not None:
         _warn_once(notice)

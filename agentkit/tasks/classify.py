@@ -35,6 +35,7 @@ from agentkit.providers import model as chat_model
 from agentkit.settings import Settings
 from agentkit.tasks.chat_classifier import ChatClassifier
 from agentkit.tasks.perform import Listener, TaskAccount, about_tokens, perform, side_by_side
+from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.usage import Cost, Usage
 
@@ -106,6 +107,7 @@ async def classify(
     way, meanings = _checked(labels, is_multiple=multi)
     classifier = _classifier(model, way)
     known = settings or Settings()
+    refuse_unstreamed("classify", classifier, None, settings=known)
     account = TaskAccount.of(budget, prices)
     question = ClassificationRequest(classifier.identity.model, (), way, meanings, multi, known)
     parts = _split(given, classifier.offer.items)

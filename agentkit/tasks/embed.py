@@ -29,6 +29,7 @@ from agentkit.prices import PriceBook
 from agentkit.providers import task_model
 from agentkit.settings import Settings
 from agentkit.tasks.perform import Listener, TaskAccount, about_tokens, perform, side_by_side
+from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.usage import Cost, Usage
 
@@ -102,8 +103,8 @@ async def embed(
 
     Inputs beyond what the provider takes at a time are split over requests, of which `concurrency` run side by side.
     `on_event` is told failed attempts and their waits. A purpose that the provider has no word for is left out and told
-    in `notes`. Raises ExchangeError, BudgetExceededError, UnsupportedError (dimensions or images that this model does
-    not have), and what `model` raises.
+    in `notes`. Raises ExchangeError, BudgetExceededError, UnsupportedError (dimensions, images or a stream that this
+    model does not have), and what `model` raises.
     """
     given = (inputs,) if isinstance(inputs, str | Image) else tuple(inputs)
     for position, entry in enumerate(given):
@@ -112,6 +113,7 @@ async def embed(
     chosen = cast("EmbeddingModel", task_model(model, "embed")) if isinstance(model, str) else model
     account = TaskAccount.of(budget, prices)
     known = settings or Settings()
+    refuse_unstreamed("embed", chosen, None, settings=known)
     attributes = {} if dimensions is None else {names.EMBEDDINGS_DIMENSIONS: dimensions}
     parts = _split(given, chosen.limits)
     answers: list[EmbeddingAnswer | None] = [None] * len(parts)

@@ -20,6 +20,7 @@ from agentkit.prices import PriceBook
 from agentkit.providers import task_model
 from agentkit.settings import Settings
 from agentkit.tasks.perform import Listener, TaskAccount, perform, side_by_side
+from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.usage import Cost, Usage
 
@@ -90,6 +91,7 @@ async def generate_image(
         partial_images=partial_images,
         settings=settings or Settings(),
     )
+    refuse_unstreamed("generate_image", chosen, asked, settings=asked.settings)
     counts = _counts(count, chosen.limits.count)
     answers: list[ImageAnswer | None] = [None] * len(counts)
 

@@ -22,6 +22,7 @@ from agentkit.prices import PriceBook
 from agentkit.providers import task_model
 from agentkit.settings import Settings
 from agentkit.tasks.perform import Listener, TaskAccount, perform, side_by_side
+from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.transcription import (
     Segment,
@@ -98,6 +99,7 @@ async def transcribe(
         path = Path(audio)
         sound, filename = await to_thread.run_sync(_read, path, chosen.limits, chosen.identity), path.name
     seconds = _checked_seconds(sound, chosen.limits, chosen.identity)
+    known = settings or Settings()
     asked = TranscriptionRequest(
         chosen.identity.model,
         sound,
@@ -106,9 +108,10 @@ async def transcribe(
         prompt=prompt,
         words=words,
         segments=segments,
-        is_streamed=on_event is not None,
-        settings=settings or Settings(),
+        is_streamed=on_event is not None if known.stream is None else known.stream,
+        settings=known,
     )
+    refuse_unstreamed("transcribe", chosen, asked, settings=known)
     account = TaskAccount.of(budget, prices)
     answers: list[TranscriptionAnswer] = []
 

@@ -264,7 +264,10 @@ def test_what_a_provider_cannot_be_told_is_refused_with_those_that_can(option: s
 def test_a_provider_that_does_not_chat_says_what_it_does() -> None:
     with pytest.raises(UnsupportedError) as raised:
         model("voyage:voyage-4", api_key=KEY)
-    assert str(raised.value) == "Voyage AI does not chat; it offers embeddings"
+    assert str(raised.value) == (
+        "Voyage AI does not chat; it offers embeddings; these chat: openai:gpt-6-luna, anthropic:claude-sonnet-5 or "
+        "google:gemini-3.8-flash"
+    )
 
 
 def test_a_moving_name_is_refused_where_names_are_pinned(monkeypatch: pytest.MonkeyPatch) -> None:

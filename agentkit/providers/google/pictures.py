@@ -47,8 +47,14 @@ class GeminiImageModel:
         config |= own.get("generationConfig", {})
         extra = {**(settings.extra or {}), vendor: {**own, "generationConfig": config}}
         message = UserMessage((*asked.images, Text(asked.prompt)))
-        request = Request(asked.model, (message,), settings=replace(settings, extra=extra), memo=Memo(account))
-        response = await self._model.respond(request)
+        request = Request(
+            asked.model,
+            (message,),
+            settings=replace(settings, extra=extra),
+            is_streamed=bool(settings.stream),
+            memo=Memo(account),
+        )
+        response = await self._model.respond(request, sink)
         images = tuple(GeneratedImage(part) for part in response.message.parts if _is_final(part))
         if not images:
             raise _nothing_drawn(response, vendor)

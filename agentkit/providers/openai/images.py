@@ -64,8 +64,8 @@ class ImagesCodec:
         return ImageLimits(1 if model.startswith("dall-e-3") else self._rules.count)
 
     def is_streamed(self, asked: ImageRequest) -> bool:
-        """Whether unfinished pictures are asked for."""
-        return asked.partial_images > 0
+        """Whether a stream is asked for, or unfinished pictures, which need one."""
+        return asked.partial_images > 0 or (self._rules.streams and bool(asked.settings.stream))
 
     def encode(self, asked: ImageRequest) -> WireRequest:
         """The request's bytes: JSON, or a form where files are sent. Raises UnsupportedError, BadRequestError."""
@@ -74,7 +74,7 @@ class ImagesCodec:
         if asked.count > 1:
             fields["n"] = asked.count
         fields |= self._sized(asked.knobs)
-        if asked.partial_images:
+        if self.is_streamed(asked):
             fields |= {"stream": True, "partial_images": asked.partial_images}
         word = self._rules.bytes_word or ("b64_json" if asked.model.startswith("dall-e") else "")
         if word:
