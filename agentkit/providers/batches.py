@@ -7,16 +7,17 @@ import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Protocol, cast
 
 from agentkit.batching import BatchCodec
+from agentkit.buckets import BatchStorage
 from agentkit.codec import Codec
-from agentkit.errors import UnsupportedError
+from agentkit.errors import ConfigurationError, UnsupportedError
 from agentkit.models import Model, identity_of
 from agentkit.remote import RemoteModel
 from agentkit.remote_batch import RemoteBatch
 
-__all__ = ["BATCHES", "connect_batch"]
+__all__ = ["BATCHES", "IN_BUCKETS", "connect_batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +39,41 @@ BATCHES: Mapping[str, BatchRow] = {
 }
 """Provider, as spans name it -> its row."""
 
-_ELSEWHERE: Mapping[str, str] = {
-    "vertex": "Vertex AI reads and writes batches in buckets of Cloud Storage, which agentkit does not",
-    "bedrock": "Bedrock reads and writes batches in buckets of S3, which agentkit does not",
+IN_BUCKETS: Mapping[str, str] = {
+    "bedrock": "agentkit.providers.aws.batches",
+    "vertex": "agentkit.providers.vertex.batches",
 }
+"""Provider that reads and writes batches in a bucket -> where its `connect_batch` is."""
+
+
+class BucketModule(Protocol):
+    """What the module of a provider offers that keeps batches in buckets."""
+
+    def connect_batch(self, model: RemoteModel, storage: str | BatchStorage | None) -> RemoteBatch:
+        """The batches of a model. Raises UnsupportedError, ConfigurationError; sends nothing."""
+        ...
+
 
 _DEPLOYMENT = re.compile(r"/deployments/[^/?]+")
 
 
-def connect_batch(model: Model) -> RemoteBatch:
-    """The batches of a model. Raises UnsupportedError where its provider takes none; sends nothing."""
+def connect_batch(model: Model, *, storage: str | BatchStorage | None = None) -> RemoteBatch:
+    """The batches of a model; `storage` is the bucket for those that need one. Sends nothing.
+
+    Raises UnsupportedError where its provider takes none, ConfigurationError for a storage that does not fit.
+    """
     identity = identity_of(model)
+    if identity.provider in IN_BUCKETS and isinstance(model, RemoteModel):
+        loaded = cast("BucketModule", importlib.import_module(IN_BUCKETS[identity.provider]))
+        return loaded.connect_batch(model, storage)
     row = BATCHES.get(identity.provider)
     if row is None or not isinstance(model, RemoteModel):
-        reason = _ELSEWHERE.get(identity.provider, f"{identity} takes no batches")
         raise UnsupportedError(
-            f'{reason}; ask at once with via="requests", or use a model of one of {", ".join(BATCHES)}'
+            f'{identity} takes no batches; ask at once with via="requests", or use a model of one of '
+            f"{', '.join((*BATCHES, *IN_BUCKETS))}"
         )
+    if storage is not None:
+        raise ConfigurationError(f"{identity.provider} keeps batches itself, in no bucket of yours; leave out storage=")
     make = cast("Callable[..., BatchCodec]", getattr(importlib.import_module(row.module), row.codec))
     codec: Codec = model.codec
     more: dict[str, str] = {}

@@ -1,7 +1,8 @@
 """Batches and the files they are made of, as providers serve them: what is in one is answered when its time has come.
 
 OpenAI's at /files and /batches, Anthropic's at /messages/batches, Gemini's at :batchGenerateContent and /batches,
-Mistral's at /batch/jobs. The clock of the simulator can be put forward (`Simulator.advance`, or POST /_sim/clock).
+Mistral's at /batch/jobs, Bedrock's at /model-invocation-job and Vertex AI's at /batchPredictionJobs, these two with
+inputs and results in buckets. The clock of the simulator can be put forward (`Simulator.advance`, or POST /_sim/clock).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
+from urllib.parse import unquote
 
 from pydantic_core import from_json, to_json
 
@@ -17,6 +19,8 @@ from agentkit.codec import HttpReply
 from agentkit.errors import BadRequestError, ExchangeError, NotFoundError
 from agentkit.simulator.answering import Answering
 from agentkit.simulator.batch_replies import BatchTold, Shape, shape_of
+from agentkit.simulator.bucket_replies import BEDROCK_JOBS, BedrockJobs, VertexJobs, bedrock_input, vertex_input
+from agentkit.simulator.buckets import Buckets
 from agentkit.simulator.formats import Format, Moment, json_object
 from agentkit.simulator.forms import form_of
 from agentkit.simulator.http import HttpAsked
@@ -26,9 +30,11 @@ from agentkit.simulator.table import format_of
 __all__ = ["Batches"]
 
 Json: TypeAlias = dict[str, Any]
-Dialect: TypeAlias = Literal["openai", "anthropic", "google", "mistral"]
+Dialect: TypeAlias = Literal["openai", "anthropic", "google", "mistral", "bedrock", "vertex"]
 
 _WINDOW_SECONDS = 86_400.0
+_KINDS = "batches|jobs|model-invocation-job|batchPredictionJobs"
+_IN_BUCKETS: Mapping[str, Shape] = {"bedrock": BedrockJobs(), "vertex": VertexJobs()}
 
 
 @dataclass(slots=True)
@@ -72,6 +78,7 @@ class Batches:
     def __init__(self, answering: Answering, *, seconds: float = 0.0) -> None:
         self.seconds = seconds
         """How long a batch takes."""
+        self.buckets = Buckets()
         self._answering = answering
         self._files: dict[str, bytes] = {}
         self._batches: dict[str, _Batch] = {}
@@ -82,18 +89,34 @@ class Batches:
             ("POST", re.compile(r"/batch/jobs$"), self._create_mistral),
             ("POST", re.compile(r"(?P<model>models/[^/:]+):batchGenerateContent$"), self._create_google),
             ("POST", re.compile(r"/batches$"), self._create_openai),
-            ("GET", re.compile(r"(?P<list>/messages/batches|/batch/jobs|/batches)$"), self._list),
+            ("POST", re.compile(r"/model-invocation-job$"), self._create_bedrock),
+            (
+                "POST",
+                re.compile(r"(?P<parent>projects/[^/]+/locations/[^/]+)/batchPredictionJobs$"),
+                self._create_vertex,
+            ),
+            (
+                "GET",
+                re.compile(
+                    r"(?P<list>/messages/batches|/batch/jobs|/batches|/model-invocation-jobs|/batchPredictionJobs)$"
+                ),
+                self._list,
+            ),
             ("GET", re.compile(r"/messages/batches/(?P<id>[^/]+)/results$"), self._results),
-            ("GET", re.compile(r"/(?:batches|jobs)/(?P<id>[^/]+)$"), self._look),
-            ("POST", re.compile(r"/(?:batches|jobs)/(?P<id>[^/:]+)[/:]cancel$"), self._cancel),
+            ("GET", re.compile(rf"/(?:{_KINDS})/(?P<id>[^/]+)$"), self._look),
+            ("POST", re.compile(rf"/(?:{_KINDS})/(?P<id>[^/:]+)[/:](?:cancel|stop)$"), self._cancel),
         )
 
     def knows(self, asked: HttpAsked) -> bool:
         """Whether this request is for files or batches."""
-        return any(method == asked.method and path.search(asked.path) for method, path, _ in self._routes)
+        is_routed = any(method == asked.method and path.search(asked.path) for method, path, _ in self._routes)
+        return is_routed or self.buckets.knows(asked)
 
     async def about(self, asked: HttpAsked, *, moment: Moment, family: Format) -> Reply | None:
         """The reply to a request for files or batches; None for any other request."""
+        stored = self.buckets.about(asked)
+        if stored is not None:
+            return stored
         try:
             for method, path, answer in self._routes:
                 found = path.search(asked.path)
@@ -158,10 +181,26 @@ class Batches:
         items = [_Item(str(row.get("custom_id")), path, model | (row.get("body") or {})) for row in rows]
         return await self._begin("mistral", items, sent, moment)
 
+    async def _create_bedrock(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        sent = _sent(asked)
+        items = [_Item(*entry) for entry in bedrock_input(sent, self.buckets.objects)]
+        token = sent.get("clientRequestToken")
+        known = [
+            batch.id for batch in self._batches.values() if token and batch.sent.get("clientRequestToken") == token
+        ]
+        if not known:
+            await self._begin("bedrock", items, sent, moment)
+        return _json({"jobArn": known[0] if known else list(self._batches)[-1]})
+
+    async def _create_vertex(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        sent = _sent(asked) | {"parent": found["parent"]}
+        items = [_Item(*entry) for entry in vertex_input(sent, self.buckets.objects)]
+        return await self._begin("vertex", items, sent, moment)
+
     async def _begin(
         self, dialect: Dialect, items: list[_Item], sent: Json, moment: Moment, problems: list[Json] | None = None
     ) -> Reply:
-        shape = shape_of(dialect)
+        shape = _IN_BUCKETS.get(dialect) or shape_of(dialect)
         batch = _Batch(
             shape.id(len(self._batches) + 1), shape, items, moment.now, self.seconds, sent, problems=problems or []
         )
@@ -173,8 +212,10 @@ class Batches:
         return _json(await self._shown(batch, asked, moment))
 
     async def _list(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        name = "google" if "/v1beta/" in asked.path else _LISTS[found["list"]]
-        shape = shape_of(name)
+        name = _LISTS[found["list"]]
+        if name == "openai" and "/v1beta/" in asked.path:
+            name = "google"
+        shape = _IN_BUCKETS.get(name) or shape_of(name)
         newest = [batch for batch in reversed(self._batches.values()) if batch.shape is shape]
         return _json(shape.listing([shape.job(batch.told(moment.now), moment.now) for batch in newest[:100]]))
 
@@ -193,7 +234,8 @@ class Batches:
         return Reply.whole(HttpReply(200, _jsonl(rows), (("content-type", "application/x-jsonl"),)))
 
     def _found(self, id: str) -> _Batch:
-        for known in (id, f"batches/{id}"):
+        id = unquote(id)
+        for known in (id, f"batches/{id}", f"{BEDROCK_JOBS}{id}"):
             if known in self._batches:
                 return self._batches[known]
         raise NotFoundError(f"No batch found with id '{id}'.")
@@ -213,6 +255,9 @@ class Batches:
 
     def _keep(self, id: str) -> Callable[[str, list[Json]], str]:
         def keep(kind: str, rows: list[Json]) -> str:
+            if "://" in kind:
+                self.buckets.objects[kind] = _jsonl(rows)
+                return kind
             name = f"file-{kind}-{id}"
             self._files[name] = _jsonl(rows)
             return name
@@ -293,4 +338,6 @@ _LISTS: Mapping[str, Dialect] = {
     "/messages/batches": "anthropic",
     "/batch/jobs": "mistral",
     "/batches": "openai",
+    "/model-invocation-jobs": "bedrock",
+    "/batchPredictionJobs": "vertex",
 }

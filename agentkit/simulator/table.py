@@ -11,12 +11,14 @@ from agentkit.simulator.openai_formats import ChatFormat, ResponsesFormat
 
 __all__ = ["FORMATS", "family_of", "format_of"]
 
+_GOOGLE, _AWS = GenerateContentFormat(), ConverseFormat()
+
 FORMATS: tuple[Format, ...] = (
     ChatFormat(),
     ResponsesFormat(),
     MessagesFormat(),
-    GenerateContentFormat(),
-    ConverseFormat(),
+    _GOOGLE,
+    _AWS,
 )
 
 
@@ -27,5 +29,9 @@ def format_of(asked: HttpAsked) -> Format | None:
 
 def family_of(asked: HttpAsked) -> Format:
     """The format whose clients send such a request, for what has no path of its own: model lists, unknown paths."""
+    if asked.header("authorization").startswith("AWS4-"):
+        return _AWS
+    if "/projects/" in asked.path or "/storage/v1/" in asked.path:
+        return _GOOGLE
     names = {name for name, _ in asked.headers}
     return next((known for known in FORMATS if known.client_header and known.client_header in names), FORMATS[0])

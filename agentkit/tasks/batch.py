@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias
 import anyio
 
 from agentkit.batching import BatchResult, BatchState
+from agentkit.buckets import BatchStorage
 from agentkit.budget import Budget
 from agentkit.errors import BudgetExceededError, ConfigurationError, ExchangeError, StateError, UnsupportedError
 from agentkit.exchange import AttemptFailed, Delta, Request, Response
@@ -33,7 +34,8 @@ from agentkit.remote_batch import RemoteBatch
 from agentkit.settings import Settings
 from agentkit.tasks import batch_file
 from agentkit.tasks.batch_at_once import answer_at_once, expected_of
-from agentkit.tasks.batch_drive import BatchProgress, Drive, planned
+from agentkit.tasks.batch_drive import BatchProgress, Drive
+from agentkit.tasks.batch_plan import planned
 from agentkit.tasks.perform import TaskAccount
 from agentkit.telemetry import TELEMETRY, names
 from agentkit.usage import Cost, Usage
@@ -102,6 +104,7 @@ async def batch(
     settings: Settings | None = None,
     via: Via = "batch",
     state: str | Path | None = None,
+    storage: str | BatchStorage | None = None,
     budget: Budget | None = None,
     prices: PriceBook | None = None,
     concurrency: int = _CONCURRENCY,
@@ -111,9 +114,10 @@ async def batch(
     """The answers to all of these, as a batch of the provider's: cheaper, and within a day instead of at once.
 
     Called again with the same requests and the same `state` file it goes on where it was, wherever the process had
-    stopped; without a file nothing is kept. More than the provider takes in one batch is split. An input that fails
-    has its error in its place; what is raised concerns the batch as a whole: ExchangeError, BudgetExceededError,
-    UnsupportedError (this provider takes no batches), StateError (the file belongs to other requests).
+    stopped; without a file nothing is kept. More than the provider takes in one batch is split. `storage` is the bucket
+    in which some providers read and write batches, such as "s3://bucket/prefix". An input that fails has its error in
+    its place; what is raised concerns the batch as a whole: ExchangeError, BudgetExceededError, UnsupportedError (this
+    provider takes no batches), StateError (the file belongs to other requests).
 
     via="requests" sends them at once instead, `concurrency` at a time (wrap the model in `limited` for more bounds);
     the results have the same form, and no file is kept.
@@ -127,7 +131,7 @@ async def batch(
         return BatchResults(found, account.usage, account.cost, str(identity_of(chosen)), done.notes)
     if via != "batch":  # pyright: ignore[reportUnnecessaryComparison]  # callers without type checkers
         raise ConfigurationError(f'via is {via!r}; use "batch" or "requests"')
-    remote = _connected(chosen, settings)
+    remote = _connected(chosen, settings, storage=storage)
     drive = _drive(remote, _begun(remote, ids, asked, state=_path(state)), path=_path(state), on_event=on_event)
     expected = _reserved(account, remote, asked, is_new=not all(part.job for part in drive.state.parts))
     with TELEMETRY.task_span(names.CHAT, identity=remote.identity, attributes={}) as span:
@@ -151,6 +155,7 @@ def batch_sync(
     settings: Settings | None = None,
     via: Via = "batch",
     state: str | Path | None = None,
+    storage: str | BatchStorage | None = None,
     budget: Budget | None = None,
     prices: PriceBook | None = None,
     concurrency: int = _CONCURRENCY,
@@ -167,6 +172,7 @@ def batch_sync(
             settings=settings,
             via=via,
             state=state,
+            storage=storage,
             budget=budget,
             prices=prices,
             concurrency=concurrency,
@@ -183,6 +189,7 @@ async def submit_batch(
     state: str | Path,
     instructions: str = "",
     settings: Settings | None = None,
+    storage: str | BatchStorage | None = None,
     budget: Budget | None = None,
     prices: PriceBook | None = None,
     on_event: Callable[[BatchEvent], None] | None = None,
@@ -192,7 +199,7 @@ async def submit_batch(
     Called again with the same requests it submits what is not there yet. Raises what `batch` raises.
     """
     ids, asked = _inputs(requests, instructions=instructions, settings=settings or Settings())
-    remote = _connected(resolve(model), settings)
+    remote = _connected(resolve(model), settings, storage=storage)
     path = Path(state)
     drive = _drive(remote, _begun(remote, ids, asked, state=path), path=path, on_event=on_event)
     is_new = not all(part.job for part in drive.state.parts)
@@ -263,11 +270,11 @@ def _inputs(requests: BatchInputs, *, instructions: str, settings: Settings) -> 
     return [id for id, _ in pairs], asked
 
 
-def _connected(model: Model, settings: Settings | None) -> RemoteBatch:
+def _connected(model: Model, settings: Settings | None, *, storage: str | BatchStorage | None = None) -> RemoteBatch:
     """The batches of a model, limits around it left away: they bound requests, of which a batch is one."""
     while isinstance(model, LimitedModel):
         model = model.model
-    remote = connect_batch(model)
+    remote = connect_batch(model, storage=storage)
     if settings is not None:
         remote.settings = settings.over(remote.settings)
     return remote

@@ -33,11 +33,13 @@ from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import HttpRequest
 from agentkit.transport.redact import Secret
 
-__all__ = ["KEY_VARIABLE", "address_of", "connect", "region_of", "signer"]
+__all__ = ["KEY_VARIABLE", "RequestSigner", "address_of", "connect", "home_of", "region_of", "signer"]
 
 KEY_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 
-_REGION_IN_HOST = re.compile(r"(?:^|\.)(?:bedrock|sagemaker|runtime|api)[\w-]*\.([a-z]{2}(?:-[a-z]+)+-\d+)\.")
+_REGION_IN_HOST = re.compile(
+    r"(?:^|\.)(?:bedrock|sagemaker|runtime|api|comprehend|rekognition|transcribe)[\w-]*\.([a-z]{2}(?:-[a-z]+)+-\d+)\."
+)
 _REGION_IN_ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:([a-z]{2}(?:-[a-z]+)+-\d+):")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d+")
 _ANYWHERE = "us-east-1"
@@ -105,14 +107,44 @@ def address_of(provider: Provider, model: str, options: Options, *, host: str) -
         )
     if _REGION.fullmatch(region) is None:
         raise ConfigurationError(f"the region is {region!r}; it has to be one such as us-east-1")
+    return home_of(host, region), region
+
+
+def home_of(service: str, region: str) -> str:
+    """AWS's address of a service in a region."""
     ending = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://{host}.{region}.{ending}", region
+    return f"https://{service}.{region}.{ending}"
 
 
 def region_of(base_url: str, model: str) -> str | None:
     """The region that stands in an address, or in the ARN of a model."""
     found = _REGION_IN_HOST.search(urlsplit(base_url).hostname or "") or _REGION_IN_ARN.match(model)
     return found[1] if found is not None else None
+
+
+class RequestSigner:
+    """Signs requests to one service of a region: the `auth` of an Endpoint, and its `renew`."""
+
+    def __init__(self, source: CredentialSource, *, region: str, service: str) -> None:
+        self.region = region
+        self._source = source
+        self._service = service
+
+    def __repr__(self) -> str:
+        return f"RequestSigner({self._service}, {self.region})"
+
+    async def __call__(self, request: HttpRequest) -> HttpRequest:
+        """The request, signed now."""
+        found = self._source.cached or await anyio.to_thread.run_sync(self._source.current)
+        return sign(request, found, region=self.region, service=self._service, now=time.time())
+
+    async def renew(self) -> None:
+        """Find other credentials for the next request."""
+        self._source.forget()
+
+    def to(self, service: str) -> RequestSigner:
+        """What signs requests to another service with the same credentials."""
+        return RequestSigner(self._source, region=self.region, service=service)
 
 
 def signer(
@@ -130,15 +162,8 @@ def signer(
         return None, None
     if not source.may_be_found:
         raise MissingKeyError(provider.name, provider.key_variables)
-
-    async def signed(request: HttpRequest) -> HttpRequest:
-        found = source.cached or await anyio.to_thread.run_sync(source.current)
-        return sign(request, found, region=region, service=service, now=time.time())
-
-    async def renewed() -> None:
-        source.forget()
-
-    return signed, None if isinstance(options.credentials, Credentials) else renewed
+    found = RequestSigner(source, region=region, service=service)
+    return found, None if isinstance(options.credentials, Credentials) else found.renew
 
 
 def _key_of(options: Options) -> str | None:

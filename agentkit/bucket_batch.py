@@ -1,0 +1,89 @@
+"""A batch API whose inputs and results are objects in a bucket of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from agentkit.batching import BatchCodec, BatchJob, BatchLine, BatchQuestion, BatchResult
+from agentkit.buckets import BatchStorage, BucketCodec, Place, place_of
+from agentkit.codec import WireRequest
+from agentkit.errors import ConfigurationError
+from agentkit.models import Sink
+from agentkit.remote import Endpoint, RemoteModel
+from agentkit.remote_batch import RemoteBatch
+from agentkit.remote_task import RemoteTask
+
+__all__ = ["Bucket", "BucketBatch"]
+
+Told = TypeVar("Told")
+
+_INPUT = "input.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """An object store, how it is reached, and where in it batches are written."""
+
+    codec: BucketCodec
+    endpoint: Endpoint
+    storage: BatchStorage | None
+    """None where nothing has to be written: results say themselves where they are."""
+
+
+class BucketBatch(RemoteBatch):
+    """The batches of one model whose provider reads and writes them in a bucket."""
+
+    def __init__(self, model: RemoteModel | RemoteTask[Any, Any], codec: BatchCodec, bucket: Bucket) -> None:
+        super().__init__(model, codec)
+        self.bucket = bucket
+        if bucket.storage is not None and bucket.storage.least is not None:
+            codec.limits = replace(codec.limits, least=bucket.storage.least)
+
+    def line(self, id: str, request: BatchQuestion) -> BatchLine:
+        """One input as it goes over the wire. Raises ConfigurationError where no bucket is named."""
+        self._named()
+        return super().line(id, request)
+
+    async def upload(self, name: str, lines: Sequence[bytes], *, sink: Sink | None = None) -> str:
+        """Write lines into the bucket and give their address. Twice is the same object. Raises ExchangeError."""
+        place = place_of(f"{self._named().address}/{name}/{_INPUT}")
+        await self._of_bucket(self.bucket.codec.put(place, b"".join(lines)), _nothing, sink=sink)
+        return str(place)
+
+    async def results(self, job: BatchJob, *, sink: Sink | None = None) -> list[tuple[str, BatchResult]]:
+        """All results of a batch that is over: whatever it wrote below its places. Raises ExchangeError."""
+        rows: list[tuple[str, BatchResult]] = []
+        for address in job.results:
+            for place in await self._below(place_of(address), sink=sink):
+                rows += await self._of_bucket(self.bucket.codec.get(place), self.codec.results, sink=sink)
+        return rows
+
+    async def _below(self, prefix: Place, *, sink: Sink | None) -> list[Place]:
+        """The files of results that begin so."""
+        found: list[Place] = []
+        after = ""
+        while True:
+            wire = self.bucket.codec.listing(prefix, after=after)
+            page = await self._of_bucket(wire, self.bucket.codec.page, sink=sink)
+            found += [replace(prefix, key=key) for key in page.keys if key.endswith((".jsonl", ".jsonl.out"))]
+            if not page.after:
+                return found
+            after = page.after
+
+    async def _of_bucket(self, wire: WireRequest, read: Callable[[bytes], Told], *, sink: Sink | None) -> Told:
+        return await self._exchange(wire, read, sink=sink, by=self.bucket.codec, endpoint=self.bucket.endpoint)
+
+    def _named(self) -> BatchStorage:
+        storage, codec = self.bucket.storage, self.bucket.codec
+        if storage is None:
+            raise ConfigurationError(
+                f"{self.identity.provider} reads and writes batches in a bucket of yours: pass "
+                f'batch(..., storage="{codec.scheme}://bucket/prefix"), or --storage in a shell'
+            )
+        return storage
+
+
+def _nothing(body: bytes) -> None:
+    """The reply to a written object says nothing."""
