@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from agentkit.identity import Capabilities
 from agentkit.providers.anthropic.messages_knobs import can_be_forced, can_hold_schema, can_think
 
-__all__ = ["Family", "family_of", "native_id"]
+__all__ = ["Family", "abilities_by_id", "family_of", "native_id"]
 
 _REGIONS = re.compile(r"(?:global|us|eu|apac|jp|au|ca|sa|me|af|us-gov)\.(?=[a-z0-9-]+\.)")
 _ALL = frozenset({"image", "audio", "document", "video"})
@@ -83,6 +84,18 @@ def family_of(model: str) -> Family:
         case _:
             choices = frozenset({"any"}) if vendor == "mistral" else frozenset[str]()
             return Family(is_held_to_schemas=_HELD_TO_SCHEMA.search(id) is not None, choices=choices)
+
+
+def abilities_by_id(model: str) -> Capabilities:
+    """What the model of this id can do."""
+    family = family_of(model)
+    return Capabilities(
+        structured_output=family.is_held_to_schemas,
+        tools=family.has_tools,
+        forced_tools=bool(family.choices),
+        reasoning=bool(family.thinks) or not family.is_known,
+        media=family.media,
+    )
 
 
 def _claude(name: str) -> Family:

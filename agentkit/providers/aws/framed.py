@@ -8,11 +8,23 @@ from dataclasses import replace
 from agentkit.codec import Codec, StreamDecoder, WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Delta, Memo, Request, Response
+from agentkit.frozen import frozen
+from agentkit.identity import Capabilities
 from agentkit.json_bytes import json_bytes
 from agentkit.providers.aws.errors import decode_error, error_in_stream
 from agentkit.providers.aws.event_stream import EventStreamParser, Frame
 
-__all__ = ["FramedDecoder", "RoutedCodec", "error_of_frame"]
+__all__ = ["FramedDecoder", "Interface", "RoutedCodec", "error_of_frame"]
+
+
+@frozen
+class Interface:
+    """How a model is asked."""
+
+    codec: Codec
+    api: str
+    """The name of the wire format, such as "messages"."""
+    capabilities: Capabilities
 
 
 def error_of_frame(frame: Frame, *, provider: str, model: str = "") -> ExchangeError | None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pydantic_core import from_json
 
-from agentkit.codec import Codec, WireRequest
+from agentkit.codec import WireRequest
 from agentkit.counting import count_in
 from agentkit.errors import ConfigurationError, ExchangeError
 from agentkit.exchange import Memo, Request, Response
@@ -25,15 +25,15 @@ from agentkit.providers.anthropic.messages import MessagesCodec
 from agentkit.providers.aws.converse import ConverseCodec
 from agentkit.providers.aws.errors import decode_error
 from agentkit.providers.aws.event_stream import encode_frame
-from agentkit.providers.aws.families import native_id
-from agentkit.providers.aws.framed import FramedDecoder, RoutedCodec
+from agentkit.providers.aws.families import abilities_by_id, native_id
+from agentkit.providers.aws.framed import FramedDecoder, Interface, RoutedCodec
 from agentkit.providers.aws.invoke_families import TEXT_FORMS, spoken_by
-from agentkit.providers.aws.text_codec import TextCodec
+from agentkit.providers.aws.text_codec import TextCodec, abilities_of
 from agentkit.providers.aws.text_forms import BytesForm, JsonForm
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.chat_rules import ChatRules
 
-__all__ = ["BEDROCK", "InvokeClaudeCodec", "InvokeNovaCodec", "format_of", "invoke_codec"]
+__all__ = ["BEDROCK", "InvokeClaudeCodec", "InvokeNovaCodec", "format_of", "invoke_interface"]
 
 BEDROCK = Hosting(
     path="/model/{model}/invoke",
@@ -73,24 +73,27 @@ def format_of(model: str, format: object | None) -> str | JsonForm | BytesForm:
     if spoken is None:
         raise ConfigurationError(
             f"the format that {model} speaks by InvokeModel is not known here; ask it through Converse "
-            f"(bedrock:{model}), or say its format: model('bedrock-invoke:...', format=...), one of {', '.join(_FORMATS)}"
+            f"(bedrock:{model}), or say its format: model('bedrock-invoke:...', format=...), one of "
+            f"{', '.join(_FORMATS)}"
         )
     return spoken
 
 
-def invoke_codec(provider: str, model: str, format: object | None = None) -> Codec:
-    """What this model is asked with by InvokeModel. Raises what `format_of` does."""
+def invoke_interface(provider: str, model: str, format: object | None = None) -> Interface:
+    """How this model is asked by InvokeModel. Raises what `format_of` does."""
     spoken = format_of(model, format)
     match spoken:
         case "claude":
-            return InvokeClaudeCodec(provider)
+            return Interface(InvokeClaudeCodec(provider), "messages", abilities_by_id(model))
         case "nova":
-            return InvokeNovaCodec(provider, model=model)
+            return Interface(InvokeNovaCodec(provider, model=model), "converse", abilities_by_id(model))
         case "chat":
-            return RoutedCodec(ChatCodec(provider, rules=_CHAT), _path, _chat_event_in, provider=provider)
+            chat = RoutedCodec(ChatCodec(provider, rules=_CHAT), _path, _chat_event_in, provider=provider)
+            return Interface(chat, "chat_completions", abilities_by_id(model))
         case _:
             form = TEXT_FORMS[spoken] if isinstance(spoken, str) else spoken
-            return RoutedCodec(TextCodec(provider, form, model=model), _path, _line_in, provider=provider)
+            text = RoutedCodec(TextCodec(provider, form, model=model), _path, _line_in, provider=provider)
+            return Interface(text, "text", abilities_of(form))
 
 
 class InvokeClaudeCodec:

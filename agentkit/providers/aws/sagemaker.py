@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from agentkit.codec import Codec
 from agentkit.errors import ConfigurationError
 from agentkit.exchange import Request
-from agentkit.providers.aws.framed import RoutedCodec
-from agentkit.providers.aws.text_codec import TextCodec
+from agentkit.identity import Capabilities
+from agentkit.providers.aws.framed import Interface, RoutedCodec
+from agentkit.providers.aws.text_codec import TextCodec, abilities_of
 from agentkit.providers.aws.text_forms import PIPELINE, TGI, BytesForm, JsonForm, TextForm
 from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.chat_rules import ChatRules
 
-__all__ = ["SageMakerCodec", "sagemaker_codec"]
+__all__ = ["SageMakerCodec", "sagemaker_interface"]
 
 _CONTAINERS = ChatRules(
     max_tokens_field="max_tokens", strict_tools=False, refusal_field=False, omitted=frozenset({"service_tier"})
@@ -32,17 +32,18 @@ class SageMakerCodec(RoutedCodec):
         super().__init__(ChatCodec(provider, rules=_CONTAINERS), _path, bytes, provider=provider)
 
 
-def sagemaker_codec(provider: str, model: str, format: object | None) -> Codec:
-    """What a container of this format is spoken to with. Raises ConfigurationError for what is no format."""
-    if format in (None, "chat"):
-        return SageMakerCodec(provider)
+def sagemaker_interface(provider: str, model: str, format: object | None) -> Interface:
+    """How a container of this format is asked. Raises ConfigurationError for what is no format."""
+    if format is None or format == "chat":
+        return Interface(SageMakerCodec(provider), "chat_completions", Capabilities())
     form = _FORMS.get(format) if isinstance(format, str) else format
     if not isinstance(form, JsonForm | BytesForm):
         raise ConfigurationError(
             f"format is {format!r}; a container of SageMaker is spoken to by 'chat', {', '.join(map(repr, _FORMS))}, "
             "or a form of your own (agentkit.providers.aws.text_forms: JsonForm, BytesForm)"
         )
-    return RoutedCodec(TextCodec(provider, form, model=model), _path, bytes, provider=provider)
+    codec = RoutedCodec(TextCodec(provider, form, model=model), _path, bytes, provider=provider)
+    return Interface(codec, "text", abilities_of(form))
 
 
 def _path(request: Request) -> str:

@@ -9,6 +9,7 @@ from agentkit.assemble import checked
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Delta, Memo, OutputFormat, Request, Response, ResponseFinished, ResponseStarted, TextDelta
+from agentkit.identity import Capabilities
 from agentkit.json_bytes import json_bytes
 from agentkit.messages import AssistantMessage, Finish, Text
 from agentkit.providers.aws.chat_templates import Conversation, conversation_of
@@ -16,7 +17,7 @@ from agentkit.providers.aws.errors import decode_error, error_in_body
 from agentkit.providers.aws.text_forms import Said, TextForm
 from agentkit.usage import Usage
 
-__all__ = ["TextCodec", "TextDecoder", "finish_of"]
+__all__ = ["TextCodec", "TextDecoder", "abilities_of", "finish_of"]
 
 _FINISHES: Mapping[str, Finish] = {
     "": "stop",
@@ -36,6 +37,13 @@ _FINISHES: Mapping[str, Finish] = {
 }
 _UNSENT = ("reasoning", "reasoning_summary", "verbosity", "service_tier")
 _SCHEMA_IN_WORDS = "the output schema is told in words: this format holds answers to none"
+
+
+def abilities_of(form: TextForm) -> Capabilities:
+    """What a model can do that is asked by this form."""
+    return Capabilities(
+        structured_output=form.takes_schema, tools=False, forced_tools=False, reasoning=False, media=frozenset()
+    )
 
 
 class TextCodec:
