@@ -27,7 +27,8 @@ _TOLD: Mapping[
     "azure": {"responses": _STORE, "chat_completions": _STORE, "*": _NOTHING},
     "google": {"generate_content": _STORE},
     "openrouter": {"chat_completions": _ROUTED},
-    "bedrock": {"*": _NOTHING},  # keeps no prompts and no answers
+    "bedrock": {"responses": _STORE, "*": _NOTHING},  # keeps no prompts and no answers, but what Mantle is to store
+    "sagemaker": {"*": _NOTHING},  # the container is the user's own; what it captures lies in their bucket
     "ollama": {"*": _NOTHING},
     "vllm": {"*": _NOTHING},
     "llamacpp-server": {"*": _NOTHING},

@@ -73,6 +73,7 @@ _OPTION_WORDS: Mapping[OptionName, str] = {
     "region": "no regions to choose among",
     "project": "no projects to choose among",
     "credentials": "no credentials but a key",
+    "format": "no formats to choose among",
 }
 """What a provider has that cannot be told an option."""
 
@@ -91,6 +92,7 @@ def model(
     region: str | None = None,
     project: str | None = None,
     credentials: object | None = None,
+    format: object | None = None,
     is_listed: bool = True,
     pin: bool | None = None,
 ) -> Model:
@@ -98,13 +100,14 @@ def model(
 
     Keys and addresses that are not given are read from the environment now. `region` and `project` are where it runs
     and who pays, where a provider has such. `credentials` are what tokens come from that end: a token, a function
-    (async or not) that gives one, an object of azure-identity or google-auth. Raises UnknownProviderError,
+    (async or not) that gives one, an object of azure-identity or google-auth. `format` is what the model behind an
+    endpoint of your own speaks: "tgi", "llama-3", or a JsonForm (SageMaker, Bedrock). Raises UnknownProviderError,
     UnknownModelError (not with `base_url`, nor with is_listed=False, for models newer than agentkit's list),
     MissingKeyError, UnsupportedError for what the provider cannot be told. Warns with RetirementWarning of a model
     that is shut down within 60 days, once. pin=True, or AGENTKIT_PIN=1 in the environment, refuses names that may come
     to mean another edition of the model, and tells those that do not.
     """
-    options = Options(settings, base_url, api_key, headers, transport, region, project, credentials)
+    options = Options(settings, base_url, api_key, headers, transport, region, project, credentials, format)
     del base_url, api_key, headers, credentials  # the locals of a traceback are shown by many tools
     provider, id = _named(name, options)
     if not provider.module:
@@ -251,6 +254,7 @@ def _refuse_foreign(provider: Provider, options: Options) -> None:
         "region": options.region,
         "project": options.project,
         "credentials": options.credentials,
+        "format": options.format,
     }
     for name, value in given.items():
         if value is None or name in provider.takes:

@@ -38,7 +38,7 @@ __all__ = [
 TaskKind: TypeAlias = Literal["embed", "generate_image", "transcribe", "classify"]
 """The APIs beside chat."""
 
-OptionName: TypeAlias = Literal["region", "project", "credentials"]
+OptionName: TypeAlias = Literal["region", "project", "credentials", "format"]
 """What only some providers can be told beside the model's name."""
 
 _SOON = datetime.timedelta(days=60)
@@ -63,6 +63,8 @@ class Options:
     """The project that is charged, at providers who have such."""
     credentials: object | None = field(default=None, repr=False)
     """What tokens come from: a token, something that gives one, or an object of the vendor's own library."""
+    format: object | None = None
+    """What the model behind an address speaks, where that differs from model to model: a name, or a form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -37,7 +37,11 @@ class CredentialSource:
         environment: Mapping[str, str] | None = None,
         explicit: Credentials | Callable[[], Any] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        provider: str = "bedrock",
+        variables: Sequence[str] = (*_VARIABLES[:2], "AWS_BEARER_TOKEN_BEDROCK"),
     ) -> None:
+        """`provider` and `variables` are named where there are none."""
+        self._asker = provider, variables
         self._environment = os.environ if environment is None else environment
         self._profile = profile
         self._found = explicit if isinstance(explicit, Credentials) else None
@@ -81,7 +85,7 @@ class CredentialSource:
             if found is None:
                 found = self._found = self._given() if self._give is not None else self._looked_for()
             if found is None:
-                raise MissingKeyError("bedrock", (*_VARIABLES[:2], "AWS_BEARER_TOKEN_BEDROCK"))
+                raise MissingKeyError(*self._asker)
             return found
 
     def forget(self) -> None:

@@ -16,15 +16,14 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 
 from agentkit.attempt import Auth
-from agentkit.codec import Codec
 from agentkit.errors import ConfigurationError, MissingKeyError
-from agentkit.identity import Capabilities
 from agentkit.models import Model, ModelIdentity
 from agentkit.providers.aws.converse import ConverseCodec
 from agentkit.providers.aws.credentials import CredentialSource, find_region
-from agentkit.providers.aws.families import family_of
-from agentkit.providers.aws.invoke import InvokeClaudeCodec
-from agentkit.providers.aws.sagemaker import SageMakerCodec
+from agentkit.providers.aws.families import abilities_by_id
+from agentkit.providers.aws.framed import Interface
+from agentkit.providers.aws.invoke import invoke_interface
+from agentkit.providers.aws.sagemaker import sagemaker_interface
 from agentkit.providers.aws.signing import Credentials, sign
 from agentkit.providers.table import Options, Provider, host_and_port, value_of
 from agentkit.remote import Endpoint, RemoteModel
@@ -33,7 +32,7 @@ from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import HttpRequest
 from agentkit.transport.redact import Secret
 
-__all__ = ["KEY_VARIABLE", "RequestSigner", "address_of", "connect", "home_of", "region_of", "signer"]
+__all__ = ["KEY_VARIABLE", "RequestSigner", "address_of", "bedrock_key", "connect", "home_of", "region_of", "signer"]
 
 KEY_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 
@@ -53,21 +52,21 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         provider, model, options, host="bedrock-runtime" if is_bedrock else "runtime.sagemaker"
     )
     host, port = host_and_port(base_url)
-    codec, capabilities = _spoken(provider, model)
+    spoken = _interface(provider, model, options)
     identity = ModelIdentity(
         provider.vendor,
         model,
         otel_provider=provider.otel_name or provider.vendor,
         address=host,
         port=port,
-        api=provider.api,
-        capabilities=capabilities,
+        api=spoken.api,
+        capabilities=spoken.capabilities,
     )
-    key = _key_of(options) if is_bedrock else None
+    key = bedrock_key(options) if is_bedrock else None
     headers = {**({"authorization": f"Bearer {key}"} if key else {}), **(options.headers or {})}
     auth, renew = (None, None) if key else signer(provider, options, region=region, service=provider.vendor, host=host)
     return RemoteModel(
-        codec,
+        spoken.codec,
         Endpoint(base_url, headers, auth, renew),
         identity,
         transport=options.transport or default_transport(),
@@ -75,24 +74,19 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
     )
 
 
-def _spoken(provider: Provider, model: str) -> tuple[Codec, Capabilities]:
-    """The wire format, and what the model can do."""
-    if provider.api == "chat_completions":
-        return SageMakerCodec(provider.vendor), Capabilities()
-    family = family_of(model)
-    capabilities = Capabilities(
-        structured_output=family.is_held_to_schemas,
-        tools=family.has_tools,
-        forced_tools=bool(family.choices),
-        reasoning=bool(family.thinks) or not family.is_known,
-        media=family.media,
-    )
+def _interface(provider: Provider, model: str, options: Options) -> Interface:
+    """How the model is asked, and what it can do."""
+    if provider.vendor == "sagemaker":
+        format = options.format or ("tgi" if provider.name == "sagemaker-tgi" else None)
+        return sagemaker_interface(provider.vendor, model, format)
     if provider.api == "messages":
-        return InvokeClaudeCodec(provider.vendor), capabilities
-    return ConverseCodec(provider.vendor, model=model), capabilities
+        return invoke_interface(provider.vendor, model, options.format)
+    return Interface(ConverseCodec(provider.vendor, model=model), provider.api, abilities_by_id(model))
 
 
-def address_of(provider: Provider, model: str, options: Options, *, host: str) -> tuple[str, str]:
+def address_of(
+    provider: Provider, model: str, options: Options, *, host: str, domain: str | None = None
+) -> tuple[str, str]:
     """The address, and the region to sign for. Raises ConfigurationError where no region is known."""
     said = options.base_url or (value_of(provider.base_url_variables) if options.region is None else None)
     if said:
@@ -107,12 +101,12 @@ def address_of(provider: Provider, model: str, options: Options, *, host: str) -
         )
     if _REGION.fullmatch(region) is None:
         raise ConfigurationError(f"the region is {region!r}; it has to be one such as us-east-1")
-    return home_of(host, region), region
+    return home_of(host, region, domain=domain), region
 
 
-def home_of(service: str, region: str) -> str:
-    """AWS's address of a service in a region."""
-    ending = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+def home_of(service: str, region: str, *, domain: str | None = None) -> str:
+    """AWS's address of a service in a region; newer services have another domain than amazonaws.com."""
+    ending = domain or ("amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com")
     return f"https://{service}.{region}.{ending}"
 
 
@@ -155,8 +149,10 @@ def signer(
     Neither where requests go to a server of the user's own and there are no credentials: it may need none.
     Raises MissingKeyError where credentials cannot be found, ConfigurationError for a profile that is incomplete.
     """
-    source = CredentialSource(explicit=_explicit(options.credentials))
-    if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and not source.are_at_hand:
+    source = CredentialSource(
+        explicit=_explicit(options.credentials), provider=provider.name, variables=provider.key_variables
+    )
+    if not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")) and not source.are_at_hand:
         return None, None
     if is_offline():  # nothing is sent, and nothing looked for
         return None, None
@@ -166,7 +162,8 @@ def signer(
     return found, None if isinstance(options.credentials, Credentials) else found.renew
 
 
-def _key_of(options: Options) -> str | None:
+def bedrock_key(options: Options) -> str | None:
+    """The API key of Bedrock, as said or in the environment; None where requests are to be signed."""
     said = options.credentials if isinstance(options.credentials, str) else options.api_key
     if not said and options.credentials is None:
         said = value_of((KEY_VARIABLE,))
