@@ -9,23 +9,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
+from agentkit.classification import ClassificationAnswer, ClassificationRequest
 from agentkit.codec import WireRequest
+from agentkit.embedding import EmbeddingAnswer, EmbeddingRequest
 from agentkit.errors import DeadlineError, ExchangeError, NewerVersionError, ProtocolError, StateError
-from agentkit.exchange import Response
+from agentkit.exchange import Request, Response
+from agentkit.imaging import ImageAnswer, ImageRequest
 from agentkit.json_value import json_value
 from agentkit.messages import ToolCall
+from agentkit.transcription import TranscriptionAnswer, TranscriptionRequest
 
 __all__ = [
+    "AnswerDecoder",
+    "BatchAnswer",
     "BatchCodec",
     "BatchJob",
     "BatchLimits",
     "BatchLine",
     "BatchPart",
+    "BatchQuestion",
     "BatchResult",
     "BatchState",
     "BatchStatus",
+    "BatchTask",
+    "LineEncoder",
     "item_id",
     "json_rows",
     "position_of",
@@ -36,12 +45,22 @@ __all__ = [
 ]
 
 _VERSION = 1
+_CHAT = {"name": "chat"}
 _KIND = "agentkit batch"
 
 BatchStatus: TypeAlias = Literal["running", "ended", "failed", "expired", "cancelled"]
 """Where a batch stands at the provider; all but "running" are final."""
 
-BatchResult: TypeAlias = Response | ExchangeError
+BatchTask: TypeAlias = Literal["chat", "embed", "generate_image", "classify", "transcribe"]
+"""What the inputs of a batch ask for."""
+
+BatchQuestion: TypeAlias = Request | EmbeddingRequest | ClassificationRequest | ImageRequest | TranscriptionRequest
+"""One input, as the client half of its API takes it."""
+
+BatchAnswer: TypeAlias = Response | EmbeddingAnswer | ClassificationAnswer | ImageAnswer | TranscriptionAnswer
+"""What an input asked for."""
+
+BatchResult: TypeAlias = BatchAnswer | ExchangeError
 """What became of one input."""
 
 
@@ -51,6 +70,12 @@ class BatchLimits:
 
     requests: int
     bytes: int
+    least: int = 1
+    """How many requests it has to have."""
+    inline: int = 0
+    """Bytes of inputs that may travel with the question that creates the batch; only more than these are uploaded."""
+    texts: int | None = None
+    """Inputs of all requests together, where a request may have several; None without bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +113,23 @@ class BatchJob:
     """Line, from 1 -> why it was refused, where the provider says so."""
 
 
+class AnswerDecoder(Protocol):
+    """What reads the answer to one input: the client half of the API that would have answered it alone."""
+
+    def decode(self, body: bytes, /) -> BatchAnswer:
+        """The answer. Raises ProtocolError, or the error that the body reports."""
+        ...
+
+
+@runtime_checkable
+class LineEncoder(Protocol):
+    """What the client half of a task can do besides, where an input looks different in a batch."""
+
+    def encode_line(self, asked: Any, /) -> WireRequest:
+        """The question as JSON, whatever form it has alone. Raises UnsupportedError."""
+        ...
+
+
 class BatchCodec(Protocol):
     """The client half of a batch API: pure, as all codecs are."""
 
@@ -98,7 +140,8 @@ class BatchCodec(Protocol):
     keeps_names: bool
     """Whether a batch can be found again by the name that we give it."""
     uploads: bool
-    """Whether the lines are uploaded as a file; else they travel with the question that creates the batch."""
+    """Whether the lines are uploaded as a file, those beyond `limits.inline`; else they travel with the question that
+    creates the batch."""
 
     def line(self, line: BatchLine) -> bytes:
         """One input as it stands in a batch."""
@@ -113,7 +156,7 @@ class BatchCodec(Protocol):
         ...
 
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
-        """Starts a batch of a file or of lines; `wires` are the inputs as they would be sent alone."""
+        """Starts a batch of a file, or of lines where there is none; `wires` are the inputs as they are sent alone."""
         ...
 
     def look(self, job: str) -> WireRequest:
@@ -130,6 +173,14 @@ class BatchCodec(Protocol):
 
     def jobs(self, body: bytes) -> list[BatchJob]:
         """Those that were listed. Raises ProtocolError."""
+        ...
+
+    def more(self, body: bytes, *, seen: int) -> WireRequest | None:
+        """Asks for those that come after a list, when so many were `seen` with it; None where it was the last one."""
+        ...
+
+    def cancel(self, job: str) -> WireRequest:
+        """Asks to end a batch; what it had answered by then stays."""
         ...
 
     def fetch(self, place: str) -> WireRequest:
@@ -163,7 +214,7 @@ class BatchPart:
     @property
     def is_over(self) -> bool:
         """Whether the provider works on it no longer."""
-        return bool(self.job) and self.status != "running"
+        return self.status != "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +234,8 @@ class BatchState:
     """Tool names on the wire -> our own, where they differ."""
     notes: tuple[str, ...] = ()
     """What could not be sent as it was asked."""
+    task: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any](_CHAT))
+    """What is asked for, by its "name", and how: JSON."""
 
     def with_part(self, position: int, part: BatchPart) -> BatchState:
         """This state with one part in another place."""
@@ -215,7 +268,7 @@ def settled(
         if position is None or not part.first <= position < part.first + part.count:
             continue
         known = found.get(position)
-        if known is None or (isinstance(known, ExchangeError) and isinstance(result, Response)):
+        if known is None or (isinstance(known, ExchangeError) and not isinstance(result, ExchangeError)):
             found[position] = result
     model = state.model.partition(":")[2]
     settled: list[BatchResult] = []
@@ -223,7 +276,7 @@ def settled(
         result = found.get(position) or _absent(job, position - part.first + 1)
         if isinstance(result, Response):
             result = renamed(result, state.names)
-        else:
+        elif isinstance(result, ExchangeError):
             result.provider, result.model = provider, model
         settled.append(result)
     return settled
@@ -231,6 +284,8 @@ def settled(
 
 def _absent(job: BatchJob, line: int) -> ExchangeError:
     """Why an input has neither an answer nor an error of its own."""
+    if not job.id:
+        return ExchangeError("the batch was cancelled before this input was submitted", code="cancelled")
     match job.status:
         case "expired":
             return DeadlineError(f"the batch {job.id} expired before this input was answered; submit it again")
@@ -277,6 +332,7 @@ def state_to_json(state: BatchState) -> dict[str, Any]:
         "version": _VERSION,
         "name": state.name,
         "model": state.model,
+        "task": dict(state.task),
         "digest": state.digest,
         "parts": [
             {
@@ -312,8 +368,9 @@ def read_state(document: object) -> BatchState:
             tuple(BatchPart(**part) for part in fields["parts"]),
             {str(wire): str(own) for wire, own in fields["names"].items()},
             tuple(str(note) for note in fields["notes"]),
+            dict(fields.get("task") or _CHAT),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StateError(
             f"the state of the batch cannot be read ({type(error).__name__}: {error}); was it edited?"
         ) from None

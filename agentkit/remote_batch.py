@@ -5,23 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import anyio
 
-from agentkit.batching import BatchCodec, BatchJob, BatchLine, BatchResult, position_of
+from agentkit.batching import (
+    BatchCodec,
+    BatchJob,
+    BatchLine,
+    BatchQuestion,
+    BatchResult,
+    LineEncoder,
+    position_of,
+)
 from agentkit.codec import WireRequest
 from agentkit.errors import ConfigurationError, ExchangeError, UnsupportedError
 from agentkit.exchange import Request
 from agentkit.models import ModelIdentity, Sink
-from agentkit.remote import RemoteModel
+from agentkit.remote import Endpoint, RemoteModel
 from agentkit.remote_task import RemoteTask
 from agentkit.retry import LONGEST_WAIT_SECONDS, backoff
 from agentkit.settings import Settings
 from agentkit.suitability import refuse_unable
 from agentkit.transport.layer import is_offline
 
-__all__ = ["RemoteBatch"]
+__all__ = ["ErrorReader", "RemoteBatch"]
 
 Told = TypeVar("Told")
 
@@ -29,14 +37,33 @@ _CREATIONS = 3
 _CLOCKS_APART_SECONDS = 300.0
 
 
+class ErrorReader(Protocol):
+    """What any API has of a codec: its name, and its errors."""
+
+    name: str
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        ...
+
+
 class RemoteBatch:
     """The batches of one model at its provider."""
 
-    def __init__(self, model: RemoteModel, codec: BatchCodec, *, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        model: RemoteModel | RemoteTask[Any, Any],
+        codec: BatchCodec,
+        *,
+        uploads: Endpoint | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`uploads` is where files of lines go, when that is another place than where batches are."""
         self.model = model
         self.codec = codec
         self.settings = model.settings or Settings()
         """Attempts, deadlines and headers of the exchanges about batches."""
+        self._uploads = uploads
         self._wall_clock = wall_clock
 
     def __repr__(self) -> str:
@@ -51,9 +78,9 @@ class RemoteBatch:
         """Seconds since 1970."""
         return self._wall_clock()
 
-    def line(self, id: str, request: Request) -> BatchLine:
+    def line(self, id: str, request: BatchQuestion) -> BatchLine:
         """One input as it goes over the wire. Raises UnsupportedError for what the model cannot do."""
-        model = self.model
+        model, codec = self.model, self.model.codec
         if request.model not in ("", self.identity.model):
             raise ConfigurationError(
                 f"the request {id} is for {request.model!r} and the batch for {self.identity}; "
@@ -67,15 +94,19 @@ class RemoteBatch:
             )
         if settings.stream:
             settings = replace(settings, stream=None)
-        asked = replace(
-            request, model=request.model or self.identity.model, settings=settings, is_streamed=False, memo=None
-        )
-        refuse_unable(asked, self.identity, model.known)
-        return BatchLine(id, model.codec.encode(asked))
+        asked = replace(request, model=self.identity.model, settings=settings)
+        if isinstance(asked, Request):
+            asked = replace(asked, is_streamed=False, memo=None)
+            refuse_unable(asked, self.identity, model.known if isinstance(model, RemoteModel) else None)
+        if isinstance(codec, LineEncoder):
+            return BatchLine(id, codec.encode_line(asked))
+        encode = cast("Callable[[BatchQuestion], WireRequest]", codec.encode)  # chats for chats, tasks for tasks
+        return BatchLine(id, encode(asked))
 
     async def upload(self, name: str, lines: Sequence[bytes], *, sink: Sink | None = None) -> str:
         """Upload lines as a file and give its id. Twice does no harm but a file too many. Raises ExchangeError."""
-        return await self._exchange(self.codec.upload(name, lines), self.codec.uploaded, sink=sink)
+        wire = self.codec.upload(name, lines)
+        return await self._exchange(wire, self.codec.uploaded, sink=sink, endpoint=self._uploads)
 
     async def create(
         self,
@@ -123,14 +154,20 @@ class RemoteBatch:
         Where the provider keeps no names, a batch of the same size that was made since then and is not `known` is
         taken for it, unless it has results that tell by their ids that they are of another one.
         """
-        jobs = await self._exchange(self.codec.listing(), self.codec.jobs, sink=sink)
-        named = next((job for job in jobs if job.name == name), None)
-        if named is not None or self.codec.keeps_names:
-            return named
-        for job in jobs:
-            is_new = job.created is not None and job.created >= since - _CLOCKS_APART_SECONDS
-            if is_new and job.total == count and job.id not in known and await self._may_be(job, name, sink=sink):
-                return job
+        wire: WireRequest | None = self.codec.listing()
+        seen = 0
+        while wire is not None:
+            body = await self._exchange(wire, bytes, sink=sink)
+            jobs = self.codec.jobs(body)
+            seen += len(jobs)
+            wire = self.codec.more(body, seen=seen) if jobs else None
+            named = next((job for job in jobs if job.name == name), None)
+            if named is not None:
+                return named
+            for job in () if self.codec.keeps_names else jobs:
+                is_new = job.created is not None and job.created >= since - _CLOCKS_APART_SECONDS
+                if is_new and job.total == count and job.id not in known and await self._may_be(job, name, sink=sink):
+                    return job
         return None
 
     async def _may_be(self, job: BatchJob, name: str, *, sink: Sink | None) -> bool:
@@ -144,6 +181,17 @@ class RemoteBatch:
         """Where a batch stands. Raises ExchangeError."""
         return await self._exchange(self.codec.look(job), self.codec.job, sink=sink)
 
+    async def cancel(self, job: str, *, sink: Sink | None = None) -> BatchJob:
+        """End a batch, and say where it stands then. One that is over already stays as it is. Raises ExchangeError."""
+        try:
+            await self._exchange(self.codec.cancel(job), bytes, sink=sink)
+        except ExchangeError:
+            seen = await self.look(job, sink=sink)
+            if seen.status == "running":
+                raise
+            return seen
+        return await self.look(job, sink=sink)
+
     async def results(self, job: BatchJob, *, sink: Sink | None = None) -> list[tuple[str, BatchResult]]:
         """All results of a batch that is over. Raises ExchangeError."""
         rows: list[tuple[str, BatchResult]] = []
@@ -152,13 +200,21 @@ class RemoteBatch:
         return rows
 
     async def _exchange(
-        self, wire: WireRequest, read: Callable[[bytes], Told], *, sink: Sink | None, attempts: int | None = None
+        self,
+        wire: WireRequest,
+        read: Callable[[bytes], Told],
+        *,
+        sink: Sink | None,
+        attempts: int | None = None,
+        by: ErrorReader | None = None,
+        endpoint: Endpoint | None = None,
     ) -> Told:
+        """One exchange with the batch API, or `by` another one at an `endpoint` of its own. Raises ExchangeError."""
         model = self.model
         own = self.settings
         settings = Settings(attempts=attempts or own.attempts, deadlines=own.deadlines, headers=own.headers)
-        step = _Step(self.codec, wire, read)
-        task = RemoteTask(step, model.endpoint, self.identity, transport=model.transport)
+        step = _Step(by or self.codec, wire, read)
+        task = RemoteTask(step, endpoint or model.endpoint, self.identity, transport=model.transport)
         task.random, task.wall_clock = model.random, model.wall_clock
         return (await task.perform(None, settings, sink=sink)).answer
 
@@ -166,7 +222,7 @@ class RemoteBatch:
 class _Step(Generic[Told]):
     """The codec of one exchange with a batch API."""
 
-    def __init__(self, codec: BatchCodec, wire: WireRequest, read: Callable[[bytes], Told]) -> None:
+    def __init__(self, codec: ErrorReader, wire: WireRequest, read: Callable[[bytes], Told]) -> None:
         self.name = codec.name
         self._codec = codec
         self._wire = wire

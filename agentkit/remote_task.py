@@ -63,26 +63,27 @@ class RemoteTask(Generic[Asked, Told]):
         """Gives numbers from 0 to 1, for waits."""
         self.wall_clock: Callable[[], float] = time.time
         """Seconds since 1970, for dates that providers ask to wait for."""
-        self._endpoint = endpoint
-        self._transport = transport
-        self._settings = settings
+        self.endpoint = endpoint
+        self.transport = transport
+        self.settings = settings
+        """Lie under the settings of a question."""
 
     def __repr__(self) -> str:
-        return f"RemoteTask({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self._endpoint!r})"
+        return f"RemoteTask({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self.endpoint!r})"
 
     async def perform(
         self, asked: Asked, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None
     ) -> TaskReply[Told]:
         """Answer, trying again where that may help. Raises ExchangeError."""
-        settings = settings.over(self._settings)
+        settings = settings.over(self.settings)
         if settings.retain is False:
             settings = unretained(settings, self.identity)
         carrier = _Carrier(self.codec, _with_settings(asked, settings))
         remote = RemoteModel(
             carrier,
-            self._endpoint,
+            self.endpoint,
             self.identity,
-            transport=self._transport,
+            transport=self.transport,
             random=self.random,
             wall_clock=self.wall_clock,
         )

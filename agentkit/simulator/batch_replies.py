@@ -6,14 +6,16 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+from urllib.parse import parse_qs
 
-__all__ = ["Answers", "BatchTold", "Shape", "shape_of"]
+__all__ = ["Answers", "BatchTold", "Shape", "paged", "shape_of"]
 
 Json: TypeAlias = dict[str, Any]
 Answers: TypeAlias = Sequence[tuple[str, int, Any]]
 """(id, status, body); status 0 for an input that was not answered, whose body is then why: "expired", "cancelled"."""
 
 _DAY = 86_400
+_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,13 @@ class _Google:
         return {"name": told.id, "metadata": metadata, **({"done": True} if told.status != "running" else {})}
 
     def ended(self, shown: Json, answers: Answers, *, keep: Callable[[str, list[Json]], str], sent: Json) -> Json:
-        rows = {"inlinedResponses": {"inlinedResponses": self.rows(answers)}}
+        rows: Json = {"inlinedResponses": {"inlinedResponses": self.rows(answers)}}
+        if sent.get("file"):
+            keyed = [
+                {"key": row["metadata"]["key"], **{name: row[name] for name in row if name != "metadata"}}
+                for row in self.rows(answers)
+            ]
+            rows = {"responsesFile": keep("files/batch", keyed)}
         failed = sum(status not in (0, 200) for _, status, _ in answers)
         stats = {"requestCount": str(len(answers)), "failedRequestCount": str(failed)}
         return shown | {"response": rows, "metadata": shown["metadata"] | {"output": rows, "batchStats": stats}}
@@ -244,6 +252,23 @@ _SHAPES: Mapping[str, Shape] = {
     "google": _Google(),
     "mistral": _Mistral(),
 }
+
+
+def paged(shape: Shape, jobs: list[Json], query: str) -> Json:
+    """One page of a list of batches, as the query asks for it, in the words of the provider."""
+    asked = {name: values[-1] for name, values in parse_qs(query).items()}
+    sizes = (asked.get(name) for name in ("limit", "page_size", "pageSize"))
+    size = min(int(next((said for said in sizes if said), _PAGE)), _PAGE)
+    ids = [str(job.get("id")) for job in jobs]
+    after = asked.get("after") or asked.get("after_id")
+    first = ids.index(after) + 1 if after in ids else int(asked.get("pageToken") or int(asked.get("page") or 0) * size)
+    told = shape.listing(jobs[first : first + size])
+    is_last = first + size >= len(jobs)
+    if "has_more" in told:
+        return told | {"has_more": not is_last}
+    if "total" in told:
+        return told | {"total": len(jobs)}
+    return told if is_last else told | {"nextPageToken": str(first + size)}
 
 
 def shape_of(dialect: str) -> Shape:

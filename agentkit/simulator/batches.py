@@ -1,8 +1,9 @@
 """Batches and the files they are made of, as providers serve them: what is in one is answered when its time has come.
 
-OpenAI's at /files and /batches, Anthropic's at /messages/batches, Gemini's at :batchGenerateContent and /batches,
-Mistral's at /batch/jobs, Bedrock's at /model-invocation-job and Vertex AI's at /batchPredictionJobs, these two with
-inputs and results in buckets. The clock of the simulator can be put forward (`Simulator.advance`, or POST /_sim/clock).
+OpenAI's at /files and /batches, Anthropic's at /messages/batches, Gemini's at :batchGenerateContent,
+:asyncBatchEmbedContent and /batches, Mistral's at /batch/jobs; Bedrock's at /model-invocation-job and Vertex AI's at
+/batchPredictionJobs, these two with inputs and results in buckets. The clock of the simulator can be put forward
+(`Simulator.advance`, or POST /_sim/clock).
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from pydantic_core import from_json, to_json
 from agentkit.codec import HttpReply
 from agentkit.errors import BadRequestError, ExchangeError, NotFoundError
 from agentkit.simulator.answering import Answering
-from agentkit.simulator.batch_replies import BatchTold, Shape, shape_of
+from agentkit.simulator.batch_replies import BatchTold, Shape, paged, shape_of
 from agentkit.simulator.bucket_replies import BEDROCK_JOBS, BedrockJobs, VertexJobs, bedrock_input, vertex_input
 from agentkit.simulator.buckets import Buckets
+from agentkit.simulator.files import Files, jsonl
 from agentkit.simulator.formats import Format, Moment, json_object
-from agentkit.simulator.forms import form_of
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.reply import Reply
-from agentkit.simulator.table import format_of
+from agentkit.simulator.table import family_of, format_of
 
 __all__ = ["Batches"]
 
@@ -33,6 +34,11 @@ Json: TypeAlias = dict[str, Any]
 Dialect: TypeAlias = Literal["openai", "anthropic", "google", "mistral", "bedrock", "vertex"]
 
 _WINDOW_SECONDS = 86_400.0
+_ENDPOINTS = (
+    "/responses", "/chat/completions", "/embeddings", "/completions", "/moderations", "/images/generations",
+    "/images/edits", "/videos",
+)  # fmt: skip
+"""What OpenAI takes batches of."""
 _KINDS = "batches|jobs|model-invocation-job|batchPredictionJobs"
 _IN_BUCKETS: Mapping[str, Shape] = {"bedrock": BedrockJobs(), "vertex": VertexJobs()}
 
@@ -80,14 +86,19 @@ class Batches:
         """How long a batch takes."""
         self.buckets = Buckets()
         self._answering = answering
-        self._files: dict[str, bytes] = {}
+        self._files = Files()
         self._batches: dict[str, _Batch] = {}
         self._routes = (
             ("POST", re.compile(r"/files$"), self._upload),
             ("GET", re.compile(r"/files/(?P<id>[^/]+)/content$"), self._content),
+            ("GET", re.compile(r"/(?P<id>files/[^/:]+):download$"), self._content),
             ("POST", re.compile(r"/messages/batches$"), self._create_anthropic),
             ("POST", re.compile(r"/batch/jobs$"), self._create_mistral),
-            ("POST", re.compile(r"(?P<model>models/[^/:]+):batchGenerateContent$"), self._create_google),
+            (
+                "POST",
+                re.compile(r"(?P<model>models/[^/:]+):(?P<function>batchGenerateContent|asyncBatchEmbedContent)$"),
+                self._create_google,
+            ),
             ("POST", re.compile(r"/batches$"), self._create_openai),
             ("POST", re.compile(r"/model-invocation-job$"), self._create_bedrock),
             (
@@ -127,28 +138,19 @@ class Batches:
         return None
 
     async def _upload(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        form = form_of(asked.body, asked.header("content-type"))
-        files = form.files.get("file")
-        if not files or not form.field("purpose"):
-            raise BadRequestError("'file' and 'purpose' are required properties")
-        id = f"file-sim{len(self._files) + 1:08d}"
-        self._files[id] = files[0].data
-        size = len(files[0].data)
-        told = {"object": "file", "id": id, "purpose": form.field("purpose"), "filename": files[0].filename}
-        return _json(told | {"bytes": size, "created_at": int(moment.now), "status": "processed"})
+        return self._files.upload(asked, moment.now)
 
     async def _content(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        file = self._files.get(found["id"])
-        if file is None:
-            raise NotFoundError(f"No such File object: {found['id']}")
-        return Reply.whole(HttpReply(200, file, (("content-type", "application/octet-stream"),)))
+        content = self._files.content(found["id"])
+        return Reply.whole(HttpReply(200, content, (("content-type", "application/octet-stream"),)))
 
     async def _create_openai(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         sent = _sent(asked)
-        file = self._files.get(str(sent.get("input_file_id")))
-        if file is None:
-            raise BadRequestError(f"No such File object: {sent.get('input_file_id')}")
-        items, problems = _lines(file, str(sent.get("endpoint")))
+        endpoint = str(sent.get("endpoint"))
+        if not endpoint.endswith(_ENDPOINTS):
+            raise BadRequestError(f"Invalid value: '{endpoint}'. This endpoint takes no batches.")
+        file = self._files.content(str(sent.get("input_file_id")))
+        items, problems = _lines(file, endpoint)
         return await self._begin("openai", items, sent, moment, problems)
 
     async def _create_anthropic(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
@@ -164,14 +166,18 @@ class Batches:
     async def _create_google(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         sent: Json = _sent(asked).get("batch") or {}
         config: Json = sent.get("inputConfig") or {}
-        given: Json = config.get("requests") or {}
-        rows = _rows(given.get("requests"), "batch.inputConfig")
-        path = f"/v1beta/{found['model']}:generateContent"
-        items = [
-            _Item(str(cast("Json", row.get("metadata") or {}).get("key", number)), path, row.get("request") or {})
-            for number, row in enumerate(rows)
-        ]
-        known: Json = {"displayName": sent.get("displayName"), "model": found["model"], "rows": rows}
+        file = str(config.get("fileName") or "")
+        if file:
+            rows = [json_object(line) or {} for line in self._files.content(file).splitlines()]
+            keys = [str(row.get("key")) for row in rows]
+        else:
+            given: Json = config.get("requests") or {}
+            rows = _rows(given.get("requests"), "batch.inputConfig")
+            keys = [str(cast("Json", row.get("metadata") or {}).get("key", number)) for number, row in enumerate(rows)]
+        single = "generateContent" if found["function"] == "batchGenerateContent" else "embedContent"
+        path = f"/v1beta/{found['model']}:{single}"
+        items = [_Item(key, path, row.get("request") or {}) for key, row in zip(keys, rows, strict=True)]
+        known: Json = {"displayName": sent.get("displayName"), "model": found["model"], "file": file}
         return await self._begin("google", items, known, moment)
 
     async def _create_mistral(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
@@ -217,7 +223,8 @@ class Batches:
             name = "google"
         shape = _IN_BUCKETS.get(name) or shape_of(name)
         newest = [batch for batch in reversed(self._batches.values()) if batch.shape is shape]
-        return _json(shape.listing([shape.job(batch.told(moment.now), moment.now) for batch in newest[:100]]))
+        jobs = [shape.job(batch.told(moment.now), moment.now) for batch in newest]
+        return _json(paged(shape, jobs, asked.target.partition("?")[2]))
 
     async def _cancel(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         batch = self._found(found["id"])
@@ -231,7 +238,7 @@ class Batches:
         if told.status == "running":
             raise NotFoundError(f"{batch.id} has no available results: it has not ended")
         rows = batch.shape.rows(await self._answered(batch, told, moment))
-        return Reply.whole(HttpReply(200, _jsonl(rows), (("content-type", "application/x-jsonl"),)))
+        return Reply.whole(HttpReply(200, jsonl(rows), (("content-type", "application/x-jsonl"),)))
 
     def _found(self, id: str) -> _Batch:
         id = unquote(id)
@@ -256,11 +263,9 @@ class Batches:
     def _keep(self, id: str) -> Callable[[str, list[Json]], str]:
         def keep(kind: str, rows: list[Json]) -> str:
             if "://" in kind:
-                self.buckets.objects[kind] = _jsonl(rows)
+                self.buckets.objects[kind] = jsonl(rows)
                 return kind
-            name = f"file-{kind}-{id}"
-            self._files[name] = _jsonl(rows)
-            return name
+            return self._files.keep(f"{kind}-{id.rpartition('/')[2]}" if "/" in kind else f"file-{kind}-{id}", rows)
 
         return keep
 
@@ -280,7 +285,9 @@ class Batches:
         asked = HttpAsked("POST", item.path, (("content-type", "application/json"),), to_json(item.body))
         format = format_of(asked)
         if format is None:
-            return 404, {"error": {"message": f"Invalid URL (POST {item.path})"}}
+            reply = self._answering.media(asked, family_of(asked), moment=moment, faults=())
+            reply = reply or self._answering.nothing_here(asked, family_of(asked))
+            return reply.status, from_json(b"".join(reply.events))
         try:
             request = self._answering.read(asked, format)
         except ExchangeError as error:
@@ -328,10 +335,6 @@ def _rows(value: Any, name: str) -> list[Json]:
 
 def _json(value: Mapping[str, Any]) -> Reply:
     return Reply.whole(HttpReply(200, to_json(value)))
-
-
-def _jsonl(rows: list[Json]) -> bytes:
-    return b"".join(to_json(row) + b"\n" for row in rows)
 
 
 _LISTS: Mapping[str, Dialect] = {

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import anyio
 
-from agentkit.batching import BatchJob, BatchLimits, BatchPart, BatchResult, BatchState, item_id, position_of, settled
-from agentkit.errors import ConfigurationError, ExchangeError, StateError
-from agentkit.exchange import Request
+from agentkit.batching import (
+    BatchJob,
+    BatchPart,
+    BatchQuestion,
+    BatchResult,
+    BatchState,
+    item_id,
+    position_of,
+    settled,
+)
+from agentkit.errors import ExchangeError, StateError
 from agentkit.models import Sink
 from agentkit.remote_batch import RemoteBatch
 from agentkit.transport.layer import is_offline
 
-__all__ = ["BatchProgress", "Drive", "planned"]
+__all__ = ["BatchProgress", "Drive"]
 
 _SLOWEST_POLL_SECONDS = 60.0
 _POLL_GROWTH = 1.5
@@ -38,43 +44,6 @@ class BatchProgress:
     """Where each part stands, in the provider's own word; "not submitted" before it is there."""
     is_over: bool = False
     """Whether there is nothing more to wait for: the results can be fetched."""
-
-
-def planned(remote: RemoteBatch, requests: Sequence[Request], *, ids: Sequence[str], name: str = "") -> BatchState:
-    """A batch of these requests, in parts that the provider takes. Nothing is sent.
-
-    Raises ConfigurationError for a request that the provider would not take, UnsupportedError.
-    """
-    name = name or f"ak-{secrets.token_hex(8)}"
-    digest = hashlib.sha256()
-    names: dict[str, str] = {}
-    notes: dict[str, None] = {}
-    sizes: list[int] = []
-    for position, request in enumerate(requests):
-        line = remote.line(item_id(name, position), request)
-        names.update((wire, own) for wire, own in line.wire.names.items() if wire != own)
-        notes.update(dict.fromkeys(line.wire.notes))
-        sizes.append(len(remote.codec.line(line)))
-        for piece in (ids[position].encode(errors="replace"), line.wire.body):
-            digest.update(len(piece).to_bytes(8, "big"))
-            digest.update(piece)
-    parts = _split(sizes, remote.codec.limits, ids=ids)
-    return BatchState(name, str(remote.identity), digest.hexdigest(), tuple(ids), parts, names, tuple(notes))
-
-
-def _split(sizes: Sequence[int], limits: BatchLimits, *, ids: Sequence[str]) -> tuple[BatchPart, ...]:
-    parts: list[BatchPart] = []
-    first, filled = 0, 0
-    for position, size in enumerate(sizes):
-        if size > limits.bytes:
-            raise ConfigurationError(
-                f"the input {ids[position]!r} has {size:,} bytes; a batch takes {limits.bytes:,} at the most"
-            )
-        if position - first == limits.requests or filled + size > limits.bytes:
-            parts.append(BatchPart(first, position - first))
-            first, filled = position, 0
-        filled += size
-    return (*parts, BatchPart(first, len(sizes) - first))
 
 
 class Drive:
@@ -106,14 +75,17 @@ class Drive:
             if job is not None:
                 done += part.count if job.status != "running" else min(job.done, part.count)
                 failed += job.failed
-            words.append((job and job.raw) or (part.status if part.job else "not submitted"))
+            elif part.is_over and not part.job:
+                done += part.count
+                failed += part.count
+            words.append((job and job.raw) or (part.status if part.job or part.is_over else "not submitted"))
         is_over = all(part.is_over for part in self.state.parts)
         return BatchProgress(len(self.state.ids), done, failed, tuple(words), is_over)
 
-    async def submit(self, requests: Sequence[Request]) -> None:
+    async def submit(self, requests: Sequence[BatchQuestion]) -> None:
         """Submit the parts that are not there yet. Raises ExchangeError, OSError."""
         for position, part in enumerate(self.state.parts):
-            if not part.job:
+            if not part.job and not part.is_over:
                 await self._submit(position, requests)
         self._say()
 
@@ -144,10 +116,29 @@ class Drive:
                     self._put(position, replace(part, status=job.status))
         self._say()
 
+    async def cancel(self) -> None:
+        """End what is not over; what was not submitted will not be. Raises ExchangeError."""
+        for position, part in enumerate(self.state.parts):
+            if part.is_over:
+                continue
+            job = None if part.job else await self._lost(position)
+            id = part.job or (job.id if job is not None else "")
+            if not id:
+                self._put(position, replace(part, status="cancelled"))
+                continue
+            job = await self._remote.cancel(id, sink=self._sink)
+            self._jobs[position] = job
+            self._put(position, replace(part, job=id, status=job.status))
+        self._say()
+
     async def results(self) -> list[BatchResult]:
         """The results of all inputs in their order, once all parts are over. Raises ExchangeError, StateError."""
         found: list[BatchResult] = []
         for position, part in enumerate(self.state.parts):
+            if not part.job:  # cancelled before it was submitted
+                job = BatchJob("", part.status)
+                found += settled((), self.state, part, job=job, provider=self._remote.identity.provider)
+                continue
             job = self._jobs.get(position)
             if job is None:
                 job = self._jobs[position] = await self._remote.look(part.job, sink=self._sink)
@@ -156,7 +147,7 @@ class Drive:
             found += settled(rows, self.state, part, job=job, provider=self._remote.identity.provider)
         return found
 
-    async def _submit(self, position: int, requests: Sequence[Request]) -> None:
+    async def _submit(self, position: int, requests: Sequence[BatchQuestion]) -> None:
         remote, state = self._remote, self.state
         part, name = state.parts[position], state.part_name(position)
         items = [
@@ -164,14 +155,12 @@ class Drive:
             for place in range(part.first, part.first + part.count)
         ]
         lines = [remote.codec.line(item) for item in items]
-        if remote.codec.uploads and not part.file:
+        is_large = sum(map(len, lines)) > remote.codec.limits.inline
+        if remote.codec.uploads and is_large and not part.file:
             part = self._put(position, replace(part, file=await remote.upload(name, lines, sink=self._sink)))
-        known = [other.job for other in state.parts if other.job]
-        job: BatchJob | None = None
+        job = await self._lost(position)
         if part.asked is None:
             part = self._put(position, replace(part, asked=remote.now()))
-        else:  # a process stopped between the question and its answer
-            job = await remote.find(name, since=part.asked, count=part.count, known=known, sink=self._sink)
         if job is None:
             job = await remote.create(
                 name,
@@ -179,12 +168,24 @@ class Drive:
                 lines=lines,
                 wires=[item.wire for item in items],
                 since=part.asked or 0.0,
-                known=known,
+                known=self._known,
                 sink=self._sink,
             )
         part = self._put(position, replace(part, job=job.id))
         if job.status == "running":  # lists tell less of what is over: where its results are, say
             self._jobs[position] = job
+
+    async def _lost(self, position: int) -> BatchJob | None:
+        """The batch that was created while a process stopped between the question and its answer."""
+        part = self.state.parts[position]
+        if part.asked is None:
+            return None
+        name = self.state.part_name(position)
+        return await self._remote.find(name, since=part.asked, count=part.count, known=self._known, sink=self._sink)
+
+    @property
+    def _known(self) -> list[str]:
+        return [part.job for part in self.state.parts if part.job]
 
     def _is_open(self, position: int) -> bool:
         job = self._jobs.get(position)

@@ -48,7 +48,7 @@ from agentkit.tasks.batch import (
     fetch_batch,
     submit_batch,
 )
-from agentkit.tasks.batch_drive import planned
+from agentkit.tasks.batch_plan import planned
 from agentkit.usage import Usage
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,8 @@ from agentkit.models import Sink
 from agentkit.providers import model
 from agentkit.providers.batches import connect_batch
 from agentkit.simulator.server import simulate
-from agentkit.tasks.batch_drive import Drive, planned
+from agentkit.tasks.batch_drive import Drive
+from agentkit.tasks.batch_plan import planned
 
 pytestmark = pytest.mark.anyio
 

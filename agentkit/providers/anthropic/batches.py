@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, json_rows
-from agentkit.codec import Codec, WireRequest
+from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, json_rows
+from agentkit.codec import WireRequest
 from agentkit.errors import DeadlineError, ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -34,7 +34,7 @@ class MessageBatchesCodec:
     keeps_names = False
     uploads = False
 
-    def __init__(self, inner: Codec, *, provider: str = "anthropic") -> None:
+    def __init__(self, inner: AnswerDecoder, *, provider: str = "anthropic") -> None:
         self.name = f"{provider}:batches"
         self._inner = inner
         self._provider = provider
@@ -72,6 +72,17 @@ class MessageBatchesCodec:
         data: Any = self._object(body).get("data")
         entries = cast("list[Any]", data) if isinstance(data, list) else []
         return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+
+    def more(self, body: bytes, *, seen: int) -> WireRequest | None:
+        """Asks for those that are older than a list."""
+        fields = self._object(body)
+        if fields.get("has_more") is not True:
+            return None
+        return self._get(f"{_PATH}?limit=100&after_id={fields.get('last_id') or self.jobs(body)[-1].id}")
+
+    def cancel(self, job: str) -> WireRequest:
+        """Asks to end a batch."""
+        return WireRequest(f"{_PATH}/{job}/cancel", b"{}", headers=_headers(()))
 
     def fetch(self, place: str) -> WireRequest:
         """Asks for the results."""

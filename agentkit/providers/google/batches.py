@@ -1,7 +1,8 @@
-"""Batches of the Gemini API: POST models/M:batchGenerateContent, GET batches/{id}; the answers come within the batch.
+"""Batches of the Gemini API: POST models/M:batchGenerateContent or :asyncBatchEmbedContent, GET batches/{id}.
 
-Facts: the API reference of the Gemini API (inputs inside the request are 20 MB at the most; each has metadata that come
-back with its answer; errors are google.rpc.Status, whose codes are those of gRPC).
+Facts: the API reference of the Gemini API, and google-genai 3.4 (inputs inside the request are 20 MB at the most, and
+their answers come within the batch; each has metadata that come back with its answer. More is uploaded as a file of
+lines, whose answers come as a file, with the lines' keys. Errors are google.rpc.Status, whose codes are those of gRPC).
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus
-from agentkit.codec import Codec, WireRequest
+from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
+from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -31,39 +32,62 @@ _STATUSES: Mapping[str, BatchStatus] = {
 }
 _HTTP: Mapping[int, int] = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 9: 400, 13: 500, 14: 503, 16: 401}
 """gRPC's code -> the HTTP status that stands for it."""
+_FUNCTIONS: Mapping[str, str] = {
+    "generateContent": "batchGenerateContent",
+    "embedContent": "asyncBatchEmbedContent",
+}
+"""What asks for one answer -> what asks for a batch of them."""
+_REQUEST = b',"request":'
+_BOUNDARY = "agentkit-batch-lines"
+"""It cannot stand in a line: there, a line break is written as two characters."""
 
 
 class GeminiBatchesCodec:
     """The client half of the Gemini API's batches."""
 
-    limits = BatchLimits(50_000, 18_000_000)
+    # Fewer than it takes: the results are read as one reply.
+    limits = BatchLimits(20_000, 200_000_000, inline=18_000_000)
     price_factor = 0.5
     keeps_names = True
-    uploads = False
+    uploads = True
 
-    def __init__(self, inner: Codec, *, provider: str = "google") -> None:
+    def __init__(self, inner: AnswerDecoder, *, provider: str = "google") -> None:
         self.name = f"{provider}:batches"
         self._inner = inner
         self._provider = provider
 
     def line(self, line: BatchLine) -> bytes:
-        """One entry of the list of requests."""
-        return b'{"request":' + line.wire.body + b',"metadata":' + json_bytes({"key": line.id}) + b"}"
+        """One line of a file."""
+        return b'{"key":' + json_bytes(line.id) + _REQUEST + line.wire.body + b"}"
 
     def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The lines travel with the creation."""
-        raise AssertionError("lines are not uploaded here")
+        """The file, below the address of uploads."""
+        head = json_bytes({"file": {"displayName": name, "mimeType": "application/jsonl"}})
+        parts = ((b"application/json; charset=utf-8", head), (b"application/jsonl", b"\n".join(lines) + b"\n"))
+        mark = b"--" + _BOUNDARY.encode()
+        body = b"".join(mark + b"\r\ncontent-type: " + kind + b"\r\n\r\n" + data + b"\r\n" for kind, data in parts)
+        headers = (
+            ("content-type", f"multipart/related; boundary={_BOUNDARY}"),
+            ("x-goog-upload-protocol", "multipart"),
+        )
+        return WireRequest("/files", body + mark + b"--\r\n", headers=headers)
 
     def uploaded(self, body: bytes) -> str:
-        """The lines travel with the creation."""
-        raise AssertionError("lines are not uploaded here")
+        """The file's name. Raises ProtocolError."""
+        name = _object(self._object(body).get("file")).get("name")
+        if not isinstance(name, str) or not name:
+            raise ProtocolError("the reply names no file ('file.name' is missing)", provider=self._provider)
+        return name
 
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a batch; its display name is ours."""
-        path = wires[0].path.removesuffix(":generateContent") + ":batchGenerateContent"
+        path, _, function = wires[0].path.rpartition(":")
         head = json_bytes({"displayName": name})[:-1]
-        inputs = b'"inputConfig":{"requests":{"requests":[' + b",".join(lines) + b"]}}"
-        return WireRequest(path, b'{"batch":' + head + b"," + inputs + b"}}")
+        if file:
+            inputs = json_bytes({"inputConfig": {"fileName": file}})[1:-1]
+        else:
+            inputs = b'"inputConfig":{"requests":{"requests":[' + b",".join(map(_inline, lines)) + b"]}}"
+        return WireRequest(f"{path}:{_FUNCTIONS[function]}", b'{"batch":' + head + b"," + inputs + b"}}")
 
     def look(self, job: str) -> WireRequest:
         """Asks where a batch stands."""
@@ -83,21 +107,38 @@ class GeminiBatchesCodec:
         entries = cast("list[Any]", found) if isinstance(found, list) else []
         return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
 
+    def more(self, body: bytes, *, seen: int) -> WireRequest | None:
+        """Asks for those that come after a list."""
+        token = self._object(body).get("nextPageToken")
+        return WireRequest(f"/batches?pageSize=100&pageToken={token}", b"", "GET", headers=()) if token else None
+
+    def cancel(self, job: str) -> WireRequest:
+        """Asks to end a batch."""
+        return WireRequest(f"/{job}:cancel", b"{}")
+
     def fetch(self, place: str) -> WireRequest:
-        """Asks for the batch, which holds its results."""
+        """Asks for the batch, which holds its results, or for the file of them."""
+        if place.startswith("files/"):
+            return WireRequest(f"/{place}:download?alt=media", b"", "GET", headers=())
         return self.look(place)
 
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
-        """The results. Raises ProtocolError."""
-        fields = self._object(body)
+        """The results in a batch or in a file. Raises ProtocolError."""
+        try:
+            fields = _object(json_value(body))
+        except ValueError:  # lines, each of which is an object
+            fields = {}
+        if "metadata" not in fields or "key" in fields:
+            return [(str(row.get("key")), self._result(row)) for row in json_rows(body, provider=self._provider)]
         output = _object(fields.get("response")) or _object(_object(fields.get("metadata")).get("output"))
-        rows: Any = _object(output.get("inlinedResponses")).get("inlinedResponses")
-        entries = cast("list[Any]", rows) if isinstance(rows, list) else []
-        found: list[tuple[str, BatchResult]] = []
+        rows = output.get("inlinedResponses") or output.get("inlinedEmbedContentResponses")
+        found: Any = _object(rows).get("inlinedResponses")
+        entries = cast("list[Any]", found) if isinstance(found, list) else []
+        told: list[tuple[str, BatchResult]] = []
         for row in map(_object, entries):
             metadata = _object(row.get("metadata"))
-            found.append((str(metadata.get("key", metadata.get("custom_id"))), self._result(row)))
-        return found
+            told.append((str(metadata.get("key", metadata.get("custom_id"))), self._result(row)))
+        return told
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
@@ -106,7 +147,7 @@ class GeminiBatchesCodec:
     def _result(self, row: Json) -> BatchResult:
         if "response" in row:
             try:
-                return self._inner.decode(json_bytes(row["response"]))
+                return self._inner.decode(json_bytes(_with_usage(_object(row["response"]))))
             except ExchangeError as error:
                 return error
         error = _object(row.get("error"))
@@ -125,6 +166,8 @@ class GeminiBatchesCodec:
         total, waiting = count_of(stats.get("requestCount")), count_of(stats.get("pendingRequestCount"))
         failed = count_of(stats.get("failedRequestCount"))
         problem = str(_object(fields.get("error")).get("message") or "")
+        output = _object(fields.get("response")) or _object(told.get("output"))
+        place = str(output.get("responsesFile") or id)
         return BatchJob(
             id,
             status,
@@ -134,7 +177,7 @@ class GeminiBatchesCodec:
             failed,
             str(told.get("displayName") or ""),
             _seconds(told.get("createTime")),
-            (id,) if status != "running" else (),
+            (place,) if status != "running" else (),
             problem,
         )
 
@@ -146,6 +189,19 @@ class GeminiBatchesCodec:
         if fields.get("error") and "name" not in fields:  # a batch that failed has a name beside its error
             raise error_in_reply(fields, provider=self._provider)
         return fields
+
+
+def _inline(line: bytes) -> bytes:
+    """A line of a file as an entry of a list of requests."""
+    key, _, request = line.partition(_REQUEST)
+    return b'{"request":' + request[:-1] + b',"metadata":' + key + b"}}"
+
+
+def _with_usage(answer: Json) -> Json:
+    """An embedding with its tokens where single replies have them."""
+    if "tokenCount" not in answer:
+        return answer
+    return answer | {"usageMetadata": {"promptTokenCount": answer["tokenCount"]}}
 
 
 def _object(value: object) -> Json:

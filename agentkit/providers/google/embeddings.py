@@ -62,15 +62,18 @@ class EmbedContentsCodec:
 
     def encode(self, asked: EmbeddingRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for images that lie at another provider."""
-        name = f"models/{asked.model}"
-        shared: Json = {"model": name}
-        if (task_type := _task_type(asked)) is not None:
-            shared["taskType"] = task_type
-        if asked.dimensions is not None:
-            shared["outputDimensionality"] = asked.dimensions
-        shared |= (asked.settings.extra or {}).get(self._provider, {})
-        requests = [{**shared, "content": _content(entry, asked, self._provider)} for entry in asked.inputs]
-        return WireRequest(f"/{name}:batchEmbedContents", json_bytes({"requests": requests}))
+        path = f"/models/{asked.model}:batchEmbedContents"
+        return WireRequest(path, json_bytes({"requests": self._requests(asked)}))
+
+    def encode_line(self, asked: EmbeddingRequest) -> WireRequest:
+        """The one input as it stands in a batch, by embedContent. Raises UnsupportedError for several inputs."""
+        if len(asked.inputs) != 1:
+            raise UnsupportedError(
+                f"in a batch of {self._provider}:{asked.model} each request embeds one input, and this one has "
+                f"{len(asked.inputs)}; make a request of each"
+            )
+        (request,) = self._requests(asked)
+        return WireRequest(f"/models/{asked.model}:embedContent", json_bytes(request))
 
     def decode(self, body: bytes) -> EmbeddingAnswer:
         """The vectors, in the order of the inputs."""
@@ -82,6 +85,16 @@ class EmbedContentsCodec:
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
         return decode_error(status, headers, body, provider=self._provider)
+
+    def _requests(self, asked: EmbeddingRequest) -> list[Json]:
+        name = f"models/{asked.model}"
+        shared: Json = {"model": name}
+        if (task_type := _task_type(asked)) is not None:
+            shared["taskType"] = task_type
+        if asked.dimensions is not None:
+            shared["outputDimensionality"] = asked.dimensions
+        shared |= (asked.settings.extra or {}).get(self._provider, {})
+        return [{**shared, "content": _content(entry, asked, self._provider)} for entry in asked.inputs]
 
 
 class VertexEmbeddingsCodec:

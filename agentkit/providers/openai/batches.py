@@ -1,7 +1,8 @@
 """OpenAI's batches: POST /files, POST /batches, GET /batches/{id}, GET /files/{id}/content; Azure OpenAI has them too.
 
 Facts: the API reference of OpenAI (a line is {"custom_id", "method", "url", "body"}; one endpoint and one model a file;
-at most 50,000 lines and 200 MB; results in any order, errors in a file of their own, which expired batches have too).
+at most 50,000 lines and 200 MB, and 50,000 texts
+to embed in all; results in any order, errors in a file of their own, which expired batches have too).
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
-from agentkit.codec import Codec, WireRequest
+from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
+from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -33,12 +34,13 @@ _EXPIRED = "batch_expired"
 class BatchesCodec:
     """The client half of OpenAI's batches, for one of its formats."""
 
-    limits = BatchLimits(20_000, 200_000_000)  # fewer than it takes: the results are read as one reply
+    # Fewer than it takes: the results are read as one reply.
+    limits = BatchLimits(20_000, 200_000_000, texts=50_000)
     price_factor = 0.5
     keeps_names = True
     uploads = True
 
-    def __init__(self, inner: Codec, *, provider: str = "openai", prefix: str = "/v1") -> None:
+    def __init__(self, inner: AnswerDecoder, *, provider: str = "openai", prefix: str = "/v1") -> None:
         """`prefix` stands before the paths in lines."""
         self.name = f"{provider}:batches"
         self._prefix = prefix
@@ -87,6 +89,15 @@ class BatchesCodec:
         data: Any = self._object(body).get("data")
         entries = cast("list[Any]", data) if isinstance(data, list) else []
         return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+
+    def more(self, body: bytes, *, seen: int) -> WireRequest | None:
+        """Asks for those that are older than a list."""
+        fields = self._object(body)
+        return _get(f"/batches?limit=100&after={self.jobs(body)[-1].id}") if fields.get("has_more") is True else None
+
+    def cancel(self, job: str) -> WireRequest:
+        """Asks to end a batch."""
+        return WireRequest(f"/batches/{job}/cancel", b"{}")
 
     def fetch(self, place: str) -> WireRequest:
         """Asks for a file of results."""
@@ -154,7 +165,7 @@ def result_rows(body: bytes, *, provider: str) -> list[Json]:
     return rows
 
 
-def line_result(row: Mapping[str, Any], inner: Codec, *, provider: str) -> BatchResult:
+def line_result(row: Mapping[str, Any], inner: AnswerDecoder, *, provider: str) -> BatchResult:
     """The answer or the error in one line of results."""
     response, error = row.get("response"), _object(row.get("error"))
     if isinstance(response, dict):

@@ -26,7 +26,7 @@ from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.providers.openai.task_events import TaskEvents, object_of
 from agentkit.usage import Cost, Usage, count_of
 
-__all__ = ["ImageRules", "ImagesCodec", "ImagesDecoder"]
+__all__ = ["ImageRules", "ImagesCodec", "ImagesDecoder", "image_of"]
 
 _TICKS_PER_USD = 1e10  # xAI counts money in these, seen in a recording of 2026
 _MOST_IMAGES = 16
@@ -69,6 +69,47 @@ class ImagesCodec:
 
     def encode(self, asked: ImageRequest) -> WireRequest:
         """The request's bytes: JSON, or a form where files are sent. Raises UnsupportedError, BadRequestError."""
+        fields = self._fields(asked)
+        given = (*asked.images, asked.mask) if asked.mask is not None else asked.images
+        if asked.images and all(isinstance(image.source, Inline) for image in given):
+            body = multipart([*_form(fields), *_files(asked)])
+            return WireRequest("/images/edits", body.data, headers=(("content-type", body.content_type),))
+        return self._as_json(fields, asked)
+
+    def encode_line(self, asked: ImageRequest) -> WireRequest:
+        """The request as it stands in a batch: JSON, files included. Raises UnsupportedError."""
+        if asked.partial_images:
+            raise UnsupportedError("a batch shows no unfinished pictures; leave partial_images out")
+        return self._as_json(self._fields(asked), asked)
+
+    def decode(self, body: bytes) -> ImageAnswer:
+        """The pictures of a whole reply."""
+        reply = object_of(body, self._provider)
+        rows = reply.get("data", reply.get("images"))
+        if not isinstance(rows, list) or not rows:
+            if reply.get("error"):
+                raise error_in_stream(reply, provider=self._provider)
+            raise ProtocolError("the reply holds no picture ('data' is missing or empty)", provider=self._provider)
+        images = tuple(image_of(row, self._provider, reply) for row in cast("list[Any]", rows))
+        return ImageAnswer(images, _usage(reply.get("usage")), str(reply.get("model") or ""), _told_cost(reply))
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 200."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def decoder(self, asked: ImageRequest) -> ImagesDecoder:
+        """A decoder for one streamed reply."""
+        return ImagesDecoder(self._provider, count=asked.count)
+
+    def _as_json(self, fields: dict[str, Any], asked: ImageRequest) -> WireRequest:
+        if not asked.images:
+            return WireRequest(self._rules.path, json_bytes(fields))
+        fields["images"] = [_reference(image) for image in asked.images]
+        if asked.mask is not None:
+            fields["mask"] = _reference(asked.mask)
+        return WireRequest("/images/edits", json_bytes(fields))
+
+    def _fields(self, asked: ImageRequest) -> dict[str, Any]:
         self._refuse_unknown(asked)
         fields: dict[str, Any] = {"model": asked.model, "prompt": asked.prompt}
         if asked.count > 1:
@@ -80,35 +121,7 @@ class ImagesCodec:
         if word:
             fields["response_format"] = word
         fields |= (asked.settings.extra or {}).get(self._provider, {})
-        if not asked.images:
-            return WireRequest(self._rules.path, json_bytes(fields))
-        given = (*asked.images, asked.mask) if asked.mask is not None else asked.images
-        if all(isinstance(image.source, Inline) for image in given):
-            body = multipart([*_form(fields), *_files(asked)])
-            return WireRequest("/images/edits", body.data, headers=(("content-type", body.content_type),))
-        fields["images"] = [_reference(image) for image in asked.images]
-        if asked.mask is not None:
-            fields["mask"] = _reference(asked.mask)
-        return WireRequest("/images/edits", json_bytes(fields))
-
-    def decode(self, body: bytes) -> ImageAnswer:
-        """The pictures of a whole reply."""
-        reply = object_of(body, self._provider)
-        rows = reply.get("data", reply.get("images"))
-        if not isinstance(rows, list) or not rows:
-            if reply.get("error"):
-                raise error_in_stream(reply, provider=self._provider)
-            raise ProtocolError("the reply holds no picture ('data' is missing or empty)", provider=self._provider)
-        images = tuple(_image_of(row, self._provider, reply) for row in cast("list[Any]", rows))
-        return ImageAnswer(images, _usage(reply.get("usage")), str(reply.get("model") or ""), _told_cost(reply))
-
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
-        """The typed error of a reply whose status is not 200."""
-        return decode_error(status, headers, body, provider=self._provider)
-
-    def decoder(self, asked: ImageRequest) -> ImagesDecoder:
-        """A decoder for one streamed reply."""
-        return ImagesDecoder(self._provider, count=asked.count)
+        return fields
 
     def _refuse_unknown(self, asked: ImageRequest) -> None:
         rules, who = self._rules, f"{self._provider}:{asked.model}"
@@ -176,10 +189,10 @@ class ImagesDecoder:
         kind = str(event.get("type", ""))
         if kind.endswith(".partial_image"):
             look = event.get("partial_image_index")
-            image = _image_of(event, self._provider, event).image
+            image = image_of(event, self._provider, event).image
             return [PartialImage(image, look if isinstance(look, int) else 0)]
         if kind.endswith(".completed"):
-            self._images.append(_image_of(event, self._provider, event))
+            self._images.append(image_of(event, self._provider, event))
             self._usage += _usage(event.get("usage"))
             if len(self._images) == self._count:
                 return [ResponseFinished("stop", usage=self._usage)]
@@ -221,7 +234,8 @@ def _reference(image: Image) -> dict[str, str]:
             return {"image_url": inline.data_url}
 
 
-def _image_of(row: Any, provider: str, reply: Mapping[str, Any]) -> GeneratedImage:
+def image_of(row: Any, provider: str, reply: Mapping[str, Any]) -> GeneratedImage:
+    """The picture of one row of a reply: its bytes, or its address. Raises ProtocolError for what is neither."""
     entry = cast("dict[str, Any]", row) if isinstance(row, dict) else {}
     revised = str(entry.get("revised_prompt") or "")
     encoded = entry.get("b64_json") or entry.get("image")

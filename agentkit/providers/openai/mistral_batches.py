@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus
-from agentkit.codec import Codec, WireRequest
+from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus
+from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -29,6 +29,7 @@ _STATUSES: Mapping[str, BatchStatus] = {
     "CANCELLED": "cancelled",
 }
 _PATH = "/batch/jobs"
+_PAGE = 100
 
 
 class MistralBatchesCodec:
@@ -39,7 +40,7 @@ class MistralBatchesCodec:
     keeps_names = True
     uploads = False
 
-    def __init__(self, inner: Codec, *, provider: str = "mistral") -> None:
+    def __init__(self, inner: AnswerDecoder, *, provider: str = "mistral") -> None:
         self.name = f"{provider}:batches"
         self._inner = inner
         self._provider = provider
@@ -73,13 +74,22 @@ class MistralBatchesCodec:
 
     def listing(self) -> WireRequest:
         """Asks for the latest batches."""
-        return _get(f"{_PATH}?page_size=100")
+        return _get(f"{_PATH}?page_size={_PAGE}")
 
     def jobs(self, body: bytes) -> list[BatchJob]:
         """The latest batches. Raises ProtocolError."""
         data: Any = self._object(body).get("data")
         entries = cast("list[Any]", data) if isinstance(data, list) else []
         return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+
+    def more(self, body: bytes, *, seen: int) -> WireRequest | None:
+        """Asks for those that come after a list: pages have numbers, from 0."""
+        is_last = seen >= count_of(self._object(body).get("total"))
+        return None if is_last else _get(f"{_PATH}?page_size={_PAGE}&page={seen // _PAGE}")
+
+    def cancel(self, job: str) -> WireRequest:
+        """Asks to end a batch."""
+        return WireRequest(f"{_PATH}/{job}/cancel", b"{}")
 
     def fetch(self, place: str) -> WireRequest:
         """Asks for a file of results, or for the batch that holds them."""
