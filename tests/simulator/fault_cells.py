@@ -16,7 +16,7 @@ from agentkit.simulator.server import Source, simulate
 from agentkit.testing.scripted import ScriptedModel
 from agentkit.transport.protocol import Transport
 
-__all__ = ["NOW", "Found", "found_in", "wrong_in"]
+__all__ = ["NOW", "STANDSTILL_SECONDS", "TRIES", "Found", "found_in", "wrong_in"]
 
 NOW = 1_700_000_000.0
 TEXT = "It rains in Paris, and a little – 🌧 – in Oslo; bring a good coat."
