@@ -10,6 +10,8 @@ __all__ = ["ROWS"]
 _OPENAI = "agentkit.providers.openai_family"
 _OPENAI_TASKS = "agentkit.providers.openai_tasks"
 _OPENAI_REGIONS = "https://{region}.api.openai.com/v1"
+_AZURE_TASKS = "agentkit.providers.azure.tasks"
+_AZURE_REGIONS = "https://{region}.api.cognitive.microsoft.com"
 _AZURE_ADDRESS = ("AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT")
 
 ROWS = (
@@ -78,8 +80,10 @@ ROWS = (
         key_variables=("AZURE_SPEECH_KEY", "SPEECH_KEY"),
         otel_name="azure.ai.speech",
         tasks=frozenset({"transcribe"}),
-        task_module="agentkit.providers.azure.fast_transcription",
+        task_module=_AZURE_TASKS,
         default_model="fast",
+        takes=frozenset({"region", "credentials"}),
+        regional_url=_AZURE_REGIONS,
     ),
     Provider(
         "azure-language",
@@ -89,8 +93,10 @@ ROWS = (
         key_variables=("AZURE_LANGUAGE_KEY",),
         otel_name="azure.ai.language",
         tasks=frozenset({"classify"}),
-        task_module="agentkit.providers.azure.tasks",
+        task_module=_AZURE_TASKS,
         default_model="sentiment",
+        takes=frozenset({"region", "credentials"}),
+        regional_url=_AZURE_REGIONS,
     ),
     Provider(
         "azure-content-safety",
@@ -100,8 +106,10 @@ ROWS = (
         key_variables=("CONTENT_SAFETY_KEY", "AZURE_CONTENT_SAFETY_KEY"),
         otel_name="azure.ai.content_safety",
         tasks=frozenset({"classify"}),
-        task_module="agentkit.providers.azure.tasks",
+        task_module=_AZURE_TASKS,
         default_model="analyze",
+        takes=frozenset({"region", "credentials"}),
+        regional_url=_AZURE_REGIONS,
     ),
     Provider(
         "anthropic",
@@ -147,7 +155,7 @@ ROWS = (
         key_variables=("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"),
         api="converse",
         otel_name="aws.bedrock",
-        tasks=frozenset({"embed", "generate_image", "classify"}),
+        tasks=frozenset({"embed", "generate_image", "transcribe", "classify"}),
         task_module="agentkit.providers.aws.tasks",
         takes=frozenset({"region", "credentials"}),
     ),
@@ -184,6 +192,30 @@ ROWS = (
         task_module="agentkit.providers.aws.tasks",
         takes=frozenset({"region", "credentials"}),
         default_model="sentiment",
+    ),
+    Provider(
+        "rekognition",
+        "Amazon Rekognition",
+        "",
+        base_url_variables=("AWS_ENDPOINT_URL_REKOGNITION",),
+        key_variables=("AWS_ACCESS_KEY_ID",),
+        otel_name="aws.rekognition",
+        tasks=frozenset({"classify"}),
+        task_module="agentkit.providers.aws.tasks",
+        takes=frozenset({"region", "credentials"}),
+        default_model="labels",
+    ),
+    Provider(
+        "aws-transcribe",
+        "Amazon Transcribe",
+        "",
+        base_url_variables=("AWS_ENDPOINT_URL_TRANSCRIBE",),
+        key_variables=("AWS_ACCESS_KEY_ID",),
+        otel_name="aws.transcribe",
+        tasks=frozenset({"transcribe"}),
+        task_module="agentkit.providers.aws.tasks",
+        takes=frozenset({"region", "credentials"}),
+        default_model="standard",
     ),
     Provider(
         "sagemaker",

@@ -25,6 +25,7 @@ from agentkit.exchange import (
 )
 from agentkit.models import Model
 from agentkit.providers.offline import OfflineModel, estimate_tokens
+from agentkit.simulator.azure_services import AzureServices
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.formats import Format, Moment, json_object
 from agentkit.simulator.http import HttpAsked
@@ -44,11 +45,17 @@ class Answering:
     """Answers requests from one source."""
 
     def __init__(
-        self, source: Model | Recording | None, *, models: Sequence[str] = (), today: datetime.date | None = None
+        self,
+        source: Model | Recording | None,
+        *,
+        models: Sequence[str] = (),
+        today: datetime.date | None = None,
+        job_seconds: float = 0.0,
     ) -> None:
-        """`models` are all that there are; without any, every id is answered."""
+        """`models` are all that there are; without any, every id is answered. A job takes `job_seconds`."""
         self.source = source if source is not None else OfflineModel(today=today)
         self._models = tuple(models)
+        self._azure = AzureServices(seconds=job_seconds)
 
     def read(self, asked: HttpAsked, format: Format) -> Request:
         """What is asked for. Raises the ExchangeError with which the provider would refuse it."""
@@ -76,7 +83,7 @@ class Answering:
     def media(self, asked: HttpAsked, format: Format, *, moment: Moment, faults: Sequence[Fault]) -> Reply | None:
         """The reply to a request of an API beside chat, faults applied; None for any other request."""
         try:
-            reply = about_media(asked) or about_vectors(asked)
+            reply = about_media(asked) or about_vectors(asked) or self._azure.about(asked, moment)
         except BadRequestError as error:
             reply = _refused(format, error)
         if reply is None:

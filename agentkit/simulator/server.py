@@ -61,12 +61,12 @@ async def simulate(
     """Serve until the block is left; then every connection is closed and the port is free.
 
     Without a source the offline matcher answers, on `today`. Without `models` every model id is answered. The latest
-    `keep` requests are kept. A batch takes `batch_seconds`. `sleep` and `wall_clock` are for tests: pauses of faults,
-    and dates in headers.
+    `keep` requests are kept. A batch, or another job, takes `batch_seconds`. `sleep` and `wall_clock` are for tests:
+    pauses of faults, and dates in headers.
     Raises OSError when the port is taken.
     """
     simulator = Simulator(
-        Answering(source, models=models, today=today),
+        Answering(source, models=models, today=today, job_seconds=batch_seconds),
         plan_of(faults, seed=seed),
         listener=bound(host, port),
         keep=keep,
@@ -272,12 +272,12 @@ class Simulator:
             size = about_size(asked, format_of=format_of, read=self._answering.read)
             if size is not None:
                 return size
-            batches = await self._about_batches(asked, family, moment=moment, faults=faults)
-            if batches is not None:
-                return batches.with_headers(*_more(family.headers(moment), batches))
             media = self._answering.media(asked, family, moment=moment, faults=faults)
             if media is not None:
                 return media.with_headers(*_more(family.headers(moment), media))
+            batches = await self._about_batches(asked, family, moment=moment, faults=faults)
+            if batches is not None:
+                return batches.with_headers(*_more(family.headers(moment), batches))
             return self._answering.nothing_here(asked, family)
         reply = await self._answering.answer(asked, request, format=family, moment=moment, faults=faults)
         is_recorded = isinstance(self._answering.source, Recording)

@@ -14,17 +14,12 @@ from agentkit.json_bytes import json_bytes
 from agentkit.json_value import number_of
 from agentkit.media import Inline, Remote
 from agentkit.multipart import FilePart, FormField, multipart
+from agentkit.providers.azure.locales import locale_of
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.providers.openai.task_events import object_of
-from agentkit.providers.openai_family import place_of
-from agentkit.providers.table import Options, Provider, TaskKind, key_of
-from agentkit.remote import Endpoint
-from agentkit.remote_task import RemoteTranscriptionModel
-from agentkit.task_model import TaskModel
 from agentkit.transcription import Segment, TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest, Word
-from agentkit.transport.default import default_transport
 
-__all__ = ["FastTranscriptionCodec", "connect_task"]
+__all__ = ["FastTranscriptionCodec"]
 
 Json = dict[str, Any]
 
@@ -48,7 +43,7 @@ class FastTranscriptionCodec:
         """The request's bytes, a form. Raises UnsupportedError for uploaded files. Words and segments always come."""
         definition: Json = {}
         if asked.language:
-            definition["locales"] = [asked.language]
+            definition["locales"] = [locale_of(asked.language, who=f"{self._provider}:{asked.model}")]
         if asked.prompt:
             phrases = [phrase.strip() for phrase in asked.prompt.split(",")]
             definition["phraseList"] = {"phrases": phrases}
@@ -85,20 +80,6 @@ class FastTranscriptionCodec:
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
         return decode_error(status, headers, body, provider=self._provider)
-
-
-def connect_task(provider: Provider, kind: TaskKind, model: str, options: Options) -> TaskModel[Any, Any]:
-    """A model that writes down what is said. Raises MissingKeyError, ConfigurationError; sends nothing."""
-    place = place_of(provider, options)
-    key = key_of(provider, options)
-    headers = {"ocp-apim-subscription-key": key} if key else {}
-    return RemoteTranscriptionModel(
-        FastTranscriptionCodec(provider.vendor),
-        Endpoint(place.endpoint.base_url, {**headers, **(options.headers or {})}),
-        place.identity(provider, model, api="fast_transcription"),
-        transport=options.transport or default_transport(),
-        settings=options.settings,
-    )
 
 
 def _rows(value: Any) -> list[Json]:

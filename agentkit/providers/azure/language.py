@@ -1,13 +1,17 @@
-"""Azure AI Language: POST /language/:analyze-text, of which sentiment and the language of a text are classifications.
+"""Azure AI Language: sentiment and the language of a text at once, classifiers of one's own as jobs.
 
-Facts: azure-ai-textanalytics and Azure's reference (version 2023-04-01; at most 10 documents a request of 5,120
-characters each). A document can fail inside a reply of status 200 whose other documents have their answers.
+Facts: azure-ai-textanalytics and Azure's reference (version 2023-04-01): POST /language/:analyze-text takes 10
+documents of 5,120 characters each, POST /language/analyze-text/jobs 25 of them. A document can fail inside a reply of
+status 200 whose other documents have their answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from agentkit.classification import (
     Classification,
@@ -21,18 +25,27 @@ from agentkit.classification import (
 )
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
-from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import BadRequestError, ConfigurationError, ExchangeError, ProtocolError, UnsupportedError
+from agentkit.jobs import JobDone, JobReply, JobStep, id_in
 from agentkit.json_bytes import json_bytes
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.usage import Usage
 
-__all__ = ["LanguageCodec"]
+__all__ = ["LanguageCodec", "LanguageJobsCodec", "is_job"]
 
 Json = dict[str, Any]
 
-_PATH = "/language/:analyze-text?api-version=2023-04-01"
+_VERSION = "?api-version=2023-04-01"
+_PATH = f"/language/:analyze-text{_VERSION}"
+_JOBS = "/language/analyze-text/jobs"
 _KINDS = {"sentiment": "SentimentAnalysis", "language": "LanguageDetection"}
+_JOB_KINDS = {
+    "sentiment": "SentimentAnalysis",
+    "single-label": "CustomSingleLabelClassification",
+    "multi-label": "CustomMultiLabelClassification",
+}
 _DOCUMENTS = 10
+_JOB_DOCUMENTS = 25
 
 
 class LanguageCodec:
@@ -48,16 +61,10 @@ class LanguageCodec:
 
     def encode(self, asked: ClassificationRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for images."""
-        if not all(isinstance(entry, str) for entry in asked.inputs):
-            raise UnsupportedError(f"{self._provider}:{asked.model} reads texts only; an image was given")
-        documents = [{"id": str(place), "text": entry} for place, entry in enumerate(asked.inputs)]
-        more = dict((asked.settings.extra or {}).get(self._provider, {}))
-        language = more.pop("language", None)
-        if language is not None:
-            documents = [{**document, "language": language} for document in documents]
+        documents, parameters = _asked(asked, self._provider)
         body: Json = {
             "kind": _KINDS.get(asked.model, asked.model),
-            "parameters": {"modelVersion": "latest", **more},
+            "parameters": {"modelVersion": "latest", **parameters},
             "analysisInput": {"documents": documents},
         }
         return WireRequest(_PATH, json_bytes(body))
@@ -71,23 +78,133 @@ class LanguageCodec:
             if fields.get("error"):
                 raise error_in_stream(fields, provider=self._provider)
             raise ProtocolError("the reply holds no results ('results' is missing)", provider=self._provider)
-        said = object_of(cast("object", results))
-        found = {str(row.get("id")): _classification(row) for row in objects_of(said.get("documents"))}
-        found |= {str(row.get("id")): self._failure(row) for row in objects_of(said.get("errors"))}
-        ordered = sorted(found, key=lambda id: (len(id), id))
-        return ClassificationAnswer(tuple(found[id] for id in ordered), Usage(), str(said.get("modelVersion") or ""))
+        return _answer([cast("Json", results)], provider=self._provider)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
         return decode_error(status, headers, body, provider=self._provider)
 
-    def _failure(self, row: Json) -> Classification:
-        details = object_of(row.get("error"))
-        deepest = object_of(details.get("innererror")) or details
-        message = str(deepest.get("message") or details.get("message") or "the document was not analysed")
-        return Classification(
-            error=BadRequestError(message, provider=self._provider, code=str(deepest.get("code") or ""))
+
+def is_job(model: str) -> bool:
+    """Whether this model is asked by a job."""
+    return "/" in model
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What the exchanges of one job have found so far."""
+
+    id: str
+    pages: tuple[Json, ...] = ()
+
+
+class LanguageJobsCodec:
+    """The client half of jobs, which run "single-label/PROJECT/DEPLOYMENT", "multi-label/..." and "job/sentiment"."""
+
+    poll_seconds = 1.0
+
+    def __init__(self, provider: str = "azure-language") -> None:
+        self.name = f"{provider}:jobs"
+        self._provider = provider
+
+    def offer(self, model: str) -> ClassificationOffer:
+        """What a job does with this model. Raises ConfigurationError for a name that is none."""
+        _task(model, {}, provider=self._provider)
+        return ClassificationOffer(frozenset({"own"}), _JOB_DOCUMENTS)
+
+    def begin(self, asked: ClassificationRequest) -> JobStep[ClassificationAnswer]:
+        """The request that starts a job. Raises UnsupportedError for images."""
+        documents, parameters = _asked(asked, self._provider)
+        body: Json = {
+            "displayName": "agentkit",
+            "analysisInput": {"documents": documents},
+            "tasks": [_task(asked.model, parameters, provider=self._provider)],
+        }
+        return JobStep("start", WireRequest(f"{_JOBS}{_VERSION}", json_bytes(body)), self._started)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 2xx."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def _started(self, reply: JobReply) -> JobStep[ClassificationAnswer]:
+        id = id_in(reply.headers.get("operation-location", ""), f"{_JOBS}/", provider=self._provider)
+        return self._look(_Job(id))
+
+    def _look(self, job: _Job, query: str = _VERSION) -> JobStep[ClassificationAnswer]:
+        wire = WireRequest(f"{_JOBS}/{job.id}{query}", b"", "GET", headers=())
+        return JobStep("fetch" if job.pages else "look", wire, partial(self._looked, job), job.id)
+
+    def _looked(self, job: _Job, reply: JobReply) -> JobStep[ClassificationAnswer] | JobDone[ClassificationAnswer]:
+        """Go on looking, fetch the next page of results, or answer."""
+        fields = object_of(reply_of(reply.body, provider=self._provider))
+        status = str(fields.get("status"))
+        items = objects_of(object_of(fields.get("tasks")).get("items"))
+        results = object_of(items[0].get("results")) if items else {}
+        if status in ("notStarted", "running", "cancelling") and not job.pages:
+            return self._look(job)
+        if not results:
+            raise self._failure(fields, items, status, job.id)
+        job = _Job(job.id, (*job.pages, results))
+        following = urlsplit(str(fields.get("nextLink") or "")).query
+        if following and len(job.pages) < _JOB_DOCUMENTS:
+            return self._look(job, f"?{following}")
+        return JobDone(_answer(job.pages, provider=self._provider))
+
+    def _failure(self, fields: Json, items: Sequence[Json], status: str, id: str) -> ExchangeError:
+        """Why a job has no results."""
+        reasons = [*objects_of(fields.get("errors")), *(object_of(item.get("error")) for item in items)]
+        if reason := next((reason for reason in reasons if reason), None):
+            return error_in_stream({"error": reason}, provider=self._provider)
+        if status in ("succeeded", "partiallyCompleted"):
+            return ProtocolError(f"the job {id} has no results ('results' is missing)", provider=self._provider)
+        return ExchangeError(
+            f"the job {id} ended as {status!r}, without a reason", provider=self._provider, code=status
         )
+
+
+def _asked(asked: ClassificationRequest, provider: str) -> tuple[list[Json], Json]:
+    """The documents, and the parameters of one's own. Raises UnsupportedError for images."""
+    if not all(isinstance(entry, str) for entry in asked.inputs):
+        raise UnsupportedError(f"{provider}:{asked.model} reads texts only; an image was given")
+    documents: list[Json] = [{"id": str(place), "text": entry} for place, entry in enumerate(asked.inputs)]
+    more = dict((asked.settings.extra or {}).get(provider, {}))
+    language = more.pop("language", None)
+    if language is not None:
+        documents = [{**document, "language": language} for document in documents]
+    return documents, more
+
+
+def _task(model: str, parameters: Json, *, provider: str) -> Json:
+    """What a job is to do. Raises ConfigurationError."""
+    match model.split("/"):
+        case ["job", "sentiment"]:
+            return {"kind": _JOB_KINDS["sentiment"], "parameters": {"modelVersion": "latest", **parameters}}
+        case ["single-label" | "multi-label" as kind, str(project), str(deployment)] if project and deployment:
+            own = {"projectName": project, "deploymentName": deployment}
+            return {"kind": _JOB_KINDS[kind], "parameters": {**own, **parameters}}
+        case _:
+            raise ConfigurationError(
+                f"{provider} has no {model!r}; it has {', '.join(_KINDS)}, job/sentiment, and of your own "
+                "single-label/PROJECT/DEPLOYMENT and multi-label/PROJECT/DEPLOYMENT"
+            )
+
+
+def _answer(pages: Sequence[Json], *, provider: str) -> ClassificationAnswer:
+    """What became of the documents of all pages, in their order."""
+    found: dict[str, Classification] = {}
+    for page in pages:
+        found |= {str(row.get("id")): _classification(row) for row in objects_of(page.get("documents"))}
+        found |= {str(row.get("id")): _failed(row, provider) for row in objects_of(page.get("errors"))}
+    ordered = sorted(found, key=lambda id: (len(id), id))
+    model = str(pages[0].get("modelVersion") or pages[0].get("deploymentName") or "")
+    return ClassificationAnswer(tuple(found[id] for id in ordered), Usage(), model)
+
+
+def _failed(row: Json, provider: str) -> Classification:
+    details = object_of(row.get("error"))
+    deepest = object_of(details.get("innererror")) or details
+    message = str(deepest.get("message") or details.get("message") or "the document was not analysed")
+    return Classification(error=BadRequestError(message, provider=provider, code=str(deepest.get("code") or "")))
 
 
 def _classification(row: Json) -> Classification:
@@ -95,5 +212,14 @@ def _classification(row: Json) -> Classification:
         return chosen(
             scores_of({str(language.get("iso6391Name") or ""): language.get("confidenceScore")}), is_multiple=False
         )
+    if "class" in row:  # Azure has chosen already: one class, or all that fit
+        scores = scores_of({str(each.get("category")): each.get("confidenceScore") for each in _classes(row)})
+        return Classification(tuple(sorted(scores, key=lambda label: -scores[label])), scores)
     label = str(row.get("sentiment") or "")
     return Classification((label,), scores_of(row.get("confidenceScores")))  # "mixed" is a label without a score
+
+
+def _classes(row: Json) -> list[Json]:
+    """Of a document: a list, and in earlier versions one object."""
+    one = object_of(row.get("class"))
+    return [one] if one else objects_of(row.get("class"))

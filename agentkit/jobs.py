@@ -1,0 +1,79 @@
+"""Jobs as data: a question that a provider answers later is a chain of exchanges, each of which says what comes next.
+
+started -> looked at until it is over -> its results fetched, from one place or from several
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Literal, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from agentkit.codec import WireRequest
+from agentkit.errors import ExchangeError, ProtocolError
+
+__all__ = ["JobCodec", "JobDone", "JobReply", "JobStep", "id_in"]
+
+Asked = TypeVar("Asked", contravariant=True)
+Told = TypeVar("Told")
+
+
+@dataclass(frozen=True, slots=True)
+class JobReply:
+    """A reply of status 2xx."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JobDone(Generic[Told]):
+    """The end of a chain."""
+
+    answer: Told
+
+
+@dataclass(frozen=True, slots=True)
+class JobStep(Generic[Told]):
+    """One exchange of a chain."""
+
+    kind: Literal["start", "look", "fetch"]
+    """A start makes something at the provider: it is not sent again where it may have been received. Before a look that
+    follows another one a while is waited."""
+    wire: WireRequest
+    read: Callable[[JobReply], JobStep[Told] | JobDone[Told]] = field(repr=False)
+    """What follows. Raises ProtocolError, or the error with which the job has ended."""
+    job: str = ""
+    """The provider's id of the job, once it is known."""
+    address: str = field(default="", repr=False)
+    """Where it is asked, when not at the provider's own address; no key is sent there."""
+
+
+class JobCodec(Protocol[Asked, Told]):
+    """The client half of an API that answers later: pure, as all codecs are."""
+
+    name: str
+    """Such as "azure-language:jobs"."""
+    poll_seconds: float
+    """The first wait between two looks."""
+
+    def begin(self, asked: Asked, /) -> JobStep[Told]:
+        """The exchange that starts the job. Raises UnsupportedError for what the API does not offer."""
+        ...
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 2xx."""
+        ...
+
+
+def id_in(address: str, after: str, *, provider: str) -> str:
+    """The id in an address that the provider gave: what stands behind `after` in its path. Raises ProtocolError.
+
+    Only the id is taken, so that no address in a reply leads our key to another host.
+    """
+    _, found, rest = urlsplit(address).path.partition(after)
+    id = rest.partition("/")[0]
+    if not found or not id:
+        raise ProtocolError(f"the reply does not say where the job is ({after}... is missing)", provider=provider)
+    return id

@@ -1,0 +1,179 @@
+"""Azure AI Speech's batch transcription: a job for a recording at an address, of any length.
+
+Facts: Azure's reference (version 2025-10-15): POST /speechtotext/transcriptions:submit, then the job itself until it
+has Succeeded or Failed, then its list of files; a file lies at an address of Blob Storage that is signed, and wants no
+key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from agentkit.classification import object_of, objects_of
+from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
+from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
+from agentkit.jobs import JobDone, JobReply, JobStep, id_in
+from agentkit.json_bytes import json_bytes
+from agentkit.json_value import number_of
+from agentkit.media import Remote
+from agentkit.providers.azure.locales import locale_of
+from agentkit.providers.openai.errors import decode_error, error_in_stream
+from agentkit.transcription import Segment, TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest, Word
+
+__all__ = ["BatchTranscriptionCodec"]
+
+Json = dict[str, Any]
+
+_VERSION = "?api-version=2025-10-15"
+_PATH = "/speechtotext/transcriptions"
+_HOURS = 48
+"""How long Azure keeps the results: what it advises."""
+_TICKS = 10_000_000
+_MILLISECONDS = 1000
+
+
+class BatchTranscriptionCodec:
+    """The client half of batch transcription, named "batch"."""
+
+    poll_seconds = 10.0
+
+    def __init__(self, provider: str = "azure-speech") -> None:
+        self.name = f"{provider}:batch_transcription"
+        self._provider = provider
+
+    def limits(self, model: str) -> TranscriptionLimits:
+        """What it listens to at a time: the sound is not sent, and Azure measures it itself."""
+        return TranscriptionLimits()
+
+    def begin(self, asked: TranscriptionRequest) -> JobStep[TranscriptionAnswer]:
+        """The request that starts a job. Raises UnsupportedError."""
+        who = f"{self._provider}:{asked.model}"
+        if not isinstance(asked.audio.source, Remote):
+            raise UnsupportedError(
+                f"{who} fetches recordings from an address: pass Audio.from_url('https://...'), signed where it has to "
+                f"be; {self._provider}:fast takes the sound itself"
+            )
+        if asked.prompt:
+            raise UnsupportedError(f"{who} takes no prompt; {self._provider}:fast takes phrases in it")
+        more = dict((asked.settings.extra or {}).get(self._provider, {}))
+        locale = more.pop("locale", None) or (asked.language and locale_of(asked.language, who=who))
+        if not locale:
+            raise UnsupportedError(
+                f"{who} has to be told the language: language='en-US'; {self._provider}:fast finds it out"
+            )
+        words = {"wordLevelTimestampsEnabled": True, "displayFormWordLevelTimestampsEnabled": True}
+        properties: Json = {"timeToLiveHours": _HOURS, **(words if asked.words else {})}
+        properties |= object_of(more.pop("properties", None))
+        sent: Json = {"displayName": "agentkit", "locale": locale, "contentUrls": [asked.audio.source.url]}
+        wire = WireRequest(f"{_PATH}:submit{_VERSION}", json_bytes({**sent, "properties": properties, **more}))
+        return JobStep("start", wire, partial(self._looked, asked))
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        """The typed error of a reply whose status is not 2xx."""
+        return decode_error(status, headers, body, provider=self._provider)
+
+    def _looked(self, asked: TranscriptionRequest, reply: JobReply) -> JobStep[TranscriptionAnswer]:
+        """Go on looking, or fetch the list of files. Raises the error with which the job failed."""
+        fields = self._fields(reply)
+        address = str(fields.get("self") or reply.headers.get("location") or "").replace(f"{_PATH}:submit", _PATH)
+        id = id_in(address, f"{_PATH}/", provider=self._provider)
+        match fields.get("status"):
+            case "Succeeded":
+                return self._get("fetch", f"{_PATH}/{id}/files{_VERSION}", partial(self._listed, asked, id), id)
+            case "Failed":
+                raise self._failure(object_of(object_of(fields.get("properties")).get("error")), id)
+            case _:
+                return self._get("look", f"{_PATH}/{id}{_VERSION}", partial(self._looked, asked), id)
+
+    def _listed(self, asked: TranscriptionRequest, id: str, reply: JobReply) -> JobStep[TranscriptionAnswer]:
+        """Fetch the transcript; where there is none, the report that says why."""
+        files = objects_of(self._fields(reply).get("values"))
+        places = {
+            str(file.get("kind")): str(object_of(file.get("links")).get("contentUrl") or "") for file in reversed(files)
+        }
+        if place := places.get("Transcription"):
+            return self._elsewhere(place, partial(self._fetched, asked), id)
+        if place := places.get("TranscriptionReport"):
+            return self._elsewhere(place, partial(self._reported, id), id)
+        raise ProtocolError(f"the job {id} has no files ('values' is empty)", provider=self._provider)
+
+    def _fetched(self, asked: TranscriptionRequest, reply: JobReply) -> JobDone[TranscriptionAnswer]:
+        return JobDone(_transcript(self._fields(reply), asked, provider=self._provider))
+
+    def _reported(self, id: str, reply: JobReply) -> JobDone[TranscriptionAnswer]:
+        """Raises the error of the recording."""
+        (details,) = objects_of(self._fields(reply).get("details"))[:1] or [{}]
+        raise self._failure({"code": details.get("errorKind"), "message": details.get("errorMessage")}, id)
+
+    def _failure(self, error: Json, id: str) -> ExchangeError:
+        """Why a job failed; mostly the recording is not there, or is no sound."""
+        code, message = str(error.get("code") or ""), str(error.get("message") or "no reason was given")
+        known = error_in_stream({"error": {"code": code, "message": message}}, provider=self._provider)
+        kind = BadRequestError if isinstance(known, ProtocolError) else type(known)
+        return kind(f"the job {id} failed: {message}", provider=self._provider, code=code or None)
+
+    def _get(self, kind: Any, path: str, read: Any, id: str) -> JobStep[TranscriptionAnswer]:
+        return JobStep(kind, WireRequest(path, b"", "GET", headers=()), read, id)
+
+    def _elsewhere(self, address: str, read: Any, id: str) -> JobStep[TranscriptionAnswer]:
+        parts = urlsplit(address)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return JobStep("fetch", WireRequest(path, b"", "GET", headers=()), read, id, address)
+
+    def _fields(self, reply: JobReply) -> Json:
+        return object_of(reply_of(reply.body, provider=self._provider))
+
+
+def _transcript(fields: Json, asked: TranscriptionRequest, *, provider: str) -> TranscriptionAnswer:
+    """What a file of results says, with times where they were asked for. Raises ProtocolError."""
+    if "combinedRecognizedPhrases" not in fields:
+        raise ProtocolError("the file holds no transcript ('combinedRecognizedPhrases' is missing)", provider=provider)
+    phrases = objects_of(fields.get("recognizedPhrases"))
+    phrases.sort(key=lambda row: _times(row)[0])  # channel after channel otherwise
+    words = [word for row in phrases for word in _words(row)] if asked.words else []
+    return TranscriptionAnswer(
+        "\n".join(str(row.get("display") or "") for row in objects_of(fields.get("combinedRecognizedPhrases"))),
+        tuple(_segment(row) for row in phrases) if asked.segments else (),
+        tuple(words),
+        next((str(row["locale"]) for row in phrases if row.get("locale")), ""),
+        _seconds(fields, "duration"),
+    )
+
+
+def _segment(row: Json) -> Segment:
+    start, end = _times(row)
+    return Segment(str(_best(row).get("display") or ""), start, end, _speaker(row))
+
+
+def _words(row: Json) -> list[Word]:
+    """The words as they are shown, where Azure tells their times, else as they are spoken."""
+    best, found = _best(row), list[Word]()
+    for word in objects_of(best.get("displayWords")) or objects_of(best.get("words")):
+        found.append(Word(str(word.get("displayText") or word.get("word") or ""), *_times(word), _speaker(row)))
+    return found
+
+
+def _best(row: Json) -> Json:
+    return next(iter(objects_of(row.get("nBest"))), dict[str, Any]())
+
+
+def _times(row: Json) -> tuple[float, float]:
+    start = _seconds(row, "offset") or 0.0
+    return start, start + (_seconds(row, "duration") or 0.0)
+
+
+def _seconds(row: Json, name: str) -> float | None:
+    """A time, which stands there in milliseconds or in ticks of 100 ns."""
+    if (milliseconds := number_of(row.get(f"{name}Milliseconds"))) is not None:
+        return milliseconds / _MILLISECONDS
+    ticks = number_of(row.get(f"{name}InTicks"))
+    return None if ticks is None else ticks / _TICKS
+
+
+def _speaker(row: Json) -> str:
+    speaker = row.get("speaker")
+    return "" if speaker is None else str(speaker)

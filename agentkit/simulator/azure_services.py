@@ -1,0 +1,398 @@
+"""Azure AI Language, Content Safety and Speech without a model: words decide, and jobs take as long as they are told.
+
+What their clients expect at /language/:analyze-text and /language/analyze-text/jobs, /contentsafety/text:analyze and
+image:analyze, /speechtotext/transcriptions:transcribe and transcriptions:submit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, cast
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic_core import to_json
+
+from agentkit.codec import HttpReply
+from agentkit.errors import BadRequestError, ExchangeError, NotFoundError
+from agentkit.simulator.formats import Moment, json_object
+from agentkit.simulator.forms import form_of
+from agentkit.simulator.http import HttpAsked
+from agentkit.simulator.reply import Reply
+from agentkit.transcription import wav_seconds
+
+__all__ = ["AzureServices"]
+
+Json: TypeAlias = dict[str, Any]
+
+_GOOD = re.compile(r"\b(?:good|great|nice|lovely|love|thanks?|wonderful|fine)\b", re.IGNORECASE)
+_BAD = re.compile(r"\b(?:bad|awful|terrible|hate|late|broken|refund|never)\b", re.IGNORECASE)
+_LANGUAGES: Mapping[str, tuple[str, re.Pattern[str]]] = {
+    "de": ("German", re.compile(r"\b(?:der|die|das|ist|und|guten)\b", re.IGNORECASE)),
+    "fr": ("French", re.compile(r"\b(?:le|la|les|est|et|bonjour)\b", re.IGNORECASE)),
+    "es": ("Spanish", re.compile(r"\b(?:el|los|es|y|hola|buenos)\b", re.IGNORECASE)),
+    "en": ("English", re.compile(r"")),
+}
+_CLASSES: Mapping[str, re.Pattern[str]] = {"question": re.compile(r"\?"), "praise": _GOOD, "complaint": _BAD}
+"""What the simulator's custom classifiers were trained for; a single one says "other" where nothing fits."""
+_HARMS: Mapping[str, re.Pattern[str]] = {
+    "Hate": re.compile(r"\b(?:idiots?|stupid)\b", re.IGNORECASE),
+    "SelfHarm": re.compile(r"\b(?:hurt|harm|kill) myself\b", re.IGNORECASE),
+    "Sexual": re.compile(r"\bnaked\b", re.IGNORECASE),
+    "Violence": re.compile(r"\b(?:kill|murder|stab|shoot)\b", re.IGNORECASE),
+}
+_MOST_CHARACTERS = 5_120
+_MOST_DOCUMENTS = 10
+_MOST_JOB_DOCUMENTS = 25
+_PAGE = 20
+_BYTES_PER_SECOND = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One job and when it was made."""
+
+    sent: Json
+    created: float
+
+
+class AzureServices:
+    """The services and their jobs, each of which takes `seconds`."""
+
+    def __init__(self, *, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+        self._jobs: dict[str, _Job] = {}
+        self._routes: Sequence[tuple[str, re.Pattern[str], Callable[[HttpAsked, re.Match[str], Moment], Reply]]] = (
+            ("POST", re.compile(r"/language/:analyze-text$"), self._analyze),
+            ("POST", re.compile(r"/language/analyze-text/jobs$"), self._submit_analysis),
+            ("GET", re.compile(r"/language/analyze-text/jobs/(?P<id>[^/:]+)$"), self._look_analysis),
+            ("POST", re.compile(r"/contentsafety/text:analyze$"), self._harm),
+            ("POST", re.compile(r"/contentsafety/image:analyze$"), self._image),
+            ("POST", re.compile(r"/speechtotext/transcriptions:transcribe$"), self._transcribe),
+            ("POST", re.compile(r"/speechtotext/transcriptions:submit$"), self._submit_transcription),
+            ("GET", re.compile(r"/speechtotext/transcriptions$"), self._list_transcriptions),
+            ("GET", re.compile(r"/speechtotext/transcriptions/(?P<id>[^/]+)$"), self._look_transcription),
+            ("GET", re.compile(r"/speechtotext/transcriptions/(?P<id>[^/]+)/files$"), self._files),
+            ("GET", re.compile(r"/speechresults/(?P<id>[^/]+)/(?P<name>[^/]+)$"), self._file),
+        )
+
+    def about(self, asked: HttpAsked, moment: Moment) -> Reply | None:
+        """The reply to a request for one of these services; None for any other request."""
+        for method, path, answer in self._routes:
+            found = path.search(asked.path)
+            if found is None or method != asked.method:
+                continue
+            try:
+                return answer(asked, found, moment)
+            except ExchangeError as error:
+                status = error.status or (404 if isinstance(error, NotFoundError) else 400)
+                return _json({"error": {"code": error.code or "InvalidRequest", "message": error.message}}, status)
+        return None
+
+    def _analyze(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        sent = _sent(asked)
+        kind = str(sent.get("kind"))
+        if kind not in ("SentimentAnalysis", "LanguageDetection"):
+            raise BadRequestError(f"Invalid Task Kind: {kind}", code="InvalidArgument")
+        results = _analyzed(kind, _documents(sent, _MOST_DOCUMENTS))
+        return _json({"kind": f"{kind}Results", "results": {**results, "modelVersion": "2025-01-01"}})
+
+    def _submit_analysis(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        sent = _sent(asked)
+        _documents(sent, _MOST_JOB_DOCUMENTS)
+        tasks = _objects(sent.get("tasks"))
+        if not tasks:
+            raise BadRequestError("At least one task is required", code="InvalidRequest")
+        for task in tasks:
+            parameters: Json = task.get("parameters") or {}
+            is_custom = str(task.get("kind")).startswith("Custom")
+            if is_custom and not (parameters.get("projectName") and parameters.get("deploymentName")):
+                raise BadRequestError("projectName and deploymentName are required", code="InvalidArgument")
+        id = self._begun(sent, moment)
+        place = f"{_home(asked)}/language/analyze-text/jobs/{id}?api-version=2023-04-01"
+        return Reply(202, (("operation-location", place), ("content-length", "0")), ())
+
+    def _look_analysis(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        id, job = found["id"], self._found(found["id"])
+        tasks = _objects(job.sent["tasks"])
+        told: Json = {
+            "jobId": id,
+            "displayName": job.sent.get("displayName"),
+            "createdDateTime": _time(job.created),
+            "lastUpdatedDateTime": _time(moment.now),
+            "expirationDateTime": _time(job.created + 86_400),
+            "errors": [],
+        }
+        count = len(tasks)
+        if not self._is_over(job, moment):
+            return _json(
+                {
+                    **told,
+                    "status": "running",
+                    "tasks": {"completed": 0, "failed": 0, "inProgress": count, "total": count},
+                }
+            )
+        query = parse_qs(asked.target.partition("?")[2])
+        skip, top = _count(query.get("skip"), 0), _count(query.get("top"), _PAGE)
+        documents = _documents(job.sent, _MOST_JOB_DOCUMENTS)
+        items = [_task_result(task, documents[skip : skip + top], moment) for task in tasks]
+        told |= {"status": "succeeded"}
+        told["tasks"] = {"completed": count, "failed": 0, "inProgress": 0, "total": count, "items": items}
+        if skip + top < len(documents):
+            page = f"api-version=2023-04-01&top={top}&skip={skip + top}"
+            told["nextLink"] = f"{_home(asked)}/language/analyze-text/jobs/{id}?{page}"
+        return _json(told)
+
+    def _harm(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        text = _sent(asked).get("text")
+        if not isinstance(text, str) or not text or len(text) > 10_000:
+            raise BadRequestError("The text has to have from 1 to 10000 characters.", code="InvalidRequestBody")
+        rows = [{"category": name, "severity": 4 if harm.search(text) else 0} for name, harm in _HARMS.items()]
+        return _json({"blocklistsMatch": [], "categoriesAnalysis": rows})
+
+    def _image(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        image: Json = _sent(asked).get("image") or {}
+        if not (image.get("content") or image.get("blobUrl")):
+            raise BadRequestError("Either content or blobUrl has to be set.", code="InvalidRequestBody")
+        return _json({"categoriesAnalysis": [{"category": name, "severity": 0} for name in _HARMS]})
+
+    def _transcribe(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        form = form_of(asked.body, asked.header("content-type"))
+        definition = json_object(form.field("definition").encode()) or {}
+        files = form.files.get("audio", [])
+        if not files and not definition.get("audioUrl"):
+            raise BadRequestError("Either 'audio' or 'audioUrl' is required.", code="InvalidArgument")
+        seconds = (wav_seconds(files[0].data) or len(files[0].data) / _BYTES_PER_SECOND) if files else 1.0
+        text, length = f"This recording lasts {seconds:.1f} seconds.", round(seconds * 1000)
+        locale = (definition.get("locales") or ["en-US"])[0]
+        words = [
+            {"text": word, "offsetMilliseconds": start, "durationMilliseconds": end - start}
+            for word, start, end in _timed(text, length)
+        ]
+        phrase = {"offsetMilliseconds": 0, "durationMilliseconds": length, "text": text, "words": words}
+        phrase |= {"locale": locale, "confidence": 0.9}
+        return _json({"durationMilliseconds": length, "combinedPhrases": [{"text": text}], "phrases": [phrase]})
+
+    def _submit_transcription(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        sent = _sent(asked)
+        for name in ("displayName", "locale", "properties"):
+            if not sent.get(name):
+                raise BadRequestError(f"The required property '{name}' is missing.", code="InvalidPayload")
+        if not sent.get("contentUrls"):
+            raise BadRequestError("Either contentUrls or contentContainerUrl has to be set.", code="InvalidPayload")
+        id = self._begun(sent, moment)
+        return _json(self._transcription(id, asked, moment), 201)
+
+    def _list_transcriptions(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        ids = [id for id, job in self._jobs.items() if "contentUrls" in job.sent]
+        return _json({"values": [self._transcription(id, asked, moment) for id in reversed(ids)]})
+
+    def _look_transcription(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        self._found(found["id"])
+        return _json(self._transcription(found["id"], asked, moment))
+
+    def _files(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        id, job = found["id"], self._found(found["id"])
+        if not self._is_over(job, moment):
+            return _json({"values": []})
+        names = [f"contenturl_{place}.json" for place, url in enumerate(job.sent["contentUrls"]) if _is_there(url)]
+        rows = [("TranscriptionReport", "report.json"), *(("Transcription", name) for name in names)]
+        home = f"{_home(asked)}/speechresults/{id}"
+        return _json(
+            {
+                "values": [
+                    {"name": name, "kind": kind, "links": {"contentUrl": f"{home}/{name}?sig=simulated"}}
+                    for kind, name in rows
+                ]
+            }
+        )
+
+    def _file(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        urls = [str(url) for url in self._found(found["id"]).sent["contentUrls"]]
+        if found["name"] == "report.json":
+            return _json(_report(urls))
+        number = re.fullmatch(r"contenturl_(\d+)\.json", found["name"])
+        if number is None or int(number[1]) >= len(urls):
+            raise NotFoundError("The specified blob does not exist.", code="BlobNotFound")
+        return _json(_result(urls[int(number[1])], self._found(found["id"]).sent))
+
+    def _transcription(self, id: str, asked: HttpAsked, moment: Moment) -> Json:
+        job = self._jobs[id]
+        place = f"{_home(asked)}/speechtotext/transcriptions/{id}"
+        version = "?api-version=2025-10-15"
+        return {
+            "self": place + version,
+            "links": {"files": f"{place}/files{version}"},
+            "displayName": job.sent["displayName"],
+            "locale": job.sent["locale"],
+            "properties": job.sent["properties"],
+            "createdDateTime": _time(job.created),
+            "lastActionDateTime": _time(min(moment.now, job.created + self._seconds)),
+            "status": "Succeeded" if self._is_over(job, moment) else "Running",
+        }
+
+    def _begun(self, sent: Json, moment: Moment) -> str:
+        id = f"00000000-0000-0000-0000-{len(self._jobs) + 1:012d}"
+        self._jobs[id] = _Job(sent, moment.now)
+        return id
+
+    def _found(self, id: str) -> _Job:
+        if (job := self._jobs.get(id)) is None:
+            raise NotFoundError(f"The job {id} was not found.", code="NotFound")
+        return job
+
+    def _is_over(self, job: _Job, moment: Moment) -> bool:
+        return moment.now >= job.created + self._seconds
+
+
+def _analyzed(kind: str, documents: Sequence[Json]) -> Json:
+    """What is found in documents; those that cannot be analysed have an error."""
+    rows: list[Json] = []
+    errors: list[Json] = []
+    for document in documents:
+        id, text = document.get("id"), str(document.get("text") or "")
+        wrong = "Document text is empty." if not text.strip() else ""
+        if len(text) > _MOST_CHARACTERS:
+            wrong = f"A document within the request was too large: at most {_MOST_CHARACTERS} characters."
+        if wrong:
+            inner = {"code": "InvalidDocument", "message": wrong}
+            error = {"code": "InvalidArgument", "message": "Invalid document in request.", "innererror": inner}
+            errors.append({"id": id, "error": error})
+        else:
+            rows.append({"id": id, **_ANALYSES[kind](text), "warnings": []})
+    return {"documents": rows, "errors": errors}
+
+
+def _sentiment(text: str) -> Json:
+    good, bad = bool(_GOOD.search(text)), bool(_BAD.search(text))
+    sentiment = "mixed" if good and bad else "positive" if good else "negative" if bad else "neutral"
+    scores = {"positive": 0.45, "neutral": 0.1, "negative": 0.45}
+    if sentiment != "mixed":
+        scores = {name: 0.9 if name == sentiment else 0.05 for name in scores}
+    return {"sentiment": sentiment, "confidenceScores": scores, "sentences": []}
+
+
+def _language(text: str) -> Json:
+    code, (name, _) = next((code, known) for code, known in _LANGUAGES.items() if known[1].search(text))
+    return {"detectedLanguage": {"name": name, "iso6391Name": code, "confidenceScore": 0.95}}
+
+
+def _single(text: str) -> Json:
+    label = next((name for name, words in _CLASSES.items() if words.search(text)), "other")
+    return {"class": [{"category": label, "confidenceScore": 0.9}]}
+
+
+def _multi(text: str) -> Json:
+    return {
+        "class": [{"category": name, "confidenceScore": 0.8} for name, words in _CLASSES.items() if words.search(text)]
+    }
+
+
+_ANALYSES: Mapping[str, Callable[[str], Json]] = {
+    "SentimentAnalysis": _sentiment,
+    "LanguageDetection": _language,
+    "CustomSingleLabelClassification": _single,
+    "CustomMultiLabelClassification": _multi,
+}
+
+
+def _task_result(task: Json, documents: Sequence[Json], moment: Moment) -> Json:
+    kind = str(task.get("kind"))
+    told: Json = {
+        "kind": f"{kind}LROResults",
+        "taskName": task.get("taskName"),
+        "lastUpdateDateTime": _time(moment.now),
+    }
+    if kind not in _ANALYSES or kind == "LanguageDetection":
+        return {**told, "status": "failed", "error": {"code": "InvalidArgument", "message": f"No task of kind {kind}."}}
+    parameters: Json = task.get("parameters") or {}
+    own = {name: parameters[name] for name in ("projectName", "deploymentName") if name in parameters}
+    return {**told, "status": "succeeded", "results": {**_analyzed(kind, documents), **own}}
+
+
+def _is_there(url: object) -> bool:
+    """The simulator fetches nothing: an address whose path says "missing" is one at which nothing is."""
+    return "missing" not in urlsplit(str(url)).path
+
+
+def _report(urls: Sequence[str]) -> Json:
+    rows: list[Json] = []
+    for url in urls:
+        row: Json = {"sourceUrl": url, "status": "Succeeded" if _is_there(url) else "Failed"}
+        if not _is_there(url):
+            row |= {"errorKind": "InvalidUri", "errorMessage": "The recording could not be downloaded."}
+        rows.append(row)
+    good = sum(map(_is_there, urls))
+    return {"successfulTranscriptionsCount": good, "failedTranscriptionsCount": len(urls) - good, "details": rows}
+
+
+def _result(url: str, sent: Json) -> Json:
+    """A file of results: what is heard is the name of the recording."""
+    name = urlsplit(url).path.rpartition("/")[2]
+    text, seconds = f"This is the recording {name}.", 2
+    best: Json = {"confidence": 0.9, "lexical": text.lower().rstrip("."), "display": text}
+    properties: Json = sent.get("properties") or {}
+    if properties.get("displayFormWordLevelTimestampsEnabled"):
+        best["displayWords"] = [
+            {"displayText": word, "offsetInTicks": start * 10_000, "durationInTicks": (end - start) * 10_000}
+            for word, start, end in _timed(text, seconds * 1000)
+        ]
+    times = {"offsetInTicks": 0, "durationInTicks": seconds * 10_000_000}
+    phrase = {"recognitionStatus": "Success", "channel": 0, **times, "locale": sent["locale"], "nBest": [best]}
+    return {
+        "source": url,
+        "durationInTicks": seconds * 10_000_000,
+        "combinedRecognizedPhrases": [{"channel": 0, "display": text}],
+        "recognizedPhrases": [phrase],
+    }
+
+
+def _timed(text: str, milliseconds: int) -> list[tuple[str, int, int]]:
+    """The words of a text, each as long as any other: (word, start, end)."""
+    words = text.split(" ")
+    step = milliseconds // len(words)
+    return [(word, place * step, (place + 1) * step) for place, word in enumerate(words)]
+
+
+def _documents(sent: Json, most: int) -> list[Json]:
+    given: Json = sent.get("analysisInput") or {}
+    documents = _objects(given.get("documents"))
+    if not documents:
+        raise BadRequestError("At least one document has to be given.", code="MissingInputDocuments")
+    if len(documents) > most:
+        raise BadRequestError(
+            f"Batch request contains too many records. Max {most} records are permitted.", code="InvalidDocumentBatch"
+        )
+    if len({str(document.get("id")) for document in documents}) != len(documents):
+        raise BadRequestError("Request contains duplicated Ids.", code="InvalidDocument")
+    return documents
+
+
+def _sent(asked: HttpAsked) -> Json:
+    sent = json_object(asked.body)
+    if sent is None:
+        raise BadRequestError("The request body is no valid JSON.", code="InvalidRequestBody")
+    return sent
+
+
+def _objects(value: Any) -> list[Json]:
+    rows = cast("list[Any]", value) if isinstance(value, list) else []
+    return [cast("Json", row) for row in rows if isinstance(row, dict)]
+
+
+def _count(values: Sequence[str] | None, default: int) -> int:
+    return int(values[0]) if values and values[0].isdecimal() else default
+
+
+def _home(asked: HttpAsked) -> str:
+    return f"http://{asked.header('host')}"
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _json(value: Mapping[str, Any], status: int = 200) -> Reply:
+    return Reply.whole(HttpReply(status, to_json(value)))
