@@ -52,11 +52,15 @@ _CHAT = ChatRules(
     omitted=frozenset({"service_tier", "stream", "stream_options"}),
 )
 _FORMATS = ("claude", "nova", "chat", *TEXT_FORMS)
+_IMPORTED = ":imported-model/"
 _TIER_HEADER = "x-amzn-bedrock-service-tier"
 
 
 def format_of(model: str, format: object | None) -> str | JsonForm | BytesForm:
-    """What the model speaks: what was said, else what its id says. Raises ConfigurationError where neither does."""
+    """What the model speaks: what was said, else what its id says; Messages where a profile's id says nothing.
+
+    Raises ConfigurationError for an imported model, and for one whose own format is not known here.
+    """
     if isinstance(format, JsonForm | BytesForm):
         return format
     if format is not None and format not in _FORMATS:
@@ -65,18 +69,18 @@ def format_of(model: str, format: object | None) -> str | JsonForm | BytesForm:
             "own (agentkit.providers.aws.text_forms.JsonForm)"
         )
     spoken = str(format) if format is not None else spoken_by(model)
-    if spoken is None and not native_id(model).strip():
+    if spoken is None and _IMPORTED in model:
         raise ConfigurationError(
-            f"the name of {model!r} does not say which model it is; say what it speaks: model('bedrock-invoke:...', "
+            f"the name {model!r} does not say which model it is; say what it speaks: model('bedrock-invoke:...', "
             f"format='llama-3'), one of {', '.join(_FORMATS)}"
         )
-    if spoken is None:
+    if spoken is None and native_id(model):
         raise ConfigurationError(
             f"the format that {model} speaks by InvokeModel is not known here; ask it through Converse "
             f"(bedrock:{model}), or say its format: model('bedrock-invoke:...', format=...), one of "
             f"{', '.join(_FORMATS)}"
         )
-    return spoken
+    return spoken or "claude"
 
 
 def invoke_interface(provider: str, model: str, format: object | None = None) -> Interface:

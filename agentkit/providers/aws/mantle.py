@@ -23,7 +23,7 @@ from agentkit.transport.default import default_transport
 __all__ = ["connect"]
 
 _SERVICE = "bedrock-mantle"
-_RESPONSES = re.compile(r"openai\.(?!.*safeguard)")
+_CHATS = re.compile(r"(?!openai\.)[a-z0-9]+\.[a-z]|.*safeguard")
 _OPENAI_ROUTE = re.compile(r"openai\.(?!gpt-oss)")
 _OTHERS = ChatRules(strict_tools=False, refusal_field=False, omitted=frozenset({"service_tier"}))
 
@@ -40,7 +40,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
     key = bedrock_key(options)
     headers = {**({"authorization": f"Bearer {key}"} if key else {}), **(options.headers or {})}
     auth, renew = (None, None) if key else signer(provider, options, region=region, service=_SERVICE, host=host)
-    is_responses = _RESPONSES.match(model) is not None
+    is_responses = _CHATS.match(model) is None
     codec: Codec = ResponsesCodec(provider.vendor) if is_responses else ChatCodec(provider.vendor, rules=_OTHERS)
     identity = ModelIdentity(
         provider.vendor,
