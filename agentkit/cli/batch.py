@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from agentkit.buckets import BatchStorage
 from agentkit.budget import Budget
 from agentkit.cli.inputs import STDIN, chosen_model, tell_attempts
 from agentkit.cli.options import debug_option, json_option
@@ -60,6 +61,8 @@ def _asking(function: Function) -> Function:
         click.argument("source", metavar="INPUT", type=click.Path(dir_okay=False, allow_dash=True)),
         click.option("-m", "--model", metavar="PROVIDER:MODEL", help="Such as openai:gpt-6-luna."),
         click.option("--state", metavar="FILE", help="Where the state is kept; INPUT.batch.json otherwise."),
+        click.option("--storage", metavar="PLACE", help="The bucket, for bedrock and vertex: s3://... or gs://..."),
+        click.option("--role", metavar="ARN", help="The role with which Bedrock reads and writes in the bucket."),
         click.option("--instructions", default="", metavar="TEXT", help="Said before each prompt."),
         click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="The longest answer."),
         click.option("--budget-usd", type=click.FloatRange(min=0), metavar="USD", help="Spend at most this."),
@@ -80,6 +83,8 @@ def submit(
     source: str,
     model: str | None,
     state: str | None,
+    storage: str | None,
+    role: str | None,
     instructions: str,
     max_tokens: int | None,
     budget_usd: float | None,
@@ -92,6 +97,7 @@ def submit(
         chosen_model(model, offline=_NO_MODEL),
         _prompts(source),
         state=path,
+        storage=_storage(storage, role),
         instructions=instructions,
         settings=Settings(max_output_tokens=max_tokens),
         budget=_budget(budget_usd),
@@ -133,6 +139,8 @@ def run(
     source: str,
     model: str | None,
     state: str | None,
+    storage: str | None,
+    role: str | None,
     instructions: str,
     max_tokens: int | None,
     budget_usd: float | None,
@@ -149,6 +157,7 @@ def run(
         instructions=instructions,
         settings=Settings(max_output_tokens=max_tokens),
         via=via,
+        storage=_storage(storage, role),
         state=_state_of(source, state) if via == "batch" else None,
         budget=_budget(budget_usd),
         poll_seconds=poll_seconds,
@@ -163,6 +172,12 @@ def _done(asked: Callable[[], Awaitable[Any]]) -> Any:
 
 def _budget(usd: float | None) -> Budget | None:
     return None if usd is None else Budget(usd=usd)
+
+
+def _storage(place: str | None, role: str | None) -> BatchStorage | None:
+    if place is None and role is not None:
+        raise click.UsageError("--role is for the bucket that --storage names; give both")
+    return None if place is None else BatchStorage(place, role or "")
 
 
 def _state_of(source: str, state: str | None) -> Path:
