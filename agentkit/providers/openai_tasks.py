@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agentkit.embedding import EmbeddingLimits
 from agentkit.providers.openai.decisions import DecisionsCodec
 from agentkit.providers.openai.embeddings import EmbeddingRules, EmbeddingsCodec
 from agentkit.providers.openai.moderations import ModerationsCodec
+from agentkit.providers.openai.vllm_classification import VllmClassificationCodec
 from agentkit.providers.openai_family import place_of
 from agentkit.providers.openai_media import connect_images, connect_transcription
 from agentkit.providers.table import Options, Provider, TaskKind
@@ -69,6 +71,14 @@ def _connect_embeddings(provider: Provider, model: str, options: Options) -> Rem
 
 def _connect_classification(provider: Provider, model: str, options: Options) -> RemoteClassificationModel:
     place = place_of(provider, options, model)
+    if provider.vendor == "vllm":
+        return RemoteClassificationModel(
+            VllmClassificationCodec(provider.vendor),
+            replace(place.endpoint, base_url=place.endpoint.base_url.removesuffix("/v1")),
+            place.identity(provider, model, api="classify"),
+            transport=options.transport or default_transport(),
+            settings=options.settings,
+        )
     has_decisions = provider.vendor == "openai" and "moderation" not in model
     return RemoteClassificationModel(
         DecisionsCodec(provider.vendor) if has_decisions else ModerationsCodec(provider.vendor),

@@ -19,7 +19,9 @@ from agentkit.imaging import ImageAnswer, ImageRequest
 from agentkit.media import Audio, Inline
 from agentkit.providers import task_model
 from agentkit.providers.deepgram.listen import ListenCodec
+from agentkit.providers.huggingface.fal import FalSpeechCodec
 from agentkit.providers.huggingface.images import TextToImageCodec
+from agentkit.providers.huggingface.replicate import ReplicateImagesCodec
 from agentkit.providers.huggingface.transcriptions import SpeechRecognitionCodec
 from agentkit.providers.openai.images import ImagesCodec
 from agentkit.providers.openai.transcriptions import TranscriptionsCodec
@@ -31,9 +33,6 @@ pytestmark = needs_shared
 
 SOUND = Audio(Inline(b"RIFF\0\0\0\0WAVE", "audio/wav"))
 EXCEPTIONS = {
-    "huggingface/hfhub-TestInferenceClient.test_text_to_image_default-replicate-text-to-image.json#0": (
-        "Replicate's own format, behind the router: a prediction that is still being made, no picture"
-    ),
     "groq/vercel-groq-groq-transcription-text-sync.json#0": (
         "no body of Groq: a description of a reply in the format `text`, which is never asked for"
     ),
@@ -43,12 +42,14 @@ EXCEPTIONS = {
 def images_codec(recorded: Recorded) -> TaskCodec[ImageRequest, ImageAnswer]:
     if recorded.expect.get("as") == "raw bytes":
         return TextToImageCodec()
+    if recorded.request.get("path", "").startswith("/replicate/"):
+        return ReplicateImagesCodec()
     return ImagesCodec(recorded.provider, rules=IMAGE_RULES.get(recorded.provider))
 
 
 def transcriptions_codec(recorded: Recorded) -> Any:
     if recorded.provider == "huggingface":
-        return SpeechRecognitionCodec()
+        return FalSpeechCodec() if recorded.request["path"].startswith("/fal-ai/") else SpeechRecognitionCodec()
     if recorded.provider == "deepgram":
         return ListenCodec()
     return TranscriptionsCodec(recorded.provider, rules=TRANSCRIPTION_RULES.get(recorded.provider))
@@ -134,7 +135,7 @@ def test_every_reply_with_pictures_decodes_to_what_independent_readers_found() -
             wrong[recorded.id] = (got, images_expected(recorded.expect))
     tell("replies with pictures", found, wrong)
     assert wrong == {}
-    assert len(found) == 14
+    assert len(found) == 15
 
 
 def test_every_transcript_decodes_to_what_independent_readers_found() -> None:

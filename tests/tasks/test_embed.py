@@ -424,17 +424,6 @@ def test_the_order_of_the_reply_does_not_count() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("base_url", "path"),
-    [(None, "/hf-inference/models/a/b/pipeline/feature-extraction"), ("https://mine.example/v1", "/embed")],
-)
-def test_hugging_face_is_asked_at_its_router_or_at_a_server_of_ones_own(base_url: str | None, path: str) -> None:
-    made: Any = task_model("huggingface:a/b:hf-inference", "embed", base_url=base_url, api_key="k")
-    assert made.codec.encode(asked("x", model="a/b")).path == path
-    with pytest.raises(UnsupportedError, match="names the partner 'together'"):
-        task_model("huggingface:a/b:together", "embed", api_key="k")
-
-
 def test_a_model_that_is_known_to_chat_is_refused_with_those_that_embed() -> None:
     with pytest.raises(UnsupportedError) as raised:
         task_model("openai:gpt-6-luna", "embed", api_key="k")

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from agentkit.classification import (
     ClassificationAnswer,
+    ClassificationInput,
     ClassificationOffer,
     ClassificationRequest,
     chosen,
@@ -30,19 +31,23 @@ Json = dict[str, Any]
 class HuggingFaceClassificationCodec:
     """The client half of four tasks: text, image, zero-shot and zero-shot image classification."""
 
-    def __init__(self, provider: str = "huggingface", *, is_router: bool = True) -> None:
-        """`is_router` is False for a server of one model, which answers at its own address."""
+    def __init__(self, provider: str = "huggingface", *, is_router: bool = True, is_predict: bool = False) -> None:
+        """`is_router` is False for a server of one model, which answers at its own address; `is_predict` says that this
+        is /predict of Text Embeddings Inference, which knows texts and labels of the model's own."""
         self.name = f"{provider}:classification"
         self._provider = provider
         self._is_router = is_router
+        self._is_predict = is_predict
 
     def offer(self, model: str) -> ClassificationOffer:
         """What the endpoint does with a model, which is not known from its name."""
-        return ClassificationOffer(frozenset({"labels", "own"}))
+        return ClassificationOffer(frozenset({"own"} if self._is_predict else {"labels", "own"}))
 
     def encode(self, asked: ClassificationRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for images that are no bytes."""
         (entry,) = asked.inputs
+        if self._is_predict:
+            return self._prediction(asked, entry)
         if not isinstance(entry, str) and not isinstance(entry.source, Inline):
             raise UnsupportedError(
                 f"{self._provider} classifies images whose bytes are sent along; use Image.from_file or from_bytes"
@@ -62,6 +67,12 @@ class HuggingFaceClassificationCodec:
             json_bytes(body),
             notes=notes if any(asked.labels.values()) else (),
         )
+
+    def _prediction(self, asked: ClassificationRequest, entry: ClassificationInput) -> WireRequest:
+        """Parameters (`truncate`, `raw_scores`) stand beside the text there."""
+        if not isinstance(entry, str):
+            raise UnsupportedError(f"{self._provider}:{asked.model} reads texts only; an image was given")
+        return WireRequest("", json_bytes({"inputs": entry, **(asked.settings.extra or {}).get(self._provider, {})}))
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the one input: its best label, with the scores of all."""

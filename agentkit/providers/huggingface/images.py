@@ -1,4 +1,4 @@
-"""Hugging Face's text-to-image: words in, the bytes of one picture out; partners answer as OpenAI does.
+"""Hugging Face's text-to-image: words in, the bytes of one picture out; partners answer in ways of their own.
 
 Facts: huggingface_hub's client, and replies recorded in 2023 to 2025.
 """
@@ -16,7 +16,9 @@ from agentkit.json_bytes import json_bytes
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.providers.openai.task_events import object_of
 
-__all__ = ["TextToImageCodec"]
+__all__ = ["TextToImageCodec", "width_and_height"]
+
+_KNOBS = frozenset({"size"})
 
 
 class TextToImageCodec:
@@ -35,13 +37,8 @@ class TextToImageCodec:
     def encode(self, asked: ImageRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for what the task does not know."""
         who = f"{self._provider}:{asked.model}"
-        if asked.images:
-            raise UnsupportedError(f"{who} makes pictures from words only; openai, azure and google edit pictures")
-        if asked.partial_images:
-            raise UnsupportedError(f"{who} shows no unfinished pictures; leave partial_images out, or ask openai")
-        for name in sorted(asked.knobs.keys() - {"size", "output_format"}):
-            raise UnsupportedError(f"{who} has no {name} to choose; leave it out")
-        parameters = {**_sized(asked.size, who), **(asked.settings.extra or {}).get(self._provider, {})}
+        size = width_and_height(asked, who, knobs=_KNOBS | {"output_format"})
+        parameters = {**size, **(asked.settings.extra or {}).get(self._provider, {})}
         body: dict[str, Any] = {"inputs": asked.prompt}
         if parameters:
             body["parameters"] = parameters
@@ -62,10 +59,17 @@ class TextToImageCodec:
         return decode_error(status, headers, body, provider=self._provider)
 
 
-def _sized(size: str | None, who: str) -> dict[str, Any]:
-    if size is None:
+def width_and_height(asked: ImageRequest, who: str, *, knobs: frozenset[str] = _KNOBS) -> dict[str, int]:
+    """The size that is asked for. Raises UnsupportedError for what text-to-image does not know."""
+    if asked.images:
+        raise UnsupportedError(f"{who} makes pictures from words only; openai, azure and google edit pictures")
+    if asked.partial_images:
+        raise UnsupportedError(f"{who} shows no unfinished pictures; leave partial_images out, or ask openai")
+    for name in sorted(asked.knobs.keys() - knobs):
+        raise UnsupportedError(f"{who} has no {name} to choose; leave it out")
+    if asked.size is None:
         return {}
-    found = re.fullmatch(r"(\d+)x(\d+)", size)
+    found = re.fullmatch(r"(\d+)x(\d+)", asked.size)
     if found is None:
-        raise UnsupportedError(f"{who} takes a size such as '1024x768', width and height in pixels; got {size!r}")
+        raise UnsupportedError(f"{who} takes a size such as '1024x768', width and height in pixels; got {asked.size!r}")
     return {"width": int(found[1]), "height": int(found[2])}

@@ -12,12 +12,15 @@ from typing import Any
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, UnsupportedError
 from agentkit.json_bytes import json_bytes
-from agentkit.media import Inline
+from agentkit.media import Inline, Remote
 from agentkit.providers.openai.errors import decode_error
 from agentkit.providers.openai.transcriptions import TranscriptionsCodec
 from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest, Word
 
-__all__ = ["SpeechRecognitionCodec"]
+__all__ = ["LIMITS", "SpeechRecognitionCodec", "address_of", "transcript_of"]
+
+LIMITS = TranscriptionLimits(bytes=25 * 2**20)
+"""What is listened to at a time."""
 
 
 class SpeechRecognitionCodec:
@@ -31,7 +34,7 @@ class SpeechRecognitionCodec:
 
     def limits(self, model: str) -> TranscriptionLimits:
         """What this model listens to at a time."""
-        return TranscriptionLimits(bytes=25 * 2**20)
+        return LIMITS
 
     def encode(self, asked: TranscriptionRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for what the task does not know."""
@@ -56,13 +59,31 @@ class SpeechRecognitionCodec:
         return WireRequest(path, json_bytes({"inputs": source.base64, "parameters": parameters}))
 
     def decode(self, body: bytes) -> TranscriptionAnswer:
-        """The transcript; the model does not say whether its pieces are words or segments: words have no blanks."""
-        answer = TranscriptionsCodec(self._provider).decode(body)
-        if len(answer.segments) > 1 and all(" " not in piece.text.strip() for piece in answer.segments):
-            words = tuple(Word(piece.text.strip(), piece.start, piece.end) for piece in answer.segments)
-            return replace(answer, segments=(), words=words)
-        return answer
+        """The transcript of a reply."""
+        return transcript_of(body, self._provider)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
         return decode_error(status, headers, body, provider=self._provider)
+
+
+def transcript_of(body: bytes, provider: str) -> TranscriptionAnswer:
+    """The transcript; the reply does not say whether its pieces are words or segments: words have no blanks."""
+    answer = TranscriptionsCodec(provider).decode(body)
+    if len(answer.segments) > 1 and all(" " not in piece.text.strip() for piece in answer.segments):
+        words = tuple(Word(piece.text.strip(), piece.start, piece.end) for piece in answer.segments)
+        return replace(answer, segments=(), words=words)
+    return answer
+
+
+def address_of(asked: TranscriptionRequest, who: str) -> str:
+    """The sound as partners take it: where it lies, or all of it as an address. Raises UnsupportedError."""
+    if asked.prompt:
+        raise UnsupportedError(f"{who} takes no prompt beside the sound; leave it out")
+    match asked.audio.source:
+        case Inline() as inline:
+            return inline.data_url
+        case Remote(url):
+            return url
+        case _:
+            raise UnsupportedError(f"{who} takes the sound, or an address of it, not a file at a provider")

@@ -322,7 +322,8 @@ def _when(pattern: str, error: type[ExchangeError], *statuses: int) -> _Words:
 _BY_WORDS = (
     _when(
         r"maximum context length|context (length|window|size)|prompt (is )?too long|input is too long|too many tokens"
-        r"|current length is .* while limit is|tokens \+ .max_new_tokens. must be|exceed\w* the (available )?context",
+        r"|current length is .* while limit is|tokens \+ .max_new_tokens. must be|exceed\w* the (available )?context"
+        r"|must have less than \d+ tokens",
         ContextLengthError, 200, 400, 413, 422, 500,
     ),
     _when(r"(incorrect|invalid|no|missing) api[ -]?key|api[ -]?key (is )?(invalid|not valid|expired)",
