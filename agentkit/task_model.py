@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from agentkit.exchange import RunAccount
-from agentkit.models import ModelIdentity, Sink
+from agentkit.exchange import Request, Response, RunAccount
+from agentkit.models import Model, ModelIdentity, Sink
 from agentkit.settings import Settings
 
-__all__ = ["TaskModel", "TaskReply"]
+__all__ = ["ChatTask", "TaskModel", "TaskReply"]
 
 Asked = TypeVar("Asked", contravariant=True)
 Told = TypeVar("Told", covariant=True)
@@ -41,4 +41,22 @@ class TaskModel(Protocol[Asked, Told]):
 
         Raises ExchangeError.
         """
+        ...
+
+
+@runtime_checkable
+class ChatTask(TaskModel[Asked, Told], Protocol[Asked, Told]):
+    """A TaskModel that asks a model that chats, so that its questions can go wherever those of chats go."""
+
+    @property
+    def chat(self) -> Model:
+        """Who is asked."""
+        ...
+
+    def question(self, asked: Asked, settings: Settings, /) -> Request:
+        """What is asked of the model that chats. Raises UnsupportedError."""
+        ...
+
+    def answer(self, response: Response, asked: Asked, /) -> Told:
+        """What its answer says; of `asked` only what all questions share is looked at. Raises ExchangeError."""
         ...

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agentkit.errors import ContentFilteredError, UnsupportedError
-from agentkit.exchange import Memo, Request, RunAccount
+from agentkit.exchange import Memo, Request, Response, RunAccount
 from agentkit.messages import Text, UserMessage
 from agentkit.models import Model, ModelIdentity, Sink, identity_of
 from agentkit.settings import Settings
@@ -23,12 +25,13 @@ class ChatTranscriptionModel:
     """What it listens to at a time."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.chat = model
+        """Who hears."""
 
     @property
     def identity(self) -> ModelIdentity:
         """Who answers."""
-        return identity_of(self._model)
+        return identity_of(self.chat)
 
     async def perform(
         self,
@@ -39,6 +42,12 @@ class ChatTranscriptionModel:
         account: RunAccount | None = None,
     ) -> TaskReply[TranscriptionAnswer]:
         """Write down what is said. Raises ExchangeError, UnsupportedError."""
+        request = replace(self.question(asked, settings), memo=Memo(account))
+        response = await self.chat.respond(request, sink)
+        return TaskReply(self.answer(response, asked), response.attempts, response.notes)
+
+    def question(self, asked: TranscriptionRequest, settings: Settings) -> Request:
+        """What is asked of the model. Raises UnsupportedError for times."""
         vendor = self.identity.provider
         if asked.words or asked.segments:
             raise UnsupportedError(
@@ -46,14 +55,16 @@ class ChatTranscriptionModel:
                 "out, or ask openai:whisper-1, groq or mistral"
             )
         message = UserMessage((asked.audio, Text(_instruction(asked))))
-        request = Request(asked.model, (message,), settings=settings, is_streamed=asked.is_streamed, memo=Memo(account))
-        response = await self._model.respond(request, sink)
+        return Request(asked.model, (message,), settings=settings, is_streamed=asked.is_streamed)
+
+    def answer(self, response: Response, asked: TranscriptionRequest) -> TranscriptionAnswer:
+        """The transcript. Raises ContentFilteredError."""
         if response.finish == "content_filter":
-            raise ContentFilteredError(f"the transcript was refused ({response.finish_raw})", provider=vendor)
-        answer = TranscriptionAnswer(
+            reason = f"the transcript was refused ({response.finish_raw})"
+            raise ContentFilteredError(reason, provider=self.identity.provider)
+        return TranscriptionAnswer(
             response.text.strip(), language=asked.language or "", usage=response.usage, model=response.message.model
         )
-        return TaskReply(answer, response.attempts, response.notes)
 
 
 def _instruction(asked: TranscriptionRequest) -> str:

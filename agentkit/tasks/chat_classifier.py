@@ -13,7 +13,7 @@ from agentkit.classification import (
     ClassificationRequest,
 )
 from agentkit.errors import ContentFilteredError, OutputError
-from agentkit.exchange import Memo, OutputFormat, Request, RunAccount, ToolDefinition
+from agentkit.exchange import Memo, OutputFormat, Request, Response, RunAccount, ToolDefinition
 from agentkit.media import Image
 from agentkit.messages import AssistantMessage, Text, UserMessage
 from agentkit.models import Model, Sink, identity_of
@@ -34,10 +34,11 @@ class ChatClassifier:
     def __init__(self, model: Model) -> None:
         self.identity = identity_of(model)
         self.offer = ClassificationOffer(frozenset({"labels"}))
-        self._model = model
+        self.chat = model
+        """Who is asked."""
 
     def __repr__(self) -> str:
-        return f"ChatClassifier({self._model!r})"
+        return f"ChatClassifier({self.chat!r})"
 
     async def perform(
         self,
@@ -48,16 +49,20 @@ class ChatClassifier:
         account: RunAccount | None = None,
     ) -> TaskReply[ClassificationAnswer]:
         """Classify one input. Raises ExchangeError; an answer that is no label is the input's own error."""
-        request = replace(self._request(asked, settings), memo=Memo(account))
+        request = replace(self.question(asked, settings), memo=Memo(account))
         try:
-            response = await self._model.respond(request, sink)
+            response = await self.chat.respond(request, sink)
         except ContentFilteredError as error:
             return TaskReply(ClassificationAnswer((Classification(error=error),)), error.attempts)
-        message = response.message
-        answer = ClassificationAnswer((_read(message, asked),), message.usage, message.model)
-        return TaskReply(answer, response.attempts, response.notes)
+        return TaskReply(self.answer(response, asked), response.attempts, response.notes)
 
-    def _request(self, asked: ClassificationRequest, settings: Settings) -> Request:
+    def answer(self, response: Response, asked: ClassificationRequest) -> ClassificationAnswer:
+        """The labels in an answer, or the input's own error that there are none."""
+        message = response.message
+        return ClassificationAnswer((_read(message, asked),), message.usage, message.model)
+
+    def question(self, asked: ClassificationRequest, settings: Settings) -> Request:
+        """What is asked of the model that chats."""
         (entry,) = asked.inputs
         part = entry if isinstance(entry, Image) else Text(entry)
         schema = _schema(asked)

@@ -39,7 +39,7 @@ from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.usage import Cost, Usage
 
-__all__ = ["Classifications", "Labels", "classify", "classify_sync"]
+__all__ = ["Classifications", "Labels", "classify", "classify_sync", "expected_of_classification", "labels_of"]
 
 Labels: TypeAlias = Sequence[str] | Mapping[str, str] | Literal["moderation"] | None
 """Labels, labels with what they mean, "moderation", or None for the labels that the model has."""
@@ -104,7 +104,7 @@ async def classify(
     for position, entry in enumerate(given):
         if isinstance(entry, str) and not entry.strip():
             raise ConfigurationError(f"input {position} is an empty text; there is nothing to classify")
-    way, meanings = _checked(labels, is_multiple=multi)
+    way, meanings = labels_of(labels, is_multiple=multi)
     classifier = _classifier(model, way)
     known = settings or Settings()
     refuse_unstreamed("classify", classifier, None, settings=known)
@@ -122,7 +122,7 @@ async def classify(
             operation=names.CHAT if isinstance(classifier, ChatClassifier) else names.GENERATE_CONTENT,
             settings=known,
             account=account,
-            expected=_expected(asked),
+            expected=expected_of_classification(asked),
             usage_of=_usage_of,
             model_of=_model_of,
             listener=on_event,
@@ -168,8 +168,8 @@ def classify_sync(
     )
 
 
-def _checked(labels: Labels, *, is_multiple: bool) -> tuple[Way, dict[str, str]]:
-    """The way, and label -> meaning. Raises ConfigurationError."""
+def labels_of(labels: Labels, *, is_multiple: bool) -> tuple[Way, dict[str, str]]:
+    """How labels are meant, and label -> meaning. Raises ConfigurationError."""
     if labels is None or labels == "moderation":
         if is_multiple:
             raise ConfigurationError("multi=True is for labels of your own: labels=[...]")
@@ -232,7 +232,8 @@ def _split(inputs: Sequence[ClassificationInput], items: int) -> list[tuple[Clas
     return [tuple(part) for part in parts]
 
 
-def _expected(asked: ClassificationRequest) -> Usage:
+def expected_of_classification(asked: ClassificationRequest) -> Usage:
+    """About what a request takes."""
     shared = sum(about_tokens(f"{label} {meaning}") for label, meaning in asked.labels.items()) + _ANSWER_TOKENS
     return Usage(sum(map(about_tokens, asked.inputs)) + shared, output=_ANSWER_TOKENS * len(asked.inputs))
 

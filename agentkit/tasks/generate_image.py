@@ -24,7 +24,7 @@ from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.usage import Cost, Usage
 
-__all__ = ["GeneratedImages", "generate_image", "generate_image_sync"]
+__all__ = ["GeneratedImages", "expected_of_images", "generate_image", "generate_image_sync"]
 
 _CONCURRENCY = 4
 _BYTES_PER_TOKEN = 3
@@ -115,7 +115,7 @@ async def _ask(chosen: ImageModel, asked: ImageRequest, account: TaskAccount, li
         operation=names.GENERATE_CONTENT,
         settings=asked.settings,
         account=account,
-        expected=_expected(asked),
+        expected=expected_of_images(asked),
         usage_of=_usage_of,
         model_of=_model_of,
         cost_of=_cost_of,
@@ -187,7 +187,8 @@ def _counts(count: int, at_a_time: int) -> list[int]:
     return [at_a_time] * full + ([rest] if rest else [])
 
 
-def _expected(asked: ImageRequest) -> Usage:
+def expected_of_images(asked: ImageRequest) -> Usage:
+    """About what a request takes."""
     given = len(asked.images) + (asked.mask is not None)
     words = len(asked.prompt.encode()) // _BYTES_PER_TOKEN + 1
     return Usage(words + given * _IMAGE_TOKENS, output=asked.count * _MADE_TOKENS)

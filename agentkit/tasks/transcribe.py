@@ -35,7 +35,7 @@ from agentkit.transcription import (
 )
 from agentkit.usage import Cost, Usage
 
-__all__ = ["Transcription", "transcribe", "transcribe_sync"]
+__all__ = ["Transcription", "expected_of_transcription", "transcribe", "transcribe_sync"]
 
 _BYTES_PER_TOKEN = 3
 _BYTES_PER_SECOND = 8_000
@@ -145,7 +145,7 @@ async def _ask(
         operation=names.GENERATE_CONTENT,
         settings=asked.settings,
         account=account,
-        expected=_expected(asked, seconds),
+        expected=expected_of_transcription(asked, seconds),
         usage_of=_usage_of,
         model_of=_model_of,
         cost_of=_cost_of,
@@ -234,7 +234,8 @@ def _named(filename: str, audio: Audio) -> str:
     return f"{filename}.{_ENDINGS.get(media_type) or media_type.rpartition('/')[2]}"
 
 
-def _expected(asked: TranscriptionRequest, seconds: float | None) -> Usage:
+def expected_of_transcription(asked: TranscriptionRequest, seconds: float | None = None) -> Usage:
+    """About what a request takes, by the length of its sound or else by its bytes."""
     source = asked.audio.source
     if seconds is None and isinstance(source, Inline):
         seconds = len(source.data) / _BYTES_PER_SECOND

@@ -29,17 +29,24 @@ class GeminiImageModel:
     """A request has one picture."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.chat = model
+        """Who draws."""
 
     @property
     def identity(self) -> ModelIdentity:
         """Who answers."""
-        return identity_of(self._model)
+        return identity_of(self.chat)
 
     async def perform(
         self, asked: ImageRequest, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None
     ) -> TaskReply[ImageAnswer]:
         """Draw. Raises ExchangeError (ContentFilteredError for what it refuses to draw), UnsupportedError."""
+        request = replace(self.question(asked, settings), memo=Memo(account))
+        response = await self.chat.respond(request, sink)
+        return TaskReply(self.answer(response, asked), response.attempts, response.notes)
+
+    def question(self, asked: ImageRequest, settings: Settings) -> Request:
+        """What is asked of the model. Raises UnsupportedError for what it cannot be told."""
         vendor = self.identity.provider
         _refuse_unknown(asked, f"{vendor}:{asked.model}")
         own = (settings.extra or {}).get(vendor, {})
@@ -47,19 +54,15 @@ class GeminiImageModel:
         config |= own.get("generationConfig", {})
         extra = {**(settings.extra or {}), vendor: {**own, "generationConfig": config}}
         message = UserMessage((*asked.images, Text(asked.prompt)))
-        request = Request(
-            asked.model,
-            (message,),
-            settings=replace(settings, extra=extra),
-            is_streamed=bool(settings.stream),
-            memo=Memo(account),
-        )
-        response = await self._model.respond(request, sink)
+        told = replace(settings, extra=extra)
+        return Request(asked.model, (message,), settings=told, is_streamed=bool(settings.stream))
+
+    def answer(self, response: Response, asked: ImageRequest) -> ImageAnswer:
+        """The pictures in an answer. Raises ContentFilteredError, ProtocolError where there is none."""
         images = tuple(GeneratedImage(part) for part in response.message.parts if _is_final(part))
         if not images:
-            raise _nothing_drawn(response, vendor)
-        answer = ImageAnswer(images, response.usage, response.message.model)
-        return TaskReply(answer, response.attempts, response.notes)
+            raise _nothing_drawn(response, self.identity.provider)
+        return ImageAnswer(images, response.usage, response.message.model)
 
 
 def _is_final(part: Part) -> TypeGuard[Image]:
