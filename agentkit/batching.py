@@ -34,6 +34,7 @@ __all__ = [
     "BatchState",
     "BatchStatus",
     "BatchTask",
+    "HeadedBatchCodec",
     "LineEncoder",
     "item_id",
     "json_rows",
@@ -167,8 +168,8 @@ class BatchCodec(Protocol):
         """The batch that was created or looked at. Raises ProtocolError."""
         ...
 
-    def listing(self) -> WireRequest:
-        """Asks for the latest batches."""
+    def listing(self) -> WireRequest | None:
+        """Asks for the latest batches; None where the provider lists none."""
         ...
 
     def jobs(self, body: bytes) -> list[BatchJob]:
@@ -193,6 +194,15 @@ class BatchCodec(Protocol):
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
+        ...
+
+
+@runtime_checkable
+class HeadedBatchCodec(Protocol):
+    """What a batch API can do besides, where the head of a reply says which batch was created."""
+
+    def created(self, headers: Mapping[str, str], body: bytes) -> BatchJob:
+        """The batch that was created. Raises ProtocolError."""
         ...
 
 

@@ -17,6 +17,7 @@ from agentkit.messages import misfit
 
 __all__ = [
     "Codec",
+    "HeadReader",
     "HttpReply",
     "ServerCodec",
     "StreamDecoder",
@@ -125,6 +126,15 @@ class TaskCodec(Protocol[Asked, Told]):
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200. Never raises by itself, whatever the body holds."""
+        ...
+
+
+@runtime_checkable
+class HeadReader(Protocol):
+    """What the client half of one exchange can do besides, where the head of a reply says what its body does not."""
+
+    def read_head(self, headers: Mapping[str, str]) -> None:
+        """The headers of a reply of status 2xx, or those of a failed attempt; the body is decoded next."""
         ...
 
 

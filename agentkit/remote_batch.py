@@ -15,6 +15,7 @@ from agentkit.batching import (
     BatchLine,
     BatchQuestion,
     BatchResult,
+    HeadedBatchCodec,
     LineEncoder,
     position_of,
 )
@@ -127,7 +128,7 @@ class RemoteBatch:
         failures = 0
         while True:
             try:
-                return await self._exchange(wire, self.codec.job, sink=sink, attempts=1)
+                return await self._created(wire, sink=sink)
             except ExchangeError as error:
                 failures += 1
                 if not error.is_retryable or failures == _CREATIONS:
@@ -145,6 +146,14 @@ class RemoteBatch:
             found = await self.find(name, since=since, count=len(lines), known=known, sink=sink)
             if found is not None:
                 return found
+
+    async def _created(self, wire: WireRequest, *, sink: Sink | None) -> BatchJob:
+        """What one request to create a batch comes to."""
+        codec, head = self.codec, dict[str, str]()
+        if not isinstance(codec, HeadedBatchCodec):
+            return await self._exchange(wire, codec.job, sink=sink, attempts=1)
+        read = codec.created
+        return await self._exchange(wire, lambda body: read(head, body), sink=sink, attempts=1, head=head)
 
     async def find(
         self, name: str, *, since: float, count: int, known: Sequence[str], sink: Sink | None = None
@@ -208,12 +217,16 @@ class RemoteBatch:
         attempts: int | None = None,
         by: ErrorReader | None = None,
         endpoint: Endpoint | None = None,
+        head: dict[str, str] | None = None,
     ) -> Told:
-        """One exchange with the batch API, or `by` another one at an `endpoint` of its own. Raises ExchangeError."""
+        """One exchange with the batch API, or `by` another one at an `endpoint` of its own. Raises ExchangeError.
+
+        The headers of the reply are put into `head`.
+        """
         model = self.model
         own = self.settings
         settings = Settings(attempts=attempts or own.attempts, deadlines=own.deadlines, headers=own.headers)
-        step = _Step(by or self.codec, wire, read)
+        step = _Step(by or self.codec, wire, read, {} if head is None else head)
         task = RemoteTask(step, endpoint or model.endpoint, self.identity, transport=model.transport)
         task.random, task.wall_clock = model.random, model.wall_clock
         return (await task.perform(None, settings, sink=sink)).answer
@@ -222,11 +235,17 @@ class RemoteBatch:
 class _Step(Generic[Told]):
     """The codec of one exchange with a batch API."""
 
-    def __init__(self, codec: ErrorReader, wire: WireRequest, read: Callable[[bytes], Told]) -> None:
+    def __init__(
+        self, codec: ErrorReader, wire: WireRequest, read: Callable[[bytes], Told], head: dict[str, str]
+    ) -> None:
         self.name = codec.name
         self._codec = codec
         self._wire = wire
         self._read = read
+        self._head = head
+
+    def read_head(self, headers: Mapping[str, str]) -> None:
+        self._head.update(headers)
 
     def encode(self, asked: None) -> WireRequest:
         return self._wire

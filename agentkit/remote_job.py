@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
 
 from agentkit.classification import ClassificationAnswer, ClassificationOffer, ClassificationRequest
-from agentkit.codec import StreamDecoder, WireRequest
+from agentkit.codec import WireRequest
 from agentkit.deadlines import advice
 from agentkit.errors import DeadlineError, ExchangeError, ProtocolError
-from agentkit.exchange import Memo, ReplySeen, Request, Response, RunAccount, Waiting
+from agentkit.exchange import RunAccount, Waiting
 from agentkit.jobs import JobCodec, JobDone, JobReply, JobStep
-from agentkit.messages import AssistantMessage
 from agentkit.models import ModelIdentity, Sink
-from agentkit.remote import Endpoint, RemoteModel
+from agentkit.remote import Endpoint
+from agentkit.remote_task import RemoteTask
 from agentkit.retention import unretained
 from agentkit.settings import Deadlines, Settings
 from agentkit.task_model import TaskReply
@@ -25,7 +27,7 @@ from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, Tra
 from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import NotSentError, Transport
 
-__all__ = ["ClassificationJob", "RemoteJob", "TranscriptionJob"]
+__all__ = ["ClassificationJob", "RemoteJob", "TranscriptionJob", "elsewhere"]
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
@@ -69,19 +71,24 @@ class RemoteJob(Generic[Asked, Told]):
         """`sleep` is for tests."""
         self.codec = codec
         self.identity = identity
-        self._endpoint = endpoint
-        self._transport = transport
-        self._settings = settings
+        self.endpoint = endpoint
+        self.transport = transport
+        self.settings = settings
+        """Lie under the settings of a question."""
+        self.random: Callable[[], float] = random.random
+        """Gives numbers from 0 to 1, for waits."""
+        self.wall_clock: Callable[[], float] = time.time
+        """Seconds since 1970, for dates that providers ask to wait for."""
         self._sleep = sleep
 
     def __repr__(self) -> str:
-        return f"RemoteJob({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self._endpoint!r})"
+        return f"RemoteJob({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self.endpoint!r})"
 
     async def perform(
         self, asked: Asked, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None
     ) -> TaskReply[Told]:
         """Answer, within the exchange's deadline. Raises ExchangeError; of a DeadlineError the job goes on."""
-        settings = settings.over(self._settings)
+        settings = settings.over(self.settings)
         if settings.retain is False:
             settings = unretained(settings, self.identity)
         seconds = (settings.deadlines or Deadlines()).exchange_seconds
@@ -96,32 +103,20 @@ class RemoteJob(Generic[Asked, Told]):
         self, step: JobStep[Told], settings: Settings, *, sink: Sink | None, account: RunAccount | None
     ) -> JobReply:
         """One exchange of a chain. Raises ExchangeError."""
-        carrier = _Carrier(self.codec, step.wire)
-        endpoint = self._elsewhere(step.address) if step.address else self._endpoint
-        remote = RemoteModel(carrier, endpoint, self.identity, transport=self._transport)
+        ours, provider = self.endpoint, self.identity.provider
+        endpoint = elsewhere(step.address, than=ours, provider=provider) if step.address else ours
+        task = RemoteTask(_Exchange(self.codec, step.wire), endpoint, self.identity, transport=self.transport)
+        task.random, task.wall_clock = self.random, self.wall_clock
         own = Settings(
             attempts=1 if step.kind == "start" else settings.attempts,
             deadlines=settings.deadlines,
             headers=None if step.address else settings.headers,
         )
-        asked = Request(self.identity.model, (), settings=own, memo=Memo(account), observe=carrier.observe)
-        await remote.respond(asked, sink)
-        return JobReply(carrier.headers, carrier.body)
+        return (await task.perform(None, own, sink=sink, account=account)).answer
 
     async def wait(self, seconds: float) -> None:
         """Wait before the next look; not at all while a recording is replayed."""
         await self._sleep(0.0 if is_offline() else seconds)
-
-    def _elsewhere(self, address: str) -> Endpoint:
-        """An address that a reply gave, without our key. Raises ProtocolError for one that is less safe than ours."""
-        theirs, ours = urlsplit(address), urlsplit(self._endpoint.base_url)
-        if theirs.scheme != "https" and (theirs.scheme, theirs.netloc) != (ours.scheme, ours.netloc):
-            raise ProtocolError(
-                f"the results are said to be at {theirs.scheme}://{theirs.netloc}, which is no https:// address; "
-                "they are not fetched from there",
-                provider=self.identity.provider,
-            )
-        return Endpoint(f"{theirs.scheme}://{theirs.netloc}")
 
     def _late(self, seconds: float, job: str) -> DeadlineError:
         where = f"the job {job} goes on at the provider" if job else "it is not known to have been started"
@@ -132,6 +127,19 @@ class RemoteJob(Generic[Asked, Told]):
         )
         error.deadline, error.seconds = "exchange_seconds", seconds
         return error
+
+
+def elsewhere(address: str, *, than: Endpoint, provider: str) -> Endpoint:
+    """The host of an address that a reply gave, asked without our key. Raises ProtocolError for one that is less safe
+    than ours."""
+    theirs, ours = urlsplit(address), urlsplit(than.base_url)
+    if theirs.scheme != "https" and (theirs.scheme, theirs.netloc) != (ours.scheme, ours.netloc):
+        raise ProtocolError(
+            f"the results are said to be at {theirs.scheme}://{theirs.netloc}, which is no https:// address; "
+            "they are not fetched from there",
+            provider=provider,
+        )
+    return Endpoint(f"{theirs.scheme}://{theirs.netloc}")
 
 
 class ClassificationJob(RemoteJob[ClassificationRequest, ClassificationAnswer]):
@@ -238,31 +246,26 @@ class _Chain(Generic[Asked, Told]):
             raise
 
 
-class _Carrier:
+class _Exchange:
     """The codec of one exchange: it keeps the reply as it came."""
 
-    def __init__(self, codec: JobCodec[Asked, Told], wire: WireRequest) -> None:
+    def __init__(self, codec: JobCodec[Any, Any], wire: WireRequest) -> None:
         self.name = codec.name
-        self.headers: Mapping[str, str] = {}
-        self.body = b""
-        self._decode_error = codec.decode_error
+        self._codec = codec
         self._wire = wire
+        self._headers: Mapping[str, str] = {}
 
-    def observe(self, seen: ReplySeen) -> None:
-        self.headers = seen.headers
+    def read_head(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
 
-    def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
+    def encode(self, asked: None) -> WireRequest:
         return self._wire
 
-    def decode(self, body: bytes) -> Response:
-        self.body = body
-        return Response(AssistantMessage(()))
+    def decode(self, body: bytes) -> JobReply:
+        return JobReply(self._headers, body)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
-        return self._decode_error(status, headers, body)
-
-    def decoder(self) -> StreamDecoder:
-        raise ProtocolError(f"the server streamed an answer of {self.name}, which was not asked for")
+        return self._codec.decode_error(status, headers, body)
 
 
 def _with_settings(asked: Asked, settings: Settings) -> Asked:

@@ -13,10 +13,10 @@ from agentkit.classification import (
     ClassificationCodec,
     ClassificationRequest,
 )
-from agentkit.codec import StreamDecoder, StreamedTaskCodec, TaskCodec, TaskStreamDecoder, WireRequest
+from agentkit.codec import HeadReader, StreamDecoder, StreamedTaskCodec, TaskCodec, TaskStreamDecoder, WireRequest
 from agentkit.embedding import EmbeddingAnswer, EmbeddingLimits, EmbeddingRequest
 from agentkit.errors import ExchangeError, ProtocolError
-from agentkit.exchange import Memo, Request, Response, RunAccount
+from agentkit.exchange import Memo, ReplySeen, Request, Response, RunAccount
 from agentkit.imaging import ImageAnswer, ImageLimits, ImageRequest
 from agentkit.messages import AssistantMessage
 from agentkit.models import ModelIdentity, Sink
@@ -88,7 +88,12 @@ class RemoteTask(Generic[Asked, Told]):
             wall_clock=self.wall_clock,
         )
         request = Request(
-            self.identity.model, (), settings=settings, is_streamed=carrier.is_streamed, memo=Memo(account)
+            self.identity.model,
+            (),
+            settings=settings,
+            is_streamed=carrier.is_streamed,
+            memo=Memo(account),
+            observe=carrier.observe if isinstance(self.codec, HeadReader) else None,
         )
         response = await remote.respond(request, sink)
         return TaskReply(carrier.answer, response.attempts, response.notes)
@@ -174,6 +179,10 @@ class _Carrier(Generic[Asked, Told]):
     def answer(self) -> Told:
         """The answer of the attempt that was the last one."""
         return self._decoded[-1] if self._decoder is None else self._decoder.answer
+
+    def observe(self, seen: ReplySeen) -> None:
+        if isinstance(self._codec, HeadReader):
+            self._codec.read_head(seen.headers)
 
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
         return self._codec.encode(self._asked)
