@@ -25,6 +25,7 @@ from agentkit.exchange import (
 )
 from agentkit.models import Model
 from agentkit.providers.offline import OfflineModel, estimate_tokens
+from agentkit.simulator.aws_services import AwsServices
 from agentkit.simulator.azure_services import AzureServices
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.formats import Format, Moment, json_object
@@ -55,6 +56,7 @@ class Answering:
         """`models` are all that there are; without any, every id is answered. A job takes `job_seconds`."""
         self.source = source if source is not None else OfflineModel(today=today)
         self._models = tuple(models)
+        self._aws = AwsServices(seconds=job_seconds)
         self._azure = AzureServices(seconds=job_seconds)
 
     def read(self, asked: HttpAsked, format: Format) -> Request:
@@ -83,7 +85,8 @@ class Answering:
     def media(self, asked: HttpAsked, format: Format, *, moment: Moment, faults: Sequence[Fault]) -> Reply | None:
         """The reply to a request of an API beside chat, faults applied; None for any other request."""
         try:
-            reply = about_media(asked) or about_vectors(asked) or self._azure.about(asked, moment)
+            reply = about_media(asked) or about_vectors(asked)
+            reply = reply or self._azure.about(asked, moment) or self._aws.about(asked, moment)
         except BadRequestError as error:
             reply = _refused(format, error)
         if reply is None:

@@ -21,7 +21,7 @@ from agentkit.simulator.formats import json_object
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.reply import Reply
 
-__all__ = ["about_vectors"]
+__all__ = ["about_vectors", "harms_in"]
 
 Json = dict[str, Any]
 
@@ -50,6 +50,11 @@ def about_vectors(asked: HttpAsked) -> Reply | None:
                 raise BadRequestError("We could not parse the JSON body of your request.")
             return Reply.whole(HttpReply(200, to_json(answer(sent))))
     return None
+
+
+def harms_in(text: str) -> set[str]:
+    """What the simulator takes for harm in a text: names of OpenAI's categories."""
+    return {name for name, words in _WORDS.items() if re.search(words, text, re.IGNORECASE)}
 
 
 def _embeddings(sent: Json) -> Json:
@@ -118,7 +123,7 @@ def _moderations(sent: Json) -> Json:
 
 
 def _moderation(text: str) -> Json:
-    found = {name for name, words in _WORDS.items() if re.search(words, text, re.IGNORECASE)}
+    found = harms_in(text)
     return {
         "flagged": bool(found),
         "categories": {name: name in found for name in _CATEGORIES},
