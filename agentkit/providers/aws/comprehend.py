@@ -89,6 +89,8 @@ class ComprehendCodec:
         reply = object_of(reply_of(body, provider=self._provider))
         if "ResultList" not in reply:
             rows = objects_of(reply.get("Classes")) or objects_of(reply.get("Labels"))
+            if not rows and (errors := objects_of(reply.get("Errors"))):  # of a page of the document
+                return ClassificationAnswer((self._failure(errors[0]),))
             if not rows:
                 raise ProtocolError("the reply holds no results ('ResultList' is missing)", provider=self._provider)
             # Classes exclude each other, labels do not.

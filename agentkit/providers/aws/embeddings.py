@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote
 
+from agentkit.classification import object_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import (
     EmbeddingAnswer,
@@ -21,7 +22,7 @@ from agentkit.embedding import (
     reply_of,
     vector_of,
 )
-from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Image, Inline
 from agentkit.providers.aws.errors import decode_error
@@ -81,8 +82,13 @@ class InvokeEmbeddingsCodec:
         """The vectors, in the order of the inputs."""
         reply = reply_of(body, provider=self._provider)
         fields = cast("Json", reply) if isinstance(reply, dict) else {}
-        if "embedding" in fields:
-            vector = vector_of(fields["embedding"], provider=self._provider)
+        by_type = fields.get("embeddingsByType")
+        if "embedding" in fields or isinstance(by_type, dict):
+            # Titan says what it could not do in a reply of status 200.
+            if fields.get("embedding") is None and (said := fields.get("message")):
+                raise BadRequestError(str(said), provider=self._provider)
+            found = fields.get("embedding") or object_of(cast("object", by_type)).get("float")
+            vector = vector_of(found, provider=self._provider)
             return EmbeddingAnswer((vector,), Usage(count_of(fields.get("inputTextTokenCount"))))
         found = fields.get("embeddings")
         rows = cast("Json", found).get("float") if isinstance(found, dict) else found
@@ -103,6 +109,11 @@ class InvokeEmbeddingsCodec:
         (text,) = self._texts(asked)
         body: Json = {"inputText": text}
         if asked.dimensions is not None:
+            if "titan-embed-text-v2" not in asked.model:
+                raise UnsupportedError(
+                    f"{self._provider}:{asked.model} has one number of dimensions; leave dimensions out, or ask "
+                    "amazon.titan-embed-text-v2:0 for 256, 512 or 1024"
+                )
             body["dimensions"] = asked.dimensions
         return body
 
@@ -137,6 +148,14 @@ class InvokeEmbeddingsCodec:
         body: Json = {"input_type": kind, "truncate": "NONE"}
         if all(isinstance(entry, str) for entry in asked.inputs):
             body["texts"] = asked.inputs
+        elif "embed-v4" not in asked.model:
+            if asked.dimensions is None and all(isinstance(entry, Image) for entry in asked.inputs):
+                pictures = [self._inline(entry).data_url for entry in asked.inputs if isinstance(entry, Image)]
+                return {"input_type": "image", "images": pictures}
+            raise UnsupportedError(
+                f"{self._provider}:{asked.model} embeds pictures apart from texts, and in no other dimensions; "
+                "cohere.embed-v4:0 takes both at once"
+            )
         else:
             body["inputs"] = [{"content": [self._cohere_part(entry)]} for entry in asked.inputs]
         if asked.dimensions is not None:

@@ -51,7 +51,10 @@ class InvokeImagesCodec:
                 f"how {self._provider}:{asked.model} is asked for pictures is not known; amazon.nova-canvas, "
                 "amazon.titan-image-* and stability.* are"
             )
-        body |= (asked.settings.extra or {}).get(self._provider, {})
+        for name, value in (asked.settings.extra or {}).get(self._provider, {}).items():
+            mine = body.get(name)  # such as imageGenerationConfig, of which a seed is only a part
+            is_part = isinstance(mine, dict) and isinstance(value, Mapping)
+            body[name] = {**cast("Json", mine), **cast("Mapping[str, Any]", value)} if is_part else value
         headers = (("content-type", "application/json"), ("accept", "application/json"))
         return WireRequest(f"/model/{quote(asked.model, safe='')}/invoke", json_bytes(body), headers=headers)
 
