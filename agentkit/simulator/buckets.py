@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 from xml.sax.saxutils import escape
@@ -68,12 +69,14 @@ class Buckets:
     def _s3_list(self, bucket: str, query: Mapping[str, str]) -> str:
         prefix = query.get("prefix", "")
         keys, after = self._page(f"s3://{bucket}/", prefix, query.get("continuation-token", ""))
-        named = [quote(key, safe="/") if query.get("encoding-type") == "url" else escape(key) for key in keys]
-        rows = "".join(f"<Contents><Key>{key}</Key><Size>1</Size></Contents>" for key in named)
+        is_encoded = query.get("encoding-type") == "url"
+        written = partial(quote, safe="/") if is_encoded else escape
+        rows = "".join(f"<Contents><Key>{written(key)}</Key><Size>1</Size></Contents>" for key in keys)
+        kind = "<EncodingType>url</EncodingType>" if is_encoded else ""
         more = f"<NextContinuationToken>{after}</NextContinuationToken>" if after else ""
         return (
             '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-            f"<Name>{bucket}</Name><Prefix>{escape(prefix)}</Prefix><KeyCount>{len(keys)}</KeyCount>"
+            f"<Name>{bucket}</Name>{kind}<Prefix>{written(prefix)}</Prefix><KeyCount>{len(keys)}</KeyCount>"
             f"<IsTruncated>{'true' if after else 'false'}</IsTruncated>{more}{rows}</ListBucketResult>"
         )
 

@@ -159,6 +159,11 @@ class Simulator:
         self.count = self._position = 0
         self._wake()
 
+    @property
+    def objects(self) -> dict[str, bytes]:
+        """What lies in its buckets, by addresses such as "s3://bucket/key"; put in what you like."""
+        return self._batches.buckets.objects
+
     def advance(self, seconds: float) -> None:
         """Put the clock forward: batches come to their end, and may expire."""
         self._ahead += seconds

@@ -71,6 +71,11 @@ class SimulatorOnThread:
         """Other faults from now on; without any, none."""
         self._portal.call(partial(setattr, self._served, "plan", plan_of(faults, seed=seed)))
 
+    @property
+    def objects(self) -> dict[str, bytes]:
+        """What lies in its buckets, by addresses such as "s3://bucket/key"; put in what you like."""
+        return self._served.objects
+
     def advance(self, seconds: float) -> None:
         """Put the clock forward: batches come to their end, and may expire."""
         self._portal.call(partial(self._served.advance, seconds))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote_plus, urlencode
 
 from agentkit.buckets import BucketPage, Place
 from agentkit.codec import WireRequest
@@ -51,7 +51,8 @@ class S3Codec:
         text = body.decode(errors="replace")
         if "<ListBucketResult" not in text:
             raise ProtocolError("the reply is no list of objects of S3", provider=self._provider)
-        keys = tuple(unquote(key.replace("+", " ")) for key in _elements(text, "Key"))
+        is_encoded = _element(text, "EncodingType") == "url"
+        keys = tuple(unquote_plus(key) if is_encoded else key for key in _elements(text, "Key"))
         is_more = _element(text, "IsTruncated") == "true"
         return BucketPage(keys, _element(text, "NextContinuationToken") if is_more else "")
 

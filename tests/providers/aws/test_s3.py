@@ -47,11 +47,12 @@ def test_requests_are_signed_as_botocore_signs_them(key: str, token: str | None)
 
 def test_a_page_of_a_listing_is_read() -> None:
     text = (
-        '<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name>'
+        '<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType>'
         "<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>"
         "<Contents><Key>x/in+put%2B.jsonl</Key></Contents><Contents><Key>x/%C3%A9</Key></Contents></ListBucketResult>"
     )
     assert S3Codec().page(text.encode()) == BucketPage(("x/in put+.jsonl", "x/é"), "a&b")
+    assert S3Codec().page(b"<ListBucketResult><Key>a+b&lt;</Key></ListBucketResult>") == BucketPage(("a+b<",))
     assert S3Codec().page(b"<ListBucketResult/>") == BucketPage(())
     with pytest.raises(ProtocolError, match="no list of objects"):
         S3Codec().page(b"<html/>")
