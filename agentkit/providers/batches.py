@@ -7,17 +7,22 @@ import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
-from agentkit.batching import BatchCodec
+from agentkit.batching import BatchCodec, BatchTask
 from agentkit.buckets import BatchStorage
-from agentkit.codec import Codec
 from agentkit.errors import ConfigurationError, UnsupportedError
+from agentkit.identity import ModelIdentity
 from agentkit.models import Model, identity_of
 from agentkit.remote import RemoteModel
 from agentkit.remote_batch import RemoteBatch
+from agentkit.remote_task import RemoteTask
+from agentkit.task_model import TaskModel
 
 __all__ = ["BATCHES", "IN_BUCKETS", "connect_batch"]
+
+
+Asked: TypeAlias = RemoteModel | RemoteTask[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +33,24 @@ class BatchRow:
     """Where its codec is."""
     codec: str
     """The codec's class."""
+    tasks: tuple[BatchTask, ...] = ("chat",)
+    """What it takes batches of, beside what rides on chats."""
 
+
+_OPENAI = "agentkit.providers.openai.batches"
+_CHAT: tuple[BatchTask, ...] = ("chat",)
 
 BATCHES: Mapping[str, BatchRow] = {
-    "openai": BatchRow("agentkit.providers.openai.batches", "BatchesCodec"),
-    "azure": BatchRow("agentkit.providers.openai.batches", "BatchesCodec"),
+    "openai": BatchRow(_OPENAI, "BatchesCodec", (*_CHAT, "embed", "generate_image", "classify")),
+    "azure": BatchRow(_OPENAI, "BatchesCodec", (*_CHAT, "embed")),
     "anthropic": BatchRow("agentkit.providers.anthropic.batches", "MessageBatchesCodec"),
-    "google": BatchRow("agentkit.providers.google.batches", "GeminiBatchesCodec"),
-    "mistral": BatchRow("agentkit.providers.openai.mistral_batches", "MistralBatchesCodec"),
+    "google": BatchRow("agentkit.providers.google.batches", "GeminiBatchesCodec", (*_CHAT, "embed")),
+    "mistral": BatchRow(
+        "agentkit.providers.openai.mistral_batches",
+        "MistralBatchesCodec",
+        (*_CHAT, "embed", "classify", "transcribe"),
+    ),
+    "groq": BatchRow(_OPENAI, "BatchesCodec", (*_CHAT, "transcribe")),
 }
 """Provider, as spans name it -> its row."""
 
@@ -49,37 +64,70 @@ IN_BUCKETS: Mapping[str, str] = {
 class BucketModule(Protocol):
     """What the module of a provider offers that keeps batches in buckets."""
 
-    def connect_batch(self, model: RemoteModel, storage: str | BatchStorage | None) -> RemoteBatch:
+    def connect_batch(self, model: Asked, storage: str | BatchStorage | None) -> RemoteBatch:
         """The batches of a model. Raises UnsupportedError, ConfigurationError; sends nothing."""
         ...
 
 
+TASK_WORDS: Mapping[BatchTask, str] = {
+    "chat": "chats",
+    "embed": "embeddings",
+    "generate_image": "pictures",
+    "classify": "classifications",
+    "transcribe": "transcripts",
+}
+"""What is in batches, in sentences."""
+
+_MOST_REQUESTS: Mapping[BatchTask, int] = {"embed": 5_000, "generate_image": 50}
+"""Answers are large here, and those of one batch are read as one reply."""
+
 _DEPLOYMENT = re.compile(r"/deployments/[^/?]+")
+_VERSION = re.compile(r"/v\d\w*$")
 
 
-def connect_batch(model: Model, *, storage: str | BatchStorage | None = None) -> RemoteBatch:
-    """The batches of a model; `storage` is the bucket for those that need one. Sends nothing.
+def connect_batch(
+    model: Model | TaskModel[Any, Any], *, storage: str | BatchStorage | None = None, task: BatchTask = "chat"
+) -> RemoteBatch:
+    """The batches of a model; `storage` is the bucket for those that need one, `task` what is asked. Sends nothing.
 
-    Raises UnsupportedError where its provider takes none, ConfigurationError for a storage that does not fit.
+    A task that rides on chats is asked of the model that chats. Raises UnsupportedError where the provider takes no
+    batches of the kind, ConfigurationError for a storage that does not fit.
     """
-    identity = identity_of(model)
-    if identity.provider in IN_BUCKETS and isinstance(model, RemoteModel):
+    identity = identity_of(model) if isinstance(model, Model) else model.identity
+    if not isinstance(model, RemoteModel | RemoteTask):
+        raise _no_batches(identity, task)
+    asked: Asked = model
+    if identity.provider in IN_BUCKETS:
         loaded = cast("BucketModule", importlib.import_module(IN_BUCKETS[identity.provider]))
-        return loaded.connect_batch(model, storage)
+        return loaded.connect_batch(asked, storage)
     row = BATCHES.get(identity.provider)
-    if row is None or not isinstance(model, RemoteModel):
-        raise UnsupportedError(
-            f'{identity} takes no batches; ask at once with via="requests", or use a model of one of '
-            f"{', '.join((*BATCHES, *IN_BUCKETS))}"
-        )
+    if row is None or ("chat" if isinstance(asked, RemoteModel) else task) not in row.tasks:
+        raise _no_batches(identity, task)
     if storage is not None:
         raise ConfigurationError(f"{identity.provider} keeps batches itself, in no bucket of yours; leave out storage=")
     make = cast("Callable[..., BatchCodec]", getattr(importlib.import_module(row.module), row.codec))
-    codec: Codec = model.codec
+    inner, address = asked.codec, asked.endpoint.base_url
     more: dict[str, str] = {}
-    if identity.provider == "azure" and "/deployments/" in model.endpoint.base_url:
+    uploads = None
+    if identity.provider == "azure" and "/deployments/" in address:
         # A dated version has the deployment in the path of a chat, and in the body of a line, whose path is bare.
         more["prefix"] = ""
-        model = copy(model)
-        model.endpoint = replace(model.endpoint, base_url=_DEPLOYMENT.sub("", model.endpoint.base_url))
-    return RemoteBatch(model, make(codec, provider=identity.provider, **more))
+        asked = copy(asked)
+        asked.endpoint = replace(asked.endpoint, base_url=_DEPLOYMENT.sub("", address))
+    elif identity.provider == "google":
+        uploads = replace(asked.endpoint, base_url=_VERSION.sub(r"/upload\g<0>", address))
+    codec = make(inner, provider=identity.provider, **more)
+    most = _MOST_REQUESTS.get(task, codec.limits.requests)
+    codec.limits = replace(codec.limits, requests=min(codec.limits.requests, most))
+    return RemoteBatch(asked, codec, uploads=uploads)
+
+
+def _no_batches(identity: ModelIdentity, task: BatchTask) -> UnsupportedError:
+    others = [name for name, row in BATCHES.items() if task in row.tasks]
+    if task == "chat":
+        others += IN_BUCKETS
+    what = "" if task == "chat" else f" of {TASK_WORDS[task]}"
+    return UnsupportedError(
+        f'{identity} takes no batches{what}; ask at once with via="requests", or use a model of one of '
+        f"{', '.join(others)}"
+    )

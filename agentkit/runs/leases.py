@@ -7,10 +7,11 @@ nobody has to guess by the time of a last heartbeat whether the holder lives. Th
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from weakref import WeakSet
+
+from agentkit.file_lock import try_lock
 
 __all__ = ["Lease", "is_held"]
 
@@ -44,7 +45,7 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        if not _lock(descriptor, is_shared=True):
+        if not try_lock(descriptor, is_shared=True):
             return True
         with suppress(OSError):
             path.unlink()
@@ -58,7 +59,7 @@ def _locked(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             # Whoever looks whether it is held locks it for a moment, and may take it for a dead one's and remove it.
-            if _lock(descriptor, is_shared=False) and os.path.samestat(os.fstat(descriptor), path.stat()):
+            if try_lock(descriptor) and os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor
         except FileNotFoundError:
             pass
@@ -66,27 +67,6 @@ def _locked(path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int, *, is_shared: bool) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _lock(descriptor: int, *, is_shared: bool) -> bool:
-        """Lock the file, and not the process: flock holds among two users in one process, too."""
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 _held: WeakSet[Lease] = WeakSet()

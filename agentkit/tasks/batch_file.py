@@ -1,18 +1,20 @@
-"""The file in which a batch's state is kept: JSON without content, written whole or not at all."""
+"""The file in which a batch's state is kept: JSON without content, written whole or not at all, by one process."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agentkit.batching import BatchState, read_state, state_to_json
 from agentkit.errors import StateError
+from agentkit.file_lock import try_lock
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 
-__all__ = ["load", "save"]
+__all__ = ["held", "load", "save"]
 
 
 def load(path: Path) -> BatchState | None:
@@ -42,3 +44,52 @@ def save(path: Path, state: BatchState) -> None:
         with suppress(OSError):
             os.unlink(name)  # noqa: PTH108
         raise
+
+
+@contextmanager
+def held(path: Path | None) -> Generator[None]:
+    """Keep a state to this user alone while the block runs. Raises StateError when another drives its batch, OSError.
+
+    The kernel frees the lock however a process ends. It is on a file beside the state, which is replaced when it is
+    written.
+    """
+    if path is None:
+        yield
+        return
+    beside = path.with_name(f"{path.name}.lock")
+    descriptor = _locked(beside, path)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no file that is open
+            beside.unlink()
+        os.close(descriptor)
+
+
+def _locked(beside: Path, path: Path) -> int:
+    while True:
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if not try_lock(descriptor):
+                raise _driven(path, descriptor)
+            if os.path.samestat(os.fstat(descriptor), beside.stat()):
+                return descriptor
+        except FileNotFoundError:  # whoever had it removed it when it was done, between opening and locking
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _driven(path: Path, descriptor: int) -> StateError:
+    pid = ""
+    with suppress(OSError):  # Windows lets nobody read what is locked
+        pid = os.read(descriptor, 20).decode(errors="replace")
+    who = "this process" if pid == str(os.getpid()) else f"the process {pid}" if pid else "another process"
+    return StateError(
+        f"the batch of {path} is driven by {who} already, and two would submit it twice; wait for it, or stop it and "
+        f"call again. How far it is can be asked meanwhile: agentkit batch status {path}"
+    )

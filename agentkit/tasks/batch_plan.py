@@ -69,8 +69,8 @@ def _refuse_mixed(paths: Mapping[str, str]) -> None:
     if len(paths) > 1:
         (one, first), (other, second), *_ = paths.items()
         raise ConfigurationError(
-            f"a batch asks one thing of all inputs, but {first!r} goes to {one} and {second!r} to {other}; make a batch "
-            "of each kind"
+            f"a batch asks one thing of all inputs, but {first!r} goes to {one} and {second!r} to {other}; make a "
+            "batch of each kind"
         )
 
 
@@ -86,7 +86,8 @@ def _split(sizes: Sequence[_Size], limits: BatchLimits, *, ids: Sequence[str]) -
         if not size.fits(limits):
             texts = "" if limits.texts is None else f", and {limits.texts:,} texts"
             raise ConfigurationError(
-                f"the input {ids[position]!r} has {size.bytes:,} bytes; a batch takes {limits.bytes:,}{texts} at the most"
+                f"the input {ids[position]!r} has {size.bytes:,} bytes; a batch takes {limits.bytes:,}{texts} at the "
+                "most"
             )
         if position - first == limits.requests or not (filled + size).fits(limits):
             parts.append(BatchPart(first, position - first))
