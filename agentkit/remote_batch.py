@@ -225,7 +225,9 @@ class RemoteBatch:
         """
         model = self.model
         own = self.settings
-        settings = Settings(attempts=attempts or own.attempts, deadlines=own.deadlines, headers=own.headers)
+        is_elsewhere = endpoint is not None and endpoint is not self._uploads
+        headers = None if is_elsewhere else own.headers  # the user's own are for the provider
+        settings = Settings(attempts=attempts or own.attempts, deadlines=own.deadlines, headers=headers)
         step = _Step(by or self.codec, wire, read, {} if head is None else head)
         task = RemoteTask(step, endpoint or model.endpoint, self.identity, transport=model.transport)
         task.random, task.wall_clock = model.random, model.wall_clock

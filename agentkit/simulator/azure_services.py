@@ -17,6 +17,7 @@ from pydantic_core import to_json
 
 from agentkit.codec import HttpReply
 from agentkit.errors import BadRequestError, ExchangeError, NotFoundError
+from agentkit.simulator.azure_analyses import ANALYSES, HARMS, analyzed
 from agentkit.simulator.formats import Moment, json_object
 from agentkit.simulator.forms import form_of
 from agentkit.simulator.http import HttpAsked
@@ -27,35 +28,19 @@ __all__ = ["AzureServices"]
 
 Json: TypeAlias = dict[str, Any]
 
-_GOOD = re.compile(r"\b(?:good|great|nice|lovely|love|thanks?|wonderful|fine)\b", re.IGNORECASE)
-_BAD = re.compile(r"\b(?:bad|awful|terrible|hate|late|broken|refund|never)\b", re.IGNORECASE)
-_LANGUAGES: Mapping[str, tuple[str, re.Pattern[str]]] = {
-    "de": ("German", re.compile(r"\b(?:der|die|das|ist|und|guten)\b", re.IGNORECASE)),
-    "fr": ("French", re.compile(r"\b(?:le|la|les|est|et|bonjour)\b", re.IGNORECASE)),
-    "es": ("Spanish", re.compile(r"\b(?:el|los|es|y|hola|buenos)\b", re.IGNORECASE)),
-    "en": ("English", re.compile(r"")),
-}
-_CLASSES: Mapping[str, re.Pattern[str]] = {"question": re.compile(r"\?"), "praise": _GOOD, "complaint": _BAD}
-"""What the simulator's custom classifiers were trained for; a single one says "other" where nothing fits."""
-_HARMS: Mapping[str, re.Pattern[str]] = {
-    "Hate": re.compile(r"\b(?:idiots?|stupid)\b", re.IGNORECASE),
-    "SelfHarm": re.compile(r"\b(?:hurt|harm|kill) myself\b", re.IGNORECASE),
-    "Sexual": re.compile(r"\bnaked\b", re.IGNORECASE),
-    "Violence": re.compile(r"\b(?:kill|murder|stab|shoot)\b", re.IGNORECASE),
-}
-_MOST_CHARACTERS = 5_120
 _MOST_DOCUMENTS = 10
 _MOST_JOB_DOCUMENTS = 25
 _PAGE = 20
 _BYTES_PER_SECOND = 16_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
     """One job and when it was made."""
 
     sent: Json
     created: float
+    is_cancelled: bool = False
 
 
 class AzureServices:
@@ -64,16 +49,19 @@ class AzureServices:
     def __init__(self, *, seconds: float = 0.0) -> None:
         self._seconds = seconds
         self._jobs: dict[str, _Job] = {}
+        self._made = 0
         self._routes: Sequence[tuple[str, re.Pattern[str], Callable[[HttpAsked, re.Match[str], Moment], Reply]]] = (
             ("POST", re.compile(r"/language/:analyze-text$"), self._analyze),
             ("POST", re.compile(r"/language/analyze-text/jobs$"), self._submit_analysis),
             ("GET", re.compile(r"/language/analyze-text/jobs/(?P<id>[^/:]+)$"), self._look_analysis),
+            ("POST", re.compile(r"/language/analyze-text/jobs/(?P<id>[^/:]+):cancel$"), self._cancel_analysis),
             ("POST", re.compile(r"/contentsafety/text:analyze$"), self._harm),
             ("POST", re.compile(r"/contentsafety/image:analyze$"), self._image),
             ("POST", re.compile(r"/speechtotext/transcriptions:transcribe$"), self._transcribe),
             ("POST", re.compile(r"/speechtotext/transcriptions:submit$"), self._submit_transcription),
             ("GET", re.compile(r"/speechtotext/transcriptions$"), self._list_transcriptions),
             ("GET", re.compile(r"/speechtotext/transcriptions/(?P<id>[^/]+)$"), self._look_transcription),
+            ("DELETE", re.compile(r"/speechtotext/transcriptions/(?P<id>[^/]+)$"), self._delete_transcription),
             ("GET", re.compile(r"/speechtotext/transcriptions/(?P<id>[^/]+)/files$"), self._files),
             ("GET", re.compile(r"/speechresults/(?P<id>[^/]+)/(?P<name>[^/]+)$"), self._file),
         )
@@ -96,7 +84,7 @@ class AzureServices:
         kind = str(sent.get("kind"))
         if kind not in ("SentimentAnalysis", "LanguageDetection"):
             raise BadRequestError(f"Invalid Task Kind: {kind}", code="InvalidArgument")
-        results = _analyzed(kind, _documents(sent, _MOST_DOCUMENTS))
+        results = analyzed(kind, _documents(sent, _MOST_DOCUMENTS))
         return _json({"kind": f"{kind}Results", "results": {**results, "modelVersion": "2025-01-01"}})
 
     def _submit_analysis(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
@@ -126,6 +114,8 @@ class AzureServices:
             "errors": [],
         }
         count = len(tasks)
+        if job.is_cancelled:
+            return _json({**told, "status": "cancelled", "tasks": {"completed": 0, "total": count}})
         if not self._is_over(job, moment):
             return _json(
                 {
@@ -145,18 +135,23 @@ class AzureServices:
             told["nextLink"] = f"{_home(asked)}/language/analyze-text/jobs/{id}?{page}"
         return _json(told)
 
+    def _cancel_analysis(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        job = self._found(found["id"])
+        job.is_cancelled = not self._is_over(job, moment)
+        return Reply(202, (("operation-location", f"{_home(asked)}{asked.path}"), ("content-length", "0")), ())
+
     def _harm(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         text = _sent(asked).get("text")
         if not isinstance(text, str) or not text or len(text) > 10_000:
             raise BadRequestError("The text has to have from 1 to 10000 characters.", code="InvalidRequestBody")
-        rows = [{"category": name, "severity": 4 if harm.search(text) else 0} for name, harm in _HARMS.items()]
+        rows = [{"category": name, "severity": 4 if harm.search(text) else 0} for name, harm in HARMS.items()]
         return _json({"blocklistsMatch": [], "categoriesAnalysis": rows})
 
     def _image(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         image: Json = _sent(asked).get("image") or {}
         if not (image.get("content") or image.get("blobUrl")):
             raise BadRequestError("Either content or blobUrl has to be set.", code="InvalidRequestBody")
-        return _json({"categoriesAnalysis": [{"category": name, "severity": 0} for name in _HARMS]})
+        return _json({"categoriesAnalysis": [{"category": name, "severity": 0} for name in HARMS]})
 
     def _transcribe(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         form = form_of(asked.body, asked.header("content-type"))
@@ -193,6 +188,11 @@ class AzureServices:
         self._found(found["id"])
         return _json(self._transcription(found["id"], asked, moment))
 
+    def _delete_transcription(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        self._found(found["id"])
+        del self._jobs[found["id"]]
+        return Reply(204, (), ())
+
     def _files(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         id, job = found["id"], self._found(found["id"])
         if not self._is_over(job, moment):
@@ -228,13 +228,15 @@ class AzureServices:
             "displayName": job.sent["displayName"],
             "locale": job.sent["locale"],
             "properties": job.sent["properties"],
+            "customProperties": job.sent.get("customProperties") or {},
             "createdDateTime": _time(job.created),
             "lastActionDateTime": _time(min(moment.now, job.created + self._seconds)),
             "status": "Succeeded" if self._is_over(job, moment) else "Running",
         }
 
     def _begun(self, sent: Json, moment: Moment) -> str:
-        id = f"00000000-0000-0000-0000-{len(self._jobs) + 1:012d}"
+        self._made += 1
+        id = f"00000000-0000-0000-0000-{self._made:012d}"
         self._jobs[id] = _Job(sent, moment.now)
         return id
 
@@ -247,57 +249,6 @@ class AzureServices:
         return moment.now >= job.created + self._seconds
 
 
-def _analyzed(kind: str, documents: Sequence[Json]) -> Json:
-    """What is found in documents; those that cannot be analysed have an error."""
-    rows: list[Json] = []
-    errors: list[Json] = []
-    for document in documents:
-        id, text = document.get("id"), str(document.get("text") or "")
-        wrong = "Document text is empty." if not text.strip() else ""
-        if len(text) > _MOST_CHARACTERS:
-            wrong = f"A document within the request was too large: at most {_MOST_CHARACTERS} characters."
-        if wrong:
-            inner = {"code": "InvalidDocument", "message": wrong}
-            error = {"code": "InvalidArgument", "message": "Invalid document in request.", "innererror": inner}
-            errors.append({"id": id, "error": error})
-        else:
-            rows.append({"id": id, **_ANALYSES[kind](text), "warnings": []})
-    return {"documents": rows, "errors": errors}
-
-
-def _sentiment(text: str) -> Json:
-    good, bad = bool(_GOOD.search(text)), bool(_BAD.search(text))
-    sentiment = "mixed" if good and bad else "positive" if good else "negative" if bad else "neutral"
-    scores = {"positive": 0.45, "neutral": 0.1, "negative": 0.45}
-    if sentiment != "mixed":
-        scores = {name: 0.9 if name == sentiment else 0.05 for name in scores}
-    return {"sentiment": sentiment, "confidenceScores": scores, "sentences": []}
-
-
-def _language(text: str) -> Json:
-    code, (name, _) = next((code, known) for code, known in _LANGUAGES.items() if known[1].search(text))
-    return {"detectedLanguage": {"name": name, "iso6391Name": code, "confidenceScore": 0.95}}
-
-
-def _single(text: str) -> Json:
-    label = next((name for name, words in _CLASSES.items() if words.search(text)), "other")
-    return {"class": [{"category": label, "confidenceScore": 0.9}]}
-
-
-def _multi(text: str) -> Json:
-    return {
-        "class": [{"category": name, "confidenceScore": 0.8} for name, words in _CLASSES.items() if words.search(text)]
-    }
-
-
-_ANALYSES: Mapping[str, Callable[[str], Json]] = {
-    "SentimentAnalysis": _sentiment,
-    "LanguageDetection": _language,
-    "CustomSingleLabelClassification": _single,
-    "CustomMultiLabelClassification": _multi,
-}
-
-
 def _task_result(task: Json, documents: Sequence[Json], moment: Moment) -> Json:
     kind = str(task.get("kind"))
     told: Json = {
@@ -305,11 +256,11 @@ def _task_result(task: Json, documents: Sequence[Json], moment: Moment) -> Json:
         "taskName": task.get("taskName"),
         "lastUpdateDateTime": _time(moment.now),
     }
-    if kind not in _ANALYSES or kind == "LanguageDetection":
+    if kind not in ANALYSES or kind == "LanguageDetection":
         return {**told, "status": "failed", "error": {"code": "InvalidArgument", "message": f"No task of kind {kind}."}}
     parameters: Json = task.get("parameters") or {}
     own = {name: parameters[name] for name in ("projectName", "deploymentName") if name in parameters}
-    return {**told, "status": "succeeded", "results": {**_analyzed(kind, documents), **own}}
+    return {**told, "status": "succeeded", "results": {**analyzed(kind, documents), **own}}
 
 
 def _is_there(url: object) -> bool:

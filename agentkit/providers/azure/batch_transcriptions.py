@@ -8,6 +8,7 @@ key.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
-from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.jobs import JobDone, JobReply, JobStep, id_in
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import number_of
@@ -24,12 +25,22 @@ from agentkit.providers.azure.locales import locale_of
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.transcription import Segment, TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest, Word
 
-__all__ = ["BatchTranscriptionCodec"]
+__all__ = [
+    "TRANSCRIPTIONS",
+    "VERSION",
+    "BatchTranscriptionCodec",
+    "failure_of",
+    "recording_failure",
+    "submission",
+    "transcript_of",
+]
 
 Json = dict[str, Any]
 
-_VERSION = "?api-version=2025-10-15"
-_PATH = "/speechtotext/transcriptions"
+VERSION = "?api-version=2025-10-15"
+"""The query of every request."""
+TRANSCRIPTIONS = "/speechtotext/transcriptions"
+"""Where jobs are."""
 _HOURS = 48
 """How long Azure keeps the results: what it advises."""
 _TICKS = 10_000_000
@@ -51,25 +62,8 @@ class BatchTranscriptionCodec:
 
     def begin(self, asked: TranscriptionRequest) -> JobStep[TranscriptionAnswer]:
         """The request that starts a job. Raises UnsupportedError."""
-        who = f"{self._provider}:{asked.model}"
-        if not isinstance(asked.audio.source, Remote):
-            raise UnsupportedError(
-                f"{who} fetches recordings from an address: pass Audio.from_url('https://...'), signed where it has to "
-                f"be; {self._provider}:fast takes the sound itself"
-            )
-        if asked.prompt:
-            raise UnsupportedError(f"{who} takes no prompt; {self._provider}:fast takes phrases in it")
-        more = dict((asked.settings.extra or {}).get(self._provider, {}))
-        locale = more.pop("locale", None) or (asked.language and locale_of(asked.language, who=who))
-        if not locale:
-            raise UnsupportedError(
-                f"{who} has to be told the language: language='en-US'; {self._provider}:fast finds it out"
-            )
-        words = {"wordLevelTimestampsEnabled": True, "displayFormWordLevelTimestampsEnabled": True}
-        properties: Json = {"timeToLiveHours": _HOURS, **(words if asked.words else {})}
-        properties |= object_of(more.pop("properties", None))
-        sent: Json = {"displayName": "agentkit", "locale": locale, "contentUrls": [asked.audio.source.url]}
-        wire = WireRequest(f"{_PATH}:submit{_VERSION}", json_bytes({**sent, "properties": properties, **more}))
+        sent = submission(asked, provider=self._provider)
+        wire = WireRequest(f"{TRANSCRIPTIONS}:submit{VERSION}", json_bytes({"displayName": "agentkit", **sent}))
         return JobStep("start", wire, partial(self._looked, asked))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
@@ -79,15 +73,17 @@ class BatchTranscriptionCodec:
     def _looked(self, asked: TranscriptionRequest, reply: JobReply) -> JobStep[TranscriptionAnswer]:
         """Go on looking, or fetch the list of files. Raises the error with which the job failed."""
         fields = self._fields(reply)
-        address = str(fields.get("self") or reply.headers.get("location") or "").replace(f"{_PATH}:submit", _PATH)
-        id = id_in(address, f"{_PATH}/", provider=self._provider)
+        address = str(fields.get("self") or reply.headers.get("location") or "").replace(":submit/", "/")
+        id = id_in(address, f"{TRANSCRIPTIONS}/", provider=self._provider)
         match fields.get("status"):
             case "Succeeded":
-                return self._get("fetch", f"{_PATH}/{id}/files{_VERSION}", partial(self._listed, asked, id), id)
+                return self._get("fetch", f"{TRANSCRIPTIONS}/{id}/files{VERSION}", partial(self._listed, asked, id), id)
             case "Failed":
-                raise self._failure(object_of(object_of(fields.get("properties")).get("error")), id)
+                raise failure_of(
+                    object_of(object_of(fields.get("properties")).get("error")), id, provider=self._provider
+                )
             case _:
-                return self._get("look", f"{_PATH}/{id}{_VERSION}", partial(self._looked, asked), id)
+                return self._get("look", f"{TRANSCRIPTIONS}/{id}{VERSION}", partial(self._looked, asked), id)
 
     def _listed(self, asked: TranscriptionRequest, id: str, reply: JobReply) -> JobStep[TranscriptionAnswer]:
         """Fetch the transcript; where there is none, the report that says why."""
@@ -102,19 +98,13 @@ class BatchTranscriptionCodec:
         raise ProtocolError(f"the job {id} has no files ('values' is empty)", provider=self._provider)
 
     def _fetched(self, asked: TranscriptionRequest, reply: JobReply) -> JobDone[TranscriptionAnswer]:
-        return JobDone(_transcript(self._fields(reply), asked, provider=self._provider))
+        transcript = transcript_of(self._fields(reply), words=asked.words, provider=self._provider)
+        return JobDone(transcript if asked.segments else replace(transcript, segments=()))
 
     def _reported(self, id: str, reply: JobReply) -> JobDone[TranscriptionAnswer]:
         """Raises the error of the recording."""
         (details,) = objects_of(self._fields(reply).get("details"))[:1] or [{}]
-        raise self._failure({"code": details.get("errorKind"), "message": details.get("errorMessage")}, id)
-
-    def _failure(self, error: Json, id: str) -> ExchangeError:
-        """Why a job failed; mostly the recording is not there, or is no sound."""
-        code, message = str(error.get("code") or ""), str(error.get("message") or "no reason was given")
-        known = error_in_stream({"error": {"code": code, "message": message}}, provider=self._provider)
-        kind = BadRequestError if isinstance(known, ProtocolError) else type(known)
-        return kind(f"the job {id} failed: {message}", provider=self._provider, code=code or None)
+        raise recording_failure(details, id, provider=self._provider)
 
     def _get(self, kind: Any, path: str, read: Any, id: str) -> JobStep[TranscriptionAnswer]:
         return JobStep(kind, WireRequest(path, b"", "GET", headers=()), read, id)
@@ -128,17 +118,51 @@ class BatchTranscriptionCodec:
         return object_of(reply_of(reply.body, provider=self._provider))
 
 
-def _transcript(fields: Json, asked: TranscriptionRequest, *, provider: str) -> TranscriptionAnswer:
-    """What a file of results says, with times where they were asked for. Raises ProtocolError."""
+def submission(asked: TranscriptionRequest, *, provider: str) -> Json:
+    """What a job for a recording is started with, its name left out. Raises UnsupportedError."""
+    who = f"{provider}:{asked.model}"
+    if not isinstance(asked.audio.source, Remote):
+        raise UnsupportedError(
+            f"{who} fetches recordings from an address: pass Audio.from_url('https://...'), signed where it has to "
+            f"be; {provider}:fast takes the sound itself"
+        )
+    if asked.prompt:
+        raise UnsupportedError(f"{who} takes no prompt; {provider}:fast takes phrases in it")
+    more = dict((asked.settings.extra or {}).get(provider, {}))
+    locale = more.pop("locale", None) or (asked.language and locale_of(asked.language, who=who))
+    if not locale:
+        raise UnsupportedError(f"{who} has to be told the language: language='en-US'; {provider}:fast finds it out")
+    words = {"wordLevelTimestampsEnabled": True, "displayFormWordLevelTimestampsEnabled": True}
+    properties: Json = {"timeToLiveHours": _HOURS, **(words if asked.words else {})}
+    properties |= object_of(more.pop("properties", None))
+    return {"locale": locale, "contentUrls": [asked.audio.source.url], "properties": properties, **more}
+
+
+def failure_of(error: Json, id: str, *, provider: str) -> ExchangeError:
+    """Why a job failed, or the transcription of one of its recordings."""
+    message = str(error.get("message") or "no reason was given")
+    known = error_in_stream({"error": {"status": "400", **error, "message": message}}, provider=provider)
+    known.message = f"the job {id} failed: {message}"
+    known.args = (known.message,)
+    return known
+
+
+def recording_failure(details: Json, id: str, *, provider: str) -> ExchangeError:
+    """Why the transcription of a recording failed, by the report of its job."""
+    return failure_of({"code": details.get("errorKind"), "message": details.get("errorMessage")}, id, provider=provider)
+
+
+def transcript_of(fields: Json, *, words: bool, provider: str) -> TranscriptionAnswer:
+    """What a file of results says. Raises ProtocolError."""
     if "combinedRecognizedPhrases" not in fields:
         raise ProtocolError("the file holds no transcript ('combinedRecognizedPhrases' is missing)", provider=provider)
     phrases = objects_of(fields.get("recognizedPhrases"))
     phrases.sort(key=lambda row: _times(row)[0])  # channel after channel otherwise
-    words = [word for row in phrases for word in _words(row)] if asked.words else []
+    heard = [word for row in phrases for word in _words(row)] if words else []
     return TranscriptionAnswer(
         "\n".join(str(row.get("display") or "") for row in objects_of(fields.get("combinedRecognizedPhrases"))),
-        tuple(_segment(row) for row in phrases) if asked.segments else (),
-        tuple(words),
+        tuple(_segment(row) for row in phrases),
+        tuple(heard),
         next((str(row["locale"]) for row in phrases if row.get("locale")), ""),
         _seconds(fields, "duration"),
     )

@@ -31,13 +31,26 @@ from agentkit.json_bytes import json_bytes
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.usage import Usage
 
-__all__ = ["LanguageCodec", "LanguageJobsCodec", "is_job"]
+__all__ = [
+    "JOBS",
+    "JOB_DOCUMENTS",
+    "VERSION",
+    "LanguageCodec",
+    "LanguageJobsCodec",
+    "classified",
+    "is_job",
+    "job_failure",
+    "job_question",
+    "job_results",
+]
 
 Json = dict[str, Any]
 
-_VERSION = "?api-version=2023-04-01"
-_PATH = f"/language/:analyze-text{_VERSION}"
-_JOBS = "/language/analyze-text/jobs"
+VERSION = "?api-version=2023-04-01"
+"""The query of every request."""
+_PATH = f"/language/:analyze-text{VERSION}"
+JOBS = "/language/analyze-text/jobs"
+"""Where jobs are."""
 _KINDS = {"sentiment": "SentimentAnalysis", "language": "LanguageDetection"}
 _JOB_KINDS = {
     "sentiment": "SentimentAnalysis",
@@ -45,7 +58,8 @@ _JOB_KINDS = {
     "multi-label": "CustomMultiLabelClassification",
 }
 _DOCUMENTS = 10
-_JOB_DOCUMENTS = 25
+JOB_DOCUMENTS = 25
+"""So many texts go into one job."""
 
 
 class LanguageCodec:
@@ -109,57 +123,71 @@ class LanguageJobsCodec:
 
     def offer(self, model: str) -> ClassificationOffer:
         """What a job does with this model. Raises ConfigurationError for a name that is none."""
-        _task(model, {}, provider=self._provider)
-        return ClassificationOffer(frozenset({"own"}), _JOB_DOCUMENTS)
+        _task(model, dict[str, Any](), provider=self._provider)
+        return ClassificationOffer(frozenset({"own"}), JOB_DOCUMENTS)
 
     def begin(self, asked: ClassificationRequest) -> JobStep[ClassificationAnswer]:
         """The request that starts a job. Raises UnsupportedError for images."""
-        documents, parameters = _asked(asked, self._provider)
-        body: Json = {
-            "displayName": "agentkit",
-            "analysisInput": {"documents": documents},
-            "tasks": [_task(asked.model, parameters, provider=self._provider)],
-        }
-        return JobStep("start", WireRequest(f"{_JOBS}{_VERSION}", json_bytes(body)), self._started)
+        documents, task = job_question(asked, provider=self._provider)
+        body = {"displayName": "agentkit", "analysisInput": {"documents": documents}, "tasks": [task]}
+        return JobStep("start", WireRequest(f"{JOBS}{VERSION}", json_bytes(body)), self._started)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 2xx."""
         return decode_error(status, headers, body, provider=self._provider)
 
     def _started(self, reply: JobReply) -> JobStep[ClassificationAnswer]:
-        id = id_in(reply.headers.get("operation-location", ""), f"{_JOBS}/", provider=self._provider)
+        id = id_in(reply.headers.get("operation-location", ""), f"{JOBS}/", provider=self._provider)
         return self._look(_Job(id))
 
-    def _look(self, job: _Job, query: str = _VERSION) -> JobStep[ClassificationAnswer]:
-        wire = WireRequest(f"{_JOBS}/{job.id}{query}", b"", "GET", headers=())
+    def _look(self, job: _Job, query: str = VERSION) -> JobStep[ClassificationAnswer]:
+        wire = WireRequest(f"{JOBS}/{job.id}{query}", b"", "GET", headers=())
         return JobStep("fetch" if job.pages else "look", wire, partial(self._looked, job), job.id)
 
     def _looked(self, job: _Job, reply: JobReply) -> JobStep[ClassificationAnswer] | JobDone[ClassificationAnswer]:
         """Go on looking, fetch the next page of results, or answer."""
         fields = object_of(reply_of(reply.body, provider=self._provider))
         status = str(fields.get("status"))
-        items = objects_of(object_of(fields.get("tasks")).get("items"))
-        results = object_of(items[0].get("results")) if items else {}
+        results = job_results(fields)
         if status in ("notStarted", "running", "cancelling") and not job.pages:
             return self._look(job)
         if not results:
-            raise self._failure(fields, items, status, job.id)
+            raise job_failure(fields, provider=self._provider)
         job = _Job(job.id, (*job.pages, results))
         following = urlsplit(str(fields.get("nextLink") or "")).query
-        if following and len(job.pages) < _JOB_DOCUMENTS:
+        if following and len(job.pages) < JOB_DOCUMENTS:
             return self._look(job, f"?{following}")
         return JobDone(_answer(job.pages, provider=self._provider))
 
-    def _failure(self, fields: Json, items: Sequence[Json], status: str, id: str) -> ExchangeError:
-        """Why a job has no results."""
-        reasons = [*objects_of(fields.get("errors")), *(object_of(item.get("error")) for item in items)]
-        if reason := next((reason for reason in reasons if reason), None):
-            return error_in_stream({"error": reason}, provider=self._provider)
-        if status in ("succeeded", "partiallyCompleted"):
-            return ProtocolError(f"the job {id} has no results ('results' is missing)", provider=self._provider)
-        return ExchangeError(
-            f"the job {id} ended as {status!r}, without a reason", provider=self._provider, code=status
-        )
+
+def job_question(asked: ClassificationRequest, *, provider: str) -> tuple[list[Json], Json]:
+    """The documents and the task of a job. Raises UnsupportedError for images, ConfigurationError for other models."""
+    documents, parameters = _asked(asked, provider)
+    return documents, _task(asked.model, parameters, provider=provider)
+
+
+def job_results(fields: Json) -> Json:
+    """The results in the state of a job; an empty object while there are none."""
+    items = objects_of(object_of(fields.get("tasks")).get("items"))
+    return object_of(items[0].get("results")) if items else {}
+
+
+def job_failure(fields: Json, *, provider: str) -> ExchangeError:
+    """Why a job has no results, by its state."""
+    id, status = fields.get("jobId"), str(fields.get("status"))
+    items = objects_of(object_of(fields.get("tasks")).get("items"))
+    reasons = [*objects_of(fields.get("errors")), *(object_of(item.get("error")) for item in items)]
+    if reason := next((reason for reason in reasons if reason), None):
+        return error_in_stream({"error": {"status": "400", **reason}}, provider=provider)
+    if status in ("succeeded", "partiallyCompleted"):
+        return ProtocolError(f"the job {id} has no results ('results' is missing)", provider=provider)
+    return ExchangeError(f"the job {id} ended as {status!r}, and says no reason", provider=provider)
+
+
+def classified(results: Json, *, provider: str) -> dict[str, Classification]:
+    """What became of documents, by their ids."""
+    found = {str(row.get("id")): _classification(row) for row in objects_of(results.get("documents"))}
+    return found | {str(row.get("id")): _failed(row, provider) for row in objects_of(results.get("errors"))}
 
 
 def _asked(asked: ClassificationRequest, provider: str) -> tuple[list[Json], Json]:
@@ -177,7 +205,7 @@ def _asked(asked: ClassificationRequest, provider: str) -> tuple[list[Json], Jso
 def _task(model: str, parameters: Json, *, provider: str) -> Json:
     """What a job is to do. Raises ConfigurationError."""
     match model.split("/"):
-        case ["job", "sentiment"]:
+        case ["sentiment"] | ["job", "sentiment"]:
             return {"kind": _JOB_KINDS["sentiment"], "parameters": {"modelVersion": "latest", **parameters}}
         case ["single-label" | "multi-label" as kind, str(project), str(deployment)] if project and deployment:
             own = {"projectName": project, "deploymentName": deployment}
@@ -193,8 +221,7 @@ def _answer(pages: Sequence[Json], *, provider: str) -> ClassificationAnswer:
     """What became of the documents of all pages, in their order."""
     found: dict[str, Classification] = {}
     for page in pages:
-        found |= {str(row.get("id")): _classification(row) for row in objects_of(page.get("documents"))}
-        found |= {str(row.get("id")): _failed(row, provider) for row in objects_of(page.get("errors"))}
+        found |= classified(page, provider=provider)
     ordered = sorted(found, key=lambda id: (len(id), id))
     model = str(pages[0].get("modelVersion") or pages[0].get("deploymentName") or "")
     return ClassificationAnswer(tuple(found[id] for id in ordered), Usage(), model)
