@@ -118,7 +118,7 @@ class ChatCodec:
         if frame.takes_messages:
             messages, more_notes = self._messages(request, frame, memo)
             notes |= more_notes
-            body += [b'"messages":[', *messages, b"],"]
+            body += [b'"messages":[', *messages, b"]" if frame.rest == b"}" else b"],"]
         body.append(frame.rest)
         return WireRequest(
             "/chat/completions", b"".join(body), names=frame.names, notes=tuple(sorted(notes)) if notes else ()
