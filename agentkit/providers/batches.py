@@ -16,10 +16,11 @@ from agentkit.identity import ModelIdentity
 from agentkit.models import Model, identity_of
 from agentkit.remote import RemoteModel
 from agentkit.remote_batch import RemoteBatch
+from agentkit.remote_job import RemoteJob
 from agentkit.remote_task import RemoteTask
 from agentkit.task_model import TaskModel
 
-__all__ = ["BATCHES", "IN_BUCKETS", "connect_batch"]
+__all__ = ["BATCHES", "IN_BUCKETS", "JOBS", "connect_batch"]
 
 
 Asked: TypeAlias = RemoteModel | RemoteTask[Any, Any]
@@ -61,10 +62,16 @@ IN_BUCKETS: Mapping[str, str] = {
 """Provider that reads and writes batches in a bucket -> where its `connect_batch` is."""
 
 
-class BucketModule(Protocol):
-    """What the module of a provider offers that keeps batches in buckets."""
+JOBS: Mapping[str, BatchTask] = {"azure-language": "classify", "azure-speech": "transcribe"}
+"""Service of Azure whose jobs are batches -> what they do."""
 
-    def connect_batch(self, model: Asked, storage: str | BatchStorage | None) -> RemoteBatch:
+_JOBS_MODULE = "agentkit.providers.azure.batches"
+
+
+class BucketModule(Protocol):
+    """What the module of a provider offers that makes its batches itself."""
+
+    def connect_batch(self, model: Any, storage: str | BatchStorage | None) -> RemoteBatch:
         """The batches of a model. Raises UnsupportedError, ConfigurationError; sends nothing."""
         ...
 
@@ -94,6 +101,8 @@ def connect_batch(
     batches of the kind, ConfigurationError for a storage that does not fit.
     """
     identity = identity_of(model) if isinstance(model, Model) else model.identity
+    if isinstance(model, RemoteTask | RemoteJob) and JOBS.get(identity.provider) == task:
+        return cast("BucketModule", importlib.import_module(_JOBS_MODULE)).connect_batch(model, storage)
     if not isinstance(model, RemoteModel | RemoteTask):
         raise _no_batches(identity, task)
     asked: Asked = model
@@ -124,6 +133,7 @@ def connect_batch(
 
 def _no_batches(identity: ModelIdentity, task: BatchTask) -> UnsupportedError:
     others = [name for name, row in BATCHES.items() if task in row.tasks]
+    others += [name for name, does in JOBS.items() if does == task]
     if task == "chat":
         others += IN_BUCKETS
     what = "" if task == "chat" else f" of {TASK_WORDS[task]}"
