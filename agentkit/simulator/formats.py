@@ -6,6 +6,7 @@ A format is one file beside this one and one line in FORMATS (table.py).
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -29,7 +30,17 @@ from agentkit.messages import Thinking
 from agentkit.providers.aws.event_stream import EventStreamParser, encode_frame, is_framed
 from agentkit.simulator.reply import Reply
 
-__all__ = ["CallPlaces", "Format", "Moment", "Place", "error_of", "event_data", "json_object", "with_event_data"]
+__all__ = [
+    "CallPlaces",
+    "Format",
+    "Moment",
+    "Place",
+    "error_of",
+    "event_data",
+    "joined_payload",
+    "json_object",
+    "with_event_data",
+]
 
 Json = dict[str, Any]
 
@@ -148,11 +159,26 @@ class Format(Protocol):
 def event_data(event: bytes) -> Json | None:
     """The JSON object of an event, or of a frame; None for one that has none."""
     if is_framed(event):
-        return json_object(EventStreamParser().feed(event)[0].payload)
+        payload = joined_payload(event)
+        return json_object(payload) if payload.startswith(b"{") else event_data(payload)
     for line in event.splitlines():
         if line.startswith(b"data:"):
             return json_object(line[5:].strip())
     return None
+
+
+def joined_payload(event: bytes) -> bytes:
+    """What the frames of one event hold between them; what a model's own event is packed in is taken off."""
+    payload = b"".join(frame.payload for frame in EventStreamParser().feed(event))
+    opened = _opened(payload)
+    return payload if opened is None else opened
+
+
+def _opened(payload: bytes) -> bytes | None:
+    """The event of a model's own in a frame of InvokeModel; None for any other payload."""
+    if not payload.startswith(b'{"bytes":'):
+        return None
+    return b64decode((json_object(payload) or {}).get("bytes", ""))
 
 
 def json_object(text: bytes) -> Json | None:
@@ -167,7 +193,12 @@ def json_object(text: bytes) -> Json | None:
 def with_event_data(event: bytes, data: Json) -> bytes:
     """The event with other data."""
     if is_framed(event):
-        return encode_frame(EventStreamParser().feed(event)[0].headers.items(), to_json(data))
+        frame = EventStreamParser().feed(event)[0]
+        payload = joined_payload(event)
+        written = to_json(data) if payload.startswith(b"{") else with_event_data(payload, data)
+        if _opened(frame.payload) is not None:
+            written = to_json({"bytes": b64encode(written).decode()})
+        return encode_frame(frame.headers.items(), written)
     lines = event.splitlines(keepends=True)
     return b"".join(
         b"data: " + to_json(data) + line[len(line.rstrip(b"\r\n")) :] if line.startswith(b"data:") else line

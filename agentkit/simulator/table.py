@@ -8,6 +8,7 @@ from agentkit.simulator.aws_services import is_for_aws
 from agentkit.simulator.bedrock_tasks import is_beside_chat
 from agentkit.simulator.formats import Format
 from agentkit.simulator.google_format import GenerateContentFormat
+from agentkit.simulator.hosted_formats import HOSTED
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.openai_formats import ChatFormat, ResponsesFormat
 
@@ -21,6 +22,7 @@ FORMATS: tuple[Format, ...] = (
     MessagesFormat(),
     _GOOGLE,
     _AWS,
+    *HOSTED,
 )
 
 

@@ -69,7 +69,7 @@ class ChatTemplate:
     def written(self, conversation: Conversation) -> str:
         """The conversation as one text."""
         system, turns = self._unmarked(conversation.system.strip()), conversation.turns
-        if self.is_bare_alone and not system and len(turns) == 1:
+        if self._is_bare(conversation):
             return turns[0][1]
         before = system and f"{self.system[0]}{system}{self.system[1]}"
         text = self.begin if self.is_system_in_user else self.begin + before
@@ -80,6 +80,13 @@ class ChatTemplate:
                 return f"{text}{around[0]}{inner}{self._unmarked(said).rstrip()}"
             text += f"{around[0]}{inner}{self._unmarked(said)}{around[1]}"
         return text + self.answer
+
+    def stops_of(self, conversation: Conversation) -> tuple[str, ...]:
+        """What ends the answer to this conversation."""
+        return () if self._is_bare(conversation) else self.stop
+
+    def _is_bare(self, conversation: Conversation) -> bool:
+        return self.is_bare_alone and len(conversation.turns) == 1 and not conversation.system.strip()
 
     def _unmarked(self, text: str) -> str:
         for mark in self.marks:

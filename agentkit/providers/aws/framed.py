@@ -10,7 +10,6 @@ from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import Delta, Memo, Request, Response
 from agentkit.frozen import frozen
 from agentkit.identity import Capabilities
-from agentkit.json_bytes import json_bytes
 from agentkit.providers.aws.errors import decode_error, error_in_stream
 from agentkit.providers.aws.event_stream import EventStreamParser, Frame
 
@@ -55,11 +54,7 @@ class RoutedCodec:
 
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
         """The request's bytes. Raises what the inner codec does."""
-        wire = self._inner.encode(request, memo)
-        # The model stands in the path; a container has one, and may not know it by the endpoint's name.
-        named = b'{"model":' + json_bytes(request.model) + b","
-        body = b"{" + wire.body[len(named) :] if wire.body.startswith(named) else wire.body
-        return replace(wire, path=self._path(request), body=body)
+        return replace(self._inner.encode(request, memo), path=self._path(request))
 
     def decode(self, body: bytes) -> Response:
         """The answer in a whole reply. Raises what the inner codec does."""
@@ -112,6 +107,8 @@ class FramedDecoder:
         error = error_of_frame(frame, provider=self._provider)
         if error is not None:
             raise error
+        if frame.headers.get(":event-type", "chunk") not in ("chunk", "PayloadPart"):  # newer than this code
+            return []
         try:
             data = self._opened(frame.payload)
         except (ValueError, KeyError, TypeError) as problem:

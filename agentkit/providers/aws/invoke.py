@@ -49,8 +49,9 @@ _CHAT = ChatRules(
     max_tokens_field="max_tokens",
     strict_tools=False,
     refusal_field=False,
-    omitted=frozenset({"service_tier", "stream", "stream_options"}),
+    omitted=frozenset({"model", "service_tier", "stream", "stream_options"}),
 )
+"""The model stands in the path, and so does whether to stream."""
 _FORMATS = ("claude", "nova", "chat", *TEXT_FORMS)
 _IMPORTED = ":imported-model/"
 _TIER_HEADER = "x-amzn-bedrock-service-tier"

@@ -13,7 +13,7 @@ from agentkit.providers.aws.chat_templates import CLAUDE_TEXT, LLAMA_2, LLAMA_3,
 from agentkit.providers.aws.families import native_id
 from agentkit.providers.aws.text_forms import JsonForm, Knob, Places
 
-__all__ = ["TEXT_FORMS", "Spoken", "spoken_by"]
+__all__ = ["BY_ID", "TEXT_FORMS", "Spoken", "spoken_by"]
 
 Spoken: TypeAlias = Literal["claude", "nova", "chat"]
 """Formats that are a conversation: Anthropic's Messages, Converse's own blocks, Chat Completions."""
@@ -79,7 +79,7 @@ TEXT_FORMS: Mapping[str, JsonForm] = {
 }  # fmt: skip
 """Name of a format -> the format. "claude-text" are completions of Claude 2, which speaks Messages as well."""
 
-_BY_ID: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+BY_ID: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
         (r"anthropic\.", "claude"),
@@ -95,9 +95,10 @@ _BY_ID: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"ai21\.jamba|openai\.|mistral\.|qwen\.|moonshotai?\.|minimax\.|zai\.|nvidia\.|google\.gemma", "chat"),
     )
 )
+"""How the id of a model begins -> the name of its format; the first that fits counts."""
 
 
 def spoken_by(model: str) -> str | None:
     """The format of the model of this id; None where the id does not say."""
     id = native_id(model)
-    return next((name for pattern, name in _BY_ID if pattern.match(id)), None)
+    return next((name for pattern, name in BY_ID if pattern.match(id)), None)

@@ -20,8 +20,9 @@ from agentkit.providers.openai.chat_rules import ChatRules
 __all__ = ["SageMakerCodec", "sagemaker_interface"]
 
 _CONTAINERS = ChatRules(
-    max_tokens_field="max_tokens", strict_tools=False, refusal_field=False, omitted=frozenset({"service_tier"})
+    max_tokens_field="max_tokens", strict_tools=False, refusal_field=False, omitted=frozenset({"model", "service_tier"})
 )
+"""A container has one model, and does not know it by the endpoint's name."""
 _FORMS: dict[str, TextForm] = {"tgi": TGI, "pipeline": PIPELINE, "bytes": BytesForm()}
 
 

@@ -91,7 +91,8 @@ class JsonForm:
         self, request: Request, conversation: Conversation, *, extra: Mapping[str, Any], notes: set[str]
     ) -> bytes:
         """The body of a request."""
-        settings = self._settings(request, notes)
+        stop = self.template.stops_of(conversation) if isinstance(self.prompt, str) and "stop" in self.knobs else ()
+        settings = self._settings(request, stop, notes)
         if callable(self.prompt):
             body = self.prompt(conversation)
         else:
@@ -116,13 +117,13 @@ class JsonForm:
         """A reader of one streamed reply."""
         return LineReader(self.piece or self.reply)
 
-    def _settings(self, request: Request, notes: set[str]) -> Json:
+    def _settings(self, request: Request, stop: Sequence[str], notes: set[str]) -> Json:
         settings, found = request.settings, Json()
         asked: Mapping[Knob, Any] = {
             "max_output_tokens": settings.max_output_tokens,
             "temperature": settings.temperature,
             "top_p": settings.top_p,
-            "stop": [*(settings.stop or ()), *(self.template.stop if "stop" in self.knobs else ())] or None,
+            "stop": [*(settings.stop or ()), *stop] or None,
             "seed": settings.seed,
         }
         for knob, value in asked.items():
