@@ -27,6 +27,7 @@ _HOMES = {  # public name -> the module that defines it
     "AssistantMessage": "agentkit.messages",
     "Audio": "agentkit.media",
     "BatchResults": "agentkit.tasks.batch",
+    "BatchStorage": "agentkit.buckets",
     "Budget": "agentkit.budget",
     "Classification": "agentkit.classification",
     "Classifications": "agentkit.tasks.classify",

@@ -3,6 +3,7 @@
 from agentkit.agent import Agent as Agent
 from agentkit.approvals import Approve as Approve
 from agentkit.approvals import PendingCall as PendingCall
+from agentkit.buckets import BatchStorage as BatchStorage
 from agentkit.budget import Budget as Budget
 from agentkit.classification import Classification as Classification
 from agentkit.errors import AgentkitError as AgentkitError
@@ -67,6 +68,7 @@ __all__ = [
     "AssistantMessage",
     "Audio",
     "BatchResults",
+    "BatchStorage",
     "Budget",
     "Classification",
     "Classifications",
