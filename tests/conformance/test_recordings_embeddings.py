@@ -159,6 +159,8 @@ def asked_of(recorded: Recorded) -> EmbeddingRequest | None:
 def plain(body: dict[str, Any]) -> dict[str, Any]:
     """A request without what says nothing, or was said otherwise by the recorded client to the same end."""
     said = {name: value for name, value in body.items() if value is not None}
+    if len(requests := said.get("requests", ())) == 1:  # one input may go alone, by embedContent
+        return plain(requests[0])
     for name in ("encoding_format", "truncate", "truncation", "normalize", "options", "schemaVersion", "taskType"):
         said.pop(name, None)
     if isinstance(text := said.get("input", said.get("inputs")), str):
@@ -209,6 +211,10 @@ def test_the_oracle_of_gemini_accepts_every_request(model: str) -> None:
         wire = EmbedContentsCodec().encode(asked)
         assert wire.path == f"/models/{model}:batchEmbedContents"
         assert check(json.loads(wire.body), "batchEmbedContents", "gemini", camel_only="yes") == []
+    for asked in every_request(model, TEXTS[0]):
+        wire = EmbedContentsCodec().encode(asked)
+        assert wire.path == f"/models/{model}:embedContent"
+        assert check(json.loads(wire.body), "embedContent", "gemini", camel_only="yes") == []
 
 
 @pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2", "text-embedding-005"])

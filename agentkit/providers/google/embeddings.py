@@ -1,4 +1,4 @@
-"""Google's embeddings: batchEmbedContents of the Gemini API; embedContent and predict of Vertex AI.
+"""Google's embeddings: embedContent and batchEmbedContents of the Gemini API; embedContent and predict of Vertex AI.
 
 Facts: the API references of both (at most 100 contents in a batch; of Vertex's own models 250 texts and 20,000 tokens,
 of its Gemini models one content a request). gemini-embedding-2 has no task types: it wants the purpose in words before
@@ -50,7 +50,7 @@ _PREFIXES: Mapping[Purpose, str] = {
 
 
 class EmbedContentsCodec:
-    """The client half of the Gemini API's batchEmbedContents."""
+    """The client half of the Gemini API's embedContent, for one input, and batchEmbedContents, for several."""
 
     def __init__(self, provider: str = "google") -> None:
         self.name = f"{provider}:embed_contents"
@@ -62,8 +62,10 @@ class EmbedContentsCodec:
 
     def encode(self, asked: EmbeddingRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for images that lie at another provider."""
-        path = f"/models/{asked.model}:batchEmbedContents"
-        return WireRequest(path, json_bytes({"requests": self._requests(asked)}))
+        requests = self._requests(asked)
+        if len(requests) == 1:
+            return WireRequest(f"/models/{asked.model}:embedContent", json_bytes(requests[0]))
+        return WireRequest(f"/models/{asked.model}:batchEmbedContents", json_bytes({"requests": requests}))
 
     def encode_line(self, asked: EmbeddingRequest) -> WireRequest:
         """The one input as it stands in a batch, by embedContent. Raises UnsupportedError for several inputs."""
@@ -72,8 +74,7 @@ class EmbedContentsCodec:
                 f"in a batch of {self._provider}:{asked.model} each request embeds one input, and this one has "
                 f"{len(asked.inputs)}; make a request of each"
             )
-        (request,) = self._requests(asked)
-        return WireRequest(f"/models/{asked.model}:embedContent", json_bytes(request))
+        return self.encode(asked)
 
     def decode(self, body: bytes) -> EmbeddingAnswer:
         """The vectors, in the order of the inputs."""
