@@ -1,0 +1,183 @@
+"""A question that the provider answers later: started once, looked at ever more seldom, within one deadline."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from jumping_clock import jumping
+
+from agentkit.codec import WireRequest
+from agentkit.errors import ConnectionFailedError, DeadlineError, ExchangeError, ProtocolError, ServerError
+from agentkit.exchange import Delta, Waiting
+from agentkit.jobs import JobDone, JobReply, JobStep, id_in
+from agentkit.models import ModelIdentity
+from agentkit.providers.openai.errors import decode_error
+from agentkit.remote import Endpoint
+from agentkit.remote_job import RemoteJob
+from agentkit.settings import Deadlines, Settings
+from agentkit.transport.protocol import HttpRequest
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    return jumping(request.param)
+
+
+@dataclass
+class Said:
+    """One reply, or what happens in its place."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self.body
+
+    async def aclose(self) -> None:
+        pass
+
+
+@dataclass
+class Wire:
+    """Answers in turn; the last one again and again."""
+
+    says: list[Said | ExchangeError]
+    sent: list[HttpRequest] = field(default_factory=list[HttpRequest])
+
+    async def send(self, request: HttpRequest, *, connect_seconds: float) -> Said:
+        self.sent.append(request)
+        said = self.says[min(len(self.sent), len(self.says)) - 1]
+        if isinstance(said, ExchangeError):
+            raise said
+        return said
+
+
+@dataclass
+class Question:
+    text: str
+    settings: Settings = Settings()
+
+
+class Codec:
+    """Starts, looks until the body is no longer "running", and fetches where that says."""
+
+    name = "test:jobs"
+    poll_seconds = 2.0
+
+    def begin(self, asked: Question) -> JobStep[str]:
+        return JobStep("start", WireRequest("/jobs", asked.text.encode()), self._started)
+
+    def _started(self, reply: JobReply) -> JobStep[str]:
+        return self._look(id_in(reply.headers.get("location", ""), "/jobs/", provider="test"))
+
+    def _look(self, id: str) -> JobStep[str]:
+        return JobStep("look", WireRequest(f"/jobs/{id}", b"", "GET"), lambda reply: self._looked(id, reply), id)
+
+    def _looked(self, id: str, reply: JobReply) -> JobStep[str] | JobDone[str]:
+        said = reply.body.decode()
+        if said == "running":
+            return self._look(id)
+        if said.startswith("http"):
+            wire = WireRequest("/result", b"", "GET", headers=())
+            return JobStep("fetch", wire, lambda reply: JobDone(reply.body.decode()), id, said)
+        return JobDone(said)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
+        return decode_error(status, headers, body, provider="test")
+
+
+STARTED = Said(headers={"location": "https://elsewhere.example/jobs/j1?x=1"}, status=202)
+RUNNING = Said(b"running")
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.told: list[Delta] = []
+
+    def emit(self, deltas: Any) -> bool:
+        self.told += deltas
+        return True
+
+    async def drain(self) -> None:
+        pass
+
+
+def job(wire: Wire) -> RemoteJob[Question, str]:
+    endpoint = Endpoint("https://api.example/v1", {"api-key": "SECRET"})
+    return RemoteJob(Codec(), endpoint, ModelIdentity("test", "m"), transport=wire)
+
+
+async def test_a_job_is_looked_at_at_once_and_then_ever_more_seldom() -> None:
+    wire, sink = Wire([STARTED, RUNNING, RUNNING, RUNNING, Said(b"done")]), Sink()
+    reply = await job(wire).perform(Question("hello"), Settings(headers={"x-mine": "1"}), sink=sink)
+
+    assert (reply.answer, reply.attempts) == ("done", 1)
+    assert [(sent.method, sent.url) for sent in wire.sent] == [
+        ("POST", "https://api.example/v1/jobs"),
+        *[("GET", "https://api.example/v1/jobs/j1")] * 4,
+    ]
+    assert all(dict(sent.headers)["x-mine"] == "1" for sent in wire.sent)
+    waits = [told for told in sink.told if isinstance(told, Waiting)]
+    assert waits == [Waiting("the job j1", seconds) for seconds in (2.0, 3.0, 4.5)]
+
+
+async def test_results_elsewhere_are_fetched_without_our_key() -> None:
+    wire = Wire([STARTED, Said(b"https://files.example/signed"), Said(b"the text")])
+    reply = await job(wire).perform(Question("hello"), Settings(headers={"x-mine": "1"}))
+
+    assert reply.answer == "the text"
+    assert wire.sent[-1].url == "https://files.example/result"
+    assert not {"api-key", "x-mine"} & {name for name, _ in wire.sent[-1].headers}
+
+
+async def test_results_at_a_less_safe_address_are_not_fetched() -> None:
+    wire = Wire([STARTED, Said(b"http://169.254.169.254/latest")])
+    with pytest.raises(ProtocolError, match=r"http://169\.254\.169\.254, which is no https:// address"):
+        await job(wire).perform(Question("hello"), Settings())
+    assert len(wire.sent) == 2
+
+
+async def test_a_deadline_is_that_of_the_whole_job_and_names_it() -> None:
+    wire = Wire([STARTED, RUNNING])
+    with pytest.raises(DeadlineError, match=r"longer than 60 s.*the job j1 goes on at the provider") as caught:
+        await job(wire).perform(Question("hello"), Settings(deadlines=Deadlines(exchange_seconds=60)))
+    assert (caught.value.deadline, caught.value.seconds) == ("exchange_seconds", 60)
+    assert len(wire.sent) == 8
+
+
+async def test_a_job_that_may_have_been_started_is_not_started_again() -> None:
+    wire = Wire([ConnectionFailedError("lost")])
+    with pytest.raises(ConnectionFailedError) as caught:
+        await job(wire).perform(Question("hello"), Settings())
+    assert len(wire.sent) == 1
+    assert "not started again" in caught.value.__notes__[-1]
+
+    with pytest.raises(ServerError):
+        await job(Wire([Said(b"{}", 500)])).perform(Question("hello"), Settings())
+
+
+async def test_a_start_that_was_refused_is_asked_again() -> None:
+    wire = Wire([Said(b"{}", 429, {"retry-after": "7"}), Said(b"{}", 503), STARTED, Said(b"done")])
+    reply = await job(wire).perform(Question("hello"), Settings())
+    assert (reply.answer, reply.attempts) == ("done", 3)
+
+
+async def test_a_look_that_fails_is_tried_again() -> None:
+    wire = Wire([STARTED, Said(b"{}", 500), Said(b"done")])
+    assert (await job(wire).perform(Question("hello"), Settings())).answer == "done"
+
+
+async def test_a_reply_without_a_job_is_told_with_who_gave_it() -> None:
+    with pytest.raises(ProtocolError, match="does not say where the job is") as caught:
+        await job(Wire([Said(status=202)])).perform(Question("hello"), Settings())
+    assert (caught.value.provider, caught.value.model) == ("test", "m")
+
+
+def test_its_repr_shows_no_key() -> None:
+    assert repr(job(Wire([]))) == "RemoteJob(test:m, test:jobs, Endpoint(https://api.example/v1, headers: api-key))"
