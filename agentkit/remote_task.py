@@ -72,9 +72,18 @@ class RemoteTask(Generic[Asked, Told]):
         return f"RemoteTask({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self.endpoint!r})"
 
     async def perform(
-        self, asked: Asked, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None
+        self,
+        asked: Asked,
+        settings: Settings,
+        *,
+        sink: Sink | None = None,
+        account: RunAccount | None = None,
+        observe: Callable[[ReplySeen], None] | None = None,
     ) -> TaskReply[Told]:
-        """Answer, trying again where that may help. Raises ExchangeError."""
+        """Answer, trying again where that may help; `observe` is told of every request on the wire, for policies.
+
+        Raises ExchangeError.
+        """
         settings = settings.over(self.settings)
         if settings.retain is False:
             settings = unretained(settings, self.identity)
@@ -93,7 +102,7 @@ class RemoteTask(Generic[Asked, Told]):
             settings=settings,
             is_streamed=carrier.is_streamed,
             memo=Memo(account),
-            observe=carrier.observe if isinstance(self.codec, HeadReader) else None,
+            observe=carrier.observing(observe),
         )
         response = await remote.respond(request, sink)
         return TaskReply(carrier.answer, response.attempts, response.notes)
@@ -180,9 +189,18 @@ class _Carrier(Generic[Asked, Told]):
         """The answer of the attempt that was the last one."""
         return self._decoded[-1] if self._decoder is None else self._decoder.answer
 
-    def observe(self, seen: ReplySeen) -> None:
-        if isinstance(self._codec, HeadReader):
-            self._codec.read_head(seen.headers)
+    def observing(self, outer: Callable[[ReplySeen], None] | None) -> Callable[[ReplySeen], None] | None:
+        """What is told of every request on the wire: `outer`, and a codec that reads heads."""
+        codec = self._codec
+        if not isinstance(codec, HeadReader):
+            return outer
+
+        def observe(seen: ReplySeen) -> None:
+            codec.read_head(seen.headers)
+            if outer is not None:
+                outer(seen)
+
+        return observe
 
     def encode(self, request: Request, memo: Memo | None = None) -> WireRequest:
         return self._codec.encode(self._asked)

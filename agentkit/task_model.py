@@ -24,6 +24,12 @@ class TaskReply(Generic[Told]):
     """How many requests it took."""
     notes: tuple[str, ...] = ()
     """What could not be sent as it was asked."""
+    answered_by: ModelIdentity | None = None
+    """Who answered, where a policy chose among several models; None: the model that was asked."""
+    failed_over: tuple[str, ...] = ()
+    """The models that were to answer before it and did not, each with the class of its error."""
+    is_from_cache: bool = False
+    """Whether nothing was consumed now."""
 
 
 class TaskModel(Protocol[Asked, Told]):

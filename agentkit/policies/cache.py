@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, overload
 
 import anyio
 import anyio.to_thread
@@ -30,8 +30,11 @@ from agentkit.messages import AssistantMessage, messages_from_json, messages_to_
 from agentkit.models import CountingModel, Model, Sink, identity_of
 from agentkit.policies.cache_key import fingerprint, key_of
 from agentkit.policies.cache_store import AnswerStore
+from agentkit.policies.task_answers import task_response_of, task_response_to_bytes
+from agentkit.policies.tasks import TaskPolicy, TaskResponse, policy_of_tasks
 from agentkit.providers import resolve
 from agentkit.settings import Deadlines, Settings
+from agentkit.task_model import TaskModel
 from agentkit.usage import Usage
 
 __all__ = ["CacheWarning", "CachedModel", "cached"]
@@ -39,6 +42,8 @@ __all__ = ["CacheWarning", "CachedModel", "cached"]
 WEEK_SECONDS = 7 * 24 * 3600.0
 
 T = TypeVar("T")
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
 
 _WHOLE = ("stop", "tool_calls")
 _SLOW_READER_SECONDS = 1.0
@@ -49,6 +54,7 @@ class CacheWarning(UserWarning):
     """An answer could not be looked up or kept. The model was asked; nothing but the saving is lost."""
 
 
+@overload
 def cached(
     model: str | Model,
     store: str | Path | None = None,
@@ -56,7 +62,24 @@ def cached(
     ttl_seconds: float | None = WEEK_SECONDS,
     max_bytes: int = 256 * 2**20,
     namespace: str = "",
-) -> CachedModel:
+) -> CachedModel: ...
+@overload
+def cached(
+    model: TaskModel[Asked, Told],
+    store: str | Path | None = None,
+    *,
+    ttl_seconds: float | None = WEEK_SECONDS,
+    max_bytes: int = 256 * 2**20,
+    namespace: str = "",
+) -> TaskPolicy[Asked, Told]: ...
+def cached(
+    model: str | Model | TaskModel[Any, Any],
+    store: str | Path | None = None,
+    *,
+    ttl_seconds: float | None = WEEK_SECONDS,
+    max_bytes: int = 256 * 2**20,
+    namespace: str = "",
+) -> CachedModel | TaskPolicy[Any, Any]:
     """A model that answers from `store` where the same was asked before.
 
     store: a SQLite file, which processes may share; only its owner may read it. None keeps answers in memory.
@@ -65,10 +88,15 @@ def cached(
     namespace: part of what answers are found by; another one finds none of the old. For models of your own that
         differ in something which their identity does not say.
 
+    Answers of another API than chat (`task_model`) are kept as well.
+
     The same question asked twice at a time is asked once. Raises what `model(...)` raises; the first answer raises
     StateError for a file that is no cache, NewerVersionError for one of a newer agentkit.
     """
-    return CachedModel(resolve(model), store, ttl_seconds=ttl_seconds, max_bytes=max_bytes, namespace=namespace)
+    make = partial(CachedModel, store=store, ttl_seconds=ttl_seconds, max_bytes=max_bytes, namespace=namespace)
+    if isinstance(model, str | Model):
+        return make(resolve(model))
+    return policy_of_tasks([model], lambda models: make(models[0]))
 
 
 class _Flight:
@@ -241,6 +269,8 @@ class _Patient:
 def _is_worth_keeping(response: Response) -> bool:
     """Whole answers of the model itself: not what stood in for it, nor what comes from another cache."""
     message = response.message
+    if isinstance(response, TaskResponse):
+        return response.is_whole and not response.failed_over and response.saved is None
     is_whole = message.finish in _WHOLE and bool(message.parts) and not message.refusal
     return is_whole and not response.failed_over and response.saved is None
 
@@ -267,6 +297,8 @@ def _same_error(error: ExchangeError) -> ExchangeError:
 
 def _to_bytes(response: Response) -> bytes:
     """What is kept of an answer. Never the request."""
+    if isinstance(response, TaskResponse):
+        return task_response_to_bytes(response)
     kept = {"finish_raw": response.finish_raw, "details": response.details, "notes": response.notes}
     return json_bytes({**messages_to_json([response.message]), **kept})
 
@@ -275,6 +307,8 @@ def _from_bytes(kept: bytes) -> Response | None:
     """The answer; None for one that cannot be read, which is asked for again and then written anew."""
     try:
         document: dict[str, Any] = from_json(kept)
+        if "task" in document:
+            return task_response_of(document)
         (message,) = messages_from_json(document)
         if not isinstance(message, AssistantMessage):
             return None

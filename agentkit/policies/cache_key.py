@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,9 @@ from agentkit.json_bytes import json_bytes
 from agentkit.messages import Message, messages_to_json
 from agentkit.models import Model, identity_of
 from agentkit.policies.limits import LimitedModel
+from agentkit.policies.tasks import TaskAsModel, TaskRequest
 from agentkit.remote import RemoteModel
+from agentkit.remote_task import RemoteTask
 from agentkit.settings import Settings
 from agentkit.transport.redact import is_secret_header, redacted_url
 
@@ -29,6 +31,9 @@ KEY_VERSION = 1
 
 _NOT_ASKED = frozenset({"stream", "attempts", "deadlines", "headers"})
 """Settings that do not change what is asked; of headers see below."""
+
+_TOLD_BESIDE = frozenset({"model", "settings", "is_streamed", "partial_images"})
+"""Of a question that is not a chat; how it is streamed does not change the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +48,18 @@ def fingerprint(model: Model) -> list[Any]:
     """What decides a model's answers beside the request, as JSON without secrets; of policies, all below them."""
     if isinstance(model, LimitedModel):  # when an answer comes does not change it
         return fingerprint(model.model)
-    identity = identity_of(model)
-    told: list[Any] = [type(model).__qualname__, identity.provider, identity.model, identity.api]
+    identity, speaker = identity_of(model), model.task if isinstance(model, TaskAsModel) else model
+    told: list[Any] = [type(speaker).__qualname__, identity.provider, identity.model, identity.api]
     path: object = getattr(model, "path", None)
     if isinstance(path, Path):  # served by a process of our own, at a port that changes
         told += [str(path), *_file_marks(path), repr(getattr(model, "options", None))]
     else:
         told += [identity.address, identity.port]
-    if isinstance(model, RemoteModel):
-        told += [model.codec.name, redacted_url(model.endpoint.base_url), _headers(model.endpoint.headers)]
+    if isinstance(speaker, RemoteModel | RemoteTask):
+        told += [speaker.codec.name, redacted_url(speaker.endpoint.base_url), _headers(speaker.endpoint.headers)]
     settings = getattr(model, "settings", None)
     told.append(_settings(settings) if isinstance(settings, Settings) else None)
-    told += [fingerprint(below) for below in _below(model)]
+    told += [fingerprint(below) for below in _below(speaker)]
     return told
 
 
@@ -71,6 +76,8 @@ def key_of(request: Request, *, model: str, of_model: bytes, memo_key: str) -> b
     output = request.output
     if output is not None:
         about[4] = [output.name, output.schema, output.strict, output.description]
+    if isinstance(request, TaskRequest):
+        about.append(_question(request.asked))
     digest = hashlib.sha256(of_model)
     digest.update(json_bytes(about))
     digest.update(_conversation(request, memo_key).digest())
@@ -103,6 +110,22 @@ def _told(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
         yield message
 
 
+def _question(value: Any) -> Any:
+    """A question that is not a chat as JSON. Its model and settings are told beside it; bytes by their digest."""
+    if is_dataclass(value):
+        known = {entry.name: getattr(value, entry.name) for entry in fields(value) if entry.name not in _TOLD_BESIDE}
+        return [type(value).__name__, {name: _question(each) for name, each in known.items()}]
+    match value:
+        case bytes():
+            return hashlib.sha256(value).hexdigest()
+        case Mapping():
+            return [[name, _question(each)] for name, each in cast("Mapping[str, Any]", value).items()]
+        case tuple() | list():
+            return [_question(each) for each in cast("Sequence[Any]", value)]
+        case _:
+            return value
+
+
 def _settings(settings: Settings) -> dict[str, Any]:
     said = {entry.name: getattr(settings, entry.name) for entry in fields(settings) if entry.name not in _NOT_ASKED}
     told: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
@@ -127,8 +150,10 @@ def _file_marks(path: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns]
 
 
-def _below(model: Model) -> list[Model]:
-    """The models that a policy wraps."""
-    wrapped: object = getattr(model, "models", None) or getattr(model, "model", None)
+def _below(model: object) -> list[Model]:
+    """The models that a policy wraps, or a task model asks."""
+    wrapped: object = next(
+        (found for name in ("models", "model", "chat") if (found := getattr(model, name, None))), None
+    )
     found = cast("Sequence[object]", wrapped) if isinstance(wrapped, (tuple, list)) else [wrapped]
     return [each for each in found if isinstance(each, Model)]

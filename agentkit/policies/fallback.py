@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import reduce
-from typing import TypeAlias
+from functools import partial, reduce
+from typing import Any, TypeAlias, TypeVar, overload
 
 import anyio
 
@@ -49,11 +49,16 @@ from agentkit.exchange import (
 from agentkit.identity import Capabilities, ModelIdentity
 from agentkit.models import CountingModel, Model, Sink, identity_of
 from agentkit.policies.breaker import Breaker
+from agentkit.policies.tasks import TaskPolicy, policy_of_tasks
 from agentkit.providers import resolve
 from agentkit.settings import Settings
+from agentkit.task_model import TaskModel
 from agentkit.transport.redact import is_secret_header
 
 __all__ = ["FallbackModel", "SwitchOn", "another_may_answer", "fallback"]
+
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
 
 SwitchOn: TypeAlias = "type[Exception] | Sequence[type[Exception]] | Callable[[Exception], bool]"
 """On which errors the next model is asked: error types, or a function of the error."""
@@ -75,6 +80,7 @@ _OTHERS_MAY = (
 _NO_CONTENT = (AttemptFailed, ModelSwitched, ResponseStarted, Waiting)
 
 
+@overload
 def fallback(
     first: str | Model,
     second: str | Model,
@@ -83,7 +89,26 @@ def fallback(
     cool_down_seconds: float = 30.0,
     longest_wait_seconds: float = 2.0,
     restarts: bool = True,
-) -> FallbackModel:
+) -> FallbackModel: ...
+@overload
+def fallback(
+    first: TaskModel[Asked, Told],
+    second: TaskModel[Asked, Told],
+    *more: TaskModel[Asked, Told],
+    on: SwitchOn | None = None,
+    cool_down_seconds: float = 30.0,
+    longest_wait_seconds: float = 2.0,
+    restarts: bool = True,
+) -> TaskPolicy[Asked, Told]: ...
+def fallback(
+    first: str | Model | TaskModel[Any, Any],
+    second: str | Model | TaskModel[Any, Any],
+    *more: str | Model | TaskModel[Any, Any],
+    on: SwitchOn | None = None,
+    cool_down_seconds: float = 30.0,
+    longest_wait_seconds: float = 2.0,
+    restarts: bool = True,
+) -> FallbackModel | TaskPolicy[Any, Any]:
     """A model that asks `first`, and where it fails the next ones in turn. They may be of any providers.
 
     on: the errors that move on to the next model; `another_may_answer` when nothing is said.
@@ -92,16 +117,28 @@ def fallback(
     restarts: whether to move on also when a listener was told a part of the answer; `ModelSwitched` says then that it
         is void. False raises instead.
 
-    Raises what `model(...)` raises. When all fail, the last error that waiting may cure is raised, else the last one;
+    All chat, or all are models of one other API (`task_model`). Raises what `model(...)` raises, and ConfigurationError
+    for models of different tasks. When all fail, the last error that waiting may cure is raised, else the last one;
     its text names every model, its notes tell why each failed.
     """
-    return FallbackModel(
-        [resolve(each) for each in (first, second, *more)],
+    make = partial(
+        FallbackModel,
         on=on,
         cool_down_seconds=cool_down_seconds,
         longest_wait_seconds=longest_wait_seconds,
         restarts=restarts,
     )
+    given = (first, second, *more)
+    chats = [resolve(each) for each in given if isinstance(each, str | Model)]
+    tasks = [each for each in given if not isinstance(each, str | Model)]
+    if not tasks:
+        return make(chats)
+    if chats:
+        raise ConfigurationError(
+            f"{tasks[0]!r} does not chat, and others do: give fallback models that chat, or models of one task, made "
+            "with task_model('openai:...', 'embed')"
+        )
+    return policy_of_tasks(tasks, make)
 
 
 def another_may_answer(error: Exception) -> bool:

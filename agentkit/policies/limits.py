@@ -12,6 +12,8 @@ import math
 import time
 from collections.abc import Callable
 from copy import copy
+from functools import partial
+from typing import Any, TypeVar, overload
 
 from agentkit.errors import ConfigurationError, DeadlineError
 from agentkit.exchange import ReplySeen, Request, Response
@@ -19,12 +21,17 @@ from agentkit.identity import ModelIdentity
 from agentkit.models import CountingModel, Model, Sink, identity_of
 from agentkit.policies.allowances import AtOnce, Window
 from agentkit.policies.gate import Gate
+from agentkit.policies.tasks import TaskPolicy, TaskRequest, policy_of_tasks
 from agentkit.policies.waiting_line import Turn, WaitingLine
 from agentkit.prompt_size import estimated_tokens
 from agentkit.providers import resolve
 from agentkit.settings import Deadlines, Settings
+from agentkit.task_model import TaskModel
 
 __all__ = ["LimitedModel", "limited"]
+
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
 
 _LEAST_OUTPUT_TOKENS = 200
 """Reserved for an answer before any has come, where no maximum is set."""
@@ -32,28 +39,49 @@ _DEADLINES = Deadlines()
 _LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrency")
 
 
+@overload
 def limited(
     model: str | Model,
     *,
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
     concurrency: int | None = None,
-) -> LimitedModel:
+) -> LimitedModel: ...
+@overload
+def limited(
+    model: TaskModel[Asked, Told],
+    *,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    concurrency: int | None = None,
+) -> TaskPolicy[Asked, Told]: ...
+def limited(
+    model: str | Model | TaskModel[Any, Any],
+    *,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    concurrency: int | None = None,
+) -> LimitedModel | TaskPolicy[Any, Any]:
     """A model that keeps to these limits, and to those that the provider tells of; requests wait for their turn.
 
     requests_per_minute: requests in any sixty seconds, those that are sent again included.
     tokens_per_minute: tokens in any sixty seconds, prompts and answers; estimated before, corrected after.
     concurrency: requests under way at the same time, at the most.
 
+    A model of another API than chat (`task_model`) keeps to them as well.
+
     Runs take turns, so that none starves. A wait is told as the event `Waiting`. It is bounded by
     Deadlines(exchange_seconds=...) and ends in a DeadlineError then. Raises ConfigurationError.
     """
-    return LimitedModel(
-        resolve(model) if isinstance(model, str) else model,
+    make = partial(
+        LimitedModel,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
         concurrency=concurrency,
     )
+    if isinstance(model, str | Model):
+        return make(resolve(model))
+    return policy_of_tasks([model], lambda models: make(models[0]))
 
 
 class LimitedModel:
@@ -125,6 +153,8 @@ class LimitedModel:
         """What the request may take: its prompt, and the longest answer allowed or the mean of those so far."""
         if self.tokens_per_minute is None:
             return 0.0
+        if isinstance(request, TaskRequest):
+            return float(request.expected.total)
         output = settings.max_output_tokens
         if output is None:
             output = self._output // self._answers if self._answers else _LEAST_OUTPUT_TOKENS

@@ -118,6 +118,7 @@ async def embed(
     parts = _split(given, chosen.limits)
     answers: list[EmbeddingAnswer | None] = [None] * len(parts)
     notes: dict[str, None] = {}
+    makers: set[str] = set()
 
     async def ask(position: int) -> None:
         asked = EmbeddingRequest(chosen.identity.model, parts[position], dimensions, purpose, known)
@@ -134,6 +135,12 @@ async def embed(
             attributes=attributes,
         )
         notes.update(dict.fromkeys(reply.notes))
+        makers.add((reply.answered_by or chosen.identity).model)
+        if len(makers) > 1:
+            raise UnsupportedError(
+                f"some of the vectors are made by {' and some by '.join(sorted(makers))}, and those of different "
+                "models cannot be compared: embed all of the inputs again, with one model"
+            )
         answers[position] = _checked(reply.answer, asked, provider=chosen.identity.provider)
 
     await side_by_side(

@@ -13,6 +13,7 @@ from agentkit.budget import Budget, Ledger
 from agentkit.errors import AgentkitError, BudgetExceededError, ConfigurationError, UnsupportedError
 from agentkit.exchange import Delta, ResponseFinished, ResponseStarted
 from agentkit.media import Image
+from agentkit.policies.tasks import TaskPolicy
 from agentkit.prices import PriceBook
 from agentkit.settings import Settings
 from agentkit.task_model import TaskModel, TaskReply
@@ -73,14 +74,20 @@ async def perform(
     with TELEMETRY.task_span(operation, identity=model.identity, attributes=attributes or {}) as span:
         try:
             sink = None if listener is None else _ListenerSink(listener)
-            reply = await model.perform(asked, settings, sink=sink, account=account.ledger)
+            if isinstance(model, TaskPolicy):
+                reply = await model.perform(asked, settings, sink=sink, account=account.ledger, expected=expected)
+            else:
+                reply = await model.perform(asked, settings, sink=sink, account=account.ledger)
         except BaseException:
             account.ledger.release_step(tokens=tokens, usd=usd)
             raise
-        usage = usage_of(reply.answer)
-        cost = account.prices.cost_of(model.identity.provider, model.identity.model, usage)
-        if not cost.is_known and cost_of is not None:
-            cost = cost_of(reply.answer) or cost  # what the provider says it costs
+        who = reply.answered_by or model.identity
+        usage, cost = Usage(), Cost.zero
+        if not reply.is_from_cache:
+            usage = usage_of(reply.answer)
+            cost = account.prices.cost_of(who.provider, who.model, usage)
+            if not cost.is_known and cost_of is not None:
+                cost = cost_of(reply.answer) or cost  # what the provider says it costs
         if usage.total or cost.is_known:
             account.ledger.settle_step(usage, cost, tokens=tokens, usd=usd)
         else:  # the provider counts nothing: what was expected stays booked, or the budget would never fill
@@ -89,6 +96,7 @@ async def perform(
         account.cost += cost
         answered_by = "" if model_of is None else model_of(reply.answer)
         span.answered(usage, cost=cost, attempts=reply.attempts, model=answered_by)
+        span.by_policy(who, failed_over=reply.failed_over, is_from_cache=reply.is_from_cache)
     return reply
 
 

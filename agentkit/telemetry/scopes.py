@@ -326,6 +326,22 @@ class TaskScope(SpanScope):
         if cost.is_known:
             self._later[names.COST_USD] = float(cost.usd)
 
+    def by_policy(self, who: ModelIdentity, *, failed_over: tuple[str, ...], is_from_cache: bool) -> None:
+        """What a policy made of the exchange: who answered, in whose place, or that nobody was asked."""
+        stands_in = bool(failed_over) and who != self._identity
+        if failed_over:
+            self._identity = who
+        if not self._is_kept:
+            return
+        if is_from_cache:
+            self._later[names.CACHE_HIT] = True
+        if stands_in:
+            operation = self._attributes[names.OPERATION_NAME]
+            self._later.update({**server_attributes(who, who.model), names.OPERATION_NAME: operation})
+            self._span.update_name(f"{operation} {who.model}")
+        if failed_over:
+            self._later[names.FAILED_OVER] = failed_over
+
     def _measure(self, instruments: Instruments, seconds: float) -> None:
         if self._identity is None:
             return
