@@ -30,6 +30,7 @@ from agentkit.simulator.azure_services import AzureServices
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.formats import Format, Moment, json_object
 from agentkit.simulator.http import HttpAsked
+from agentkit.simulator.huggingface_tasks import about_hugging_face
 from agentkit.simulator.media import about_media
 from agentkit.simulator.recording import Recording
 from agentkit.simulator.reply import Piece, Reply, split_stream
@@ -85,7 +86,7 @@ class Answering:
     def media(self, asked: HttpAsked, format: Format, *, moment: Moment, faults: Sequence[Fault]) -> Reply | None:
         """The reply to a request of an API beside chat, faults applied; None for any other request."""
         try:
-            reply = about_media(asked) or about_vectors(asked)
+            reply = about_media(asked) or about_vectors(asked) or about_hugging_face(asked)
             reply = reply or self._azure.about(asked, moment) or self._aws.about(asked, moment)
         except BadRequestError as error:
             reply = _refused(format, error)

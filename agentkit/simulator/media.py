@@ -22,7 +22,7 @@ from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.reply import Reply
 from agentkit.transcription import wav_seconds
 
-__all__ = ["about_media", "tiny_png"]
+__all__ = ["about_media", "heard_in", "tiny_png"]
 
 Json = dict[str, Any]
 
@@ -56,6 +56,12 @@ def tiny_png(words: str) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )
+
+
+def heard_in(sound: bytes) -> tuple[str, float]:
+    """What is said in a recording, and how many seconds it lasts."""
+    seconds = wav_seconds(sound) or len(sound) / _BYTES_PER_SECOND
+    return f"This recording lasts {seconds:.1f} seconds.", seconds
 
 
 def _edit(asked: HttpAsked) -> Json:
@@ -115,8 +121,7 @@ def _transcript(form: Form) -> Reply:
     file = files[0]
     if not file.filename.lower().endswith(_SOUNDS):
         raise BadRequestError(f"Unrecognized file format. Supported formats: {', '.join(_SOUNDS)}")
-    seconds = wav_seconds(file.data) or len(file.data) / _BYTES_PER_SECOND
-    text = f"This recording lasts {seconds:.1f} seconds."
+    text, seconds = heard_in(file.data)
     pieces = text.split(" ")
     usage = {"type": "duration", "seconds": round(seconds)}
     if form.field("stream") == "true" and not model.startswith("whisper"):

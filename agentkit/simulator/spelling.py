@@ -26,7 +26,7 @@ from agentkit.simulator.connection_faults import (
 )
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.plan import Rule
-from agentkit.simulator.status_faults import HtmlPage, Quota, Status
+from agentkit.simulator.status_faults import HtmlPage, Loading, Quota, Status
 from agentkit.simulator.stream_faults import BadCompression, ErrorInside, Flood, MissingEnd, RepeatedStart
 
 __all__ = ["FAULTS", "fault_name", "fields_of", "read_fault"]
@@ -40,7 +40,7 @@ def fault_name(kind: type[Fault]) -> str:
 FAULTS: Mapping[str, type[Fault]] = {
     fault_name(kind): kind
     for kind in (
-        Status, Quota, HtmlPage,
+        Status, Quota, Loading, HtmlPage,
         Refused, Stale, Reset, Silence, KeepAlives, SlowEvents, SlowHeaders, Split,
         ErrorInside, RepeatedStart, MissingEnd, Flood, BadCompression,
         CallIndexes, CallIds, CallsTogether, Arguments,

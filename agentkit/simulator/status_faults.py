@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Literal
 
+from pydantic_core import to_json
+
+from agentkit.codec import HttpReply
 from agentkit.errors import ConfigurationError, QuotaExceededError
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.formats import Format, Moment, error_of
 from agentkit.simulator.reply import Reply
 
-__all__ = ["HtmlPage", "Quota", "Status"]
+__all__ = ["HtmlPage", "Loading", "Quota", "Status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,21 @@ class Quota(Fault):
     def instead(self, format: Format, moment: Moment) -> Reply:
         words = "You exceeded your current quota, please check your plan and billing details."
         return Reply.whole(format.server.write_error(QuotaExceededError(words)))
+
+
+@dataclass(frozen=True, slots=True)
+class Loading(Fault):
+    """A cold start as Hugging Face tells of it: 503 while the model is being loaded, with the seconds that are left."""
+
+    seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds < float("inf"):
+            raise ConfigurationError(f"seconds is {self.seconds:g}; it has to be how long a model loads, such as 20")
+
+    def instead(self, format: Format, moment: Moment) -> Reply:
+        said = {"error": "The model is currently loading", "estimated_time": self.seconds}
+        return Reply.whole(HttpReply(503, to_json(said)))
 
 
 @dataclass(frozen=True, slots=True)

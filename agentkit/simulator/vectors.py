@@ -21,7 +21,7 @@ from agentkit.simulator.formats import json_object
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.reply import Reply
 
-__all__ = ["about_vectors", "harms_in"]
+__all__ = ["about_vectors", "harms_in", "label_scores"]
 
 Json = dict[str, Any]
 
@@ -151,7 +151,7 @@ def _openai_answer(text: str, asked: Json) -> Json:
         name = str(asked.get("name") or "")
         return {"type": "predicate", "name": name, "probability": 0.95 if _is_said(text, name) else 0.05}
     values = [str(choice.get("value")) for choice in asked.get("choices") or ()]
-    scores = _scores(text, values)
+    scores = label_scores(text, values)
     best = max(values, key=lambda value: scores[value])
     rows = [{"value": value, "probability": scores[value]} for value in values]
     return {"type": "choice", "choice": best, "confidence": scores[best], "probabilities": rows}
@@ -162,12 +162,12 @@ def _gemini_answer(text: str, name: str, asked: Json) -> Json:
         score = 0.95 if _is_said(text, name) else 0.05
         return {"type": "noul", "noul": score, "confidence": max(score, 1 - score)}
     values = list(asked.get("criteria") or ())
-    scores = _scores(text, values)
+    scores = label_scores(text, values)
     best = max(values, key=lambda value: scores[value])
     return {"type": "choice", "choice": best, "confidence": scores[best], "probabilities": scores}
 
 
-def _scores(text: str, values: Sequence[str]) -> dict[str, float]:
+def label_scores(text: str, values: Sequence[str]) -> dict[str, float]:
     """The label that the text says has most of the score, the first one where it says none."""
     said = next((value for value in values if _is_said(text, value)), values[0] if values else "")
     rest = 0.1 / max(1, len(values) - 1)

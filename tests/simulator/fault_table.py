@@ -18,6 +18,7 @@ from agentkit.errors import (
     ConnectionFailedError,
     DeadlineError,
     ExchangeError,
+    ModelLoadingError,
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
@@ -40,7 +41,7 @@ from agentkit.simulator.connection_faults import (
 )
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.plan import Rule
-from agentkit.simulator.status_faults import HtmlPage, Quota, Status
+from agentkit.simulator.status_faults import HtmlPage, Loading, Quota, Status
 from agentkit.simulator.stream_faults import BadCompression, ErrorInside, Flood, MissingEnd, RepeatedStart
 from agentkit.transport.protocol import NotSentError
 
@@ -147,6 +148,7 @@ ANSWERED = Cell(ANSWER, 1)
 CALLED = Cell(CALLS, 1)
 LIMITED = Cell(RateLimitError, 3)
 BUSY = Cell(OverloadedError, 3)
+UNREADY = Cell(ModelLoadingError, 1)
 BROKEN = Cell(ServerError, 3)
 LOST = Cell(ConnectionFailedError, 3)
 LOST_WITHIN = Cell(ConnectionFailedError, 1)  # some of the answer was shown
@@ -191,6 +193,18 @@ STATUSES = [
     row(Status(413), plain=Cell(BadRequestError, 1)),
     row(Status(422), plain=Cell(BadRequestError, 1)),
     row(Quota(), plain=Cell(QuotaExceededError, 1)),
+    # A cold start, in the words of Hugging Face: waited for within the deadlines, however many requests that takes.
+    row(
+        Rule((Loading(0.02),), first=4),
+        plain=BUSY,
+        but=format_cells("chat", Cell(ANSWER, 5, 0.5)) | format_cells("responses", Cell(ANSWER, 5, 0.5)),
+    ),
+    row(
+        Loading(20),
+        plain=BUSY,
+        but=format_cells("chat", UNREADY) | format_cells("responses", UNREADY),
+        deadlines=Deadlines(10, 30, 30, 15),
+    ),
     row(HtmlPage(), plain=BROKEN),
     row(HtmlPage(503, "Maintenance"), plain=BUSY),
     row(HtmlPage(403, "Blocked"), plain=Cell(PermissionDeniedError, 1)),
