@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -57,6 +57,9 @@ class TranscriptionJobCodec(JobCodec[TranscriptionRequest, TranscriptionAnswer],
 
 class RemoteJob(Generic[Asked, Told]):
     """A TaskModel whose provider is asked to start a job, and looked at until its results are there."""
+
+    comes_whole: ClassVar[bool] = True
+    """Settings(stream=True) is refused."""
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ def refuse_unstreamed(kind: TaskKind, model: TaskModel[Any, Any], asked: object,
 def _may_stream(kind: TaskKind, model: TaskModel[Any, Any], asked: object) -> bool:
     if kind in ("embed", "classify"):
         return False
-    if not isinstance(model, RemoteTask):  # one that chats, or one of somebody else
-        return True
+    if not isinstance(model, RemoteTask):  # one that chats, one of somebody else, or one that says that it cannot
+        return not getattr(model, "comes_whole", False)
     codec: object = model.codec
     return isinstance(codec, StreamedTaskCodec) and codec.is_streamed(asked)

@@ -101,3 +101,15 @@ async def test_a_transcript_that_comes_whole_is_not_taken_for_a_stream() -> None
     heard: list[Any] = []
     whole = await transcribe(able, sound, settings=Settings(stream=False), on_event=heard.append)
     assert (whole.text, b'name="stream"' in wire.sent[0].body) == ("hello", False)
+
+
+async def test_jobs_and_partners_stream_nothing() -> None:
+    wire = InTurn([b"{}"])
+    sound = Audio.from_url("https://example.com/interview.mp3")
+    azure: Any = task_model(
+        "azure-speech:batch", "transcribe", api_key=KEY, base_url="https://mine.example", transport=wire
+    )
+    partner = made("huggingface:openai/whisper-large-v3:fal-ai", "transcribe", wire)
+    for model in (azure, partner):
+        assert "answers in one piece" in await refusal(transcribe(model, sound, language="en", settings=STREAMED))
+    assert wire.sent == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 from agentkit.classification import object_of, objects_of
@@ -73,6 +73,9 @@ class MappingCodec:
 
 class PartnerTask(Generic[Asked, Told, Limits]):
     """A task of a partner, which is asked by the name that it has for the model itself."""
+
+    comes_whole: ClassVar[bool] = True
+    """Settings(stream=True) is refused: no partner streams what it is asked for here."""
 
     def __init__(
         self,
