@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from agentkit.assemble import take_apart
-from agentkit.errors import ExchangeError, ProtocolError
+from agentkit.errors import ProtocolError
 from agentkit.exchange import (
     Delta,
     PartFinished,
@@ -28,47 +28,36 @@ from agentkit.providers.anthropic.messages_output import (
     response_of,
     usage_of,
 )
-from agentkit.transport.sse import SseSplitter
+from agentkit.sse_decoder import SseDecoder
 
 __all__ = ["MessagesDecoder"]
 
-_LONGEST_PLAIN_REPLY = 32 * 2**20
 _MOST_STARTS = 10
 _KIND_OF_DELTA = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "tool_use"}
 
 Event = Mapping[str, Any]
 
 
-class MessagesDecoder:
+class MessagesDecoder(SseDecoder):
     """Decodes one streamed reply; see StreamDecoder."""
 
     __slots__ = (
         "_blocks",
-        "_error",
         "_handlers",
         "_has_calls",
-        "_is_done",
         "_message",
         "_next_slot",
         "_origin",
-        "_plain",
-        "_plain_bytes",
-        "_provider",
         "_retold",
         "_retracted",
-        "_splitter",
         "_started",
         "_starts",
         "_usage",
-        "events",
     )
 
     def __init__(self, origin: str, provider: str) -> None:
-        self.events = 0
-        self._error: ExchangeError | None = None  # told after the deltas that came before it in the same bytes
+        super().__init__(provider, last="message_stop")
         self._origin = origin
-        self._provider = provider
-        self._splitter = SseSplitter()
         self._started: ResponseStarted | None = None
         self._starts = 0
         self._message: dict[str, Any] = {}  # fields of the message beside its content
@@ -78,9 +67,6 @@ class MessagesDecoder:
         self._retold: dict[object, int] = {}  # the provider's index -> slot, of blocks that may come once more
         self._retracted: set[int] = set()  # slots told by a beginning that was given up
         self._has_calls = False
-        self._is_done = False
-        self._plain: list[bytes] = []  # what came before the first event: servers label plain JSON as an event stream
-        self._plain_bytes = 0
         self._handlers: dict[str, Callable[[Event], list[Delta]]] = {
             "message_start": self._on_message_start,
             "content_block_start": self._on_block_start,
@@ -90,43 +76,6 @@ class MessagesDecoder:
             "message_stop": self._on_message_stop,
             "error": self._on_error,
         }
-
-    def feed(self, chunk: bytes) -> list[Delta]:
-        """The deltas of some more bytes. Raises the error of an error event, ProtocolError for data that is no JSON.
-
-        Deltas that came before an error are given first; it is raised the next time, by `finish` too.
-        """
-        if self._error is not None:
-            raise self._error
-        deltas: list[Delta] = []
-        try:
-            for data in self._splitter.feed(chunk):
-                self._decode(data, deltas)
-        except ExchangeError as error:
-            if not deltas:
-                raise
-            self._error = error
-        if not self.events and self._plain_bytes < _LONGEST_PLAIN_REPLY:
-            self._plain.append(chunk)
-            self._plain_bytes += len(chunk)
-        return deltas
-
-    def finish(self) -> list[Delta]:
-        """The last deltas. Raises ProtocolError when no message_stop came."""
-        if self._error is not None:
-            raise self._error
-        deltas: list[Delta] = []
-        for data in self._splitter.finish():
-            self._decode(data, deltas)
-        if not self.events:
-            self._decode_plain(deltas)
-        if not self._is_done:
-            raise ProtocolError(
-                f"the stream was cut: it ended after {self.events} events without message_stop",
-                provider=self._provider,
-                model=self._model,
-            )
-        return deltas
 
     @property
     def _model(self) -> str:
@@ -159,21 +108,9 @@ class MessagesDecoder:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._nonsense(data) from error
 
-    def _nonsense(self, data: bytes) -> ProtocolError:
-        shown = data[:200].decode("utf-8", "replace")
-        problem = "an event of the stream makes no sense: it is no JSON of the expected shape"
-        return ProtocolError(problem, provider=self._provider, body=shown)
-
-    def _decode_plain(self, deltas: list[Delta]) -> None:
-        """A whole reply where a stream was asked for: an error, or the answer in one piece."""
-        try:
-            body = json_value(b"".join(self._plain))
-        except ValueError:
-            return
-        if isinstance(body, dict):
-            self.events += 1
-            deltas += take_apart(response_of(cast("dict[str, Any]", body), self._origin, provider=self._provider))
-            self._is_done = True
+    def _whole(self, reply: dict[str, Any]) -> list[Delta]:
+        self._is_done = True
+        return list(take_apart(response_of(reply, self._origin, provider=self._provider)))
 
     def _on_message_start(self, event: Event) -> list[Delta]:
         message = dict(event.get("message") or {})

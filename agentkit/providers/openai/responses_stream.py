@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
-from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.exchange import (
     Delta,
     PartFinished,
@@ -20,47 +19,36 @@ from agentkit.json_value import json_value
 from agentkit.messages import Part
 from agentkit.providers.openai.errors import error_in_stream
 from agentkit.providers.openai.responses_output import arguments_of, objects, parts_of, response_of
-from agentkit.transport.sse import SseSplitter
+from agentkit.sse_decoder import SseDecoder
 
 __all__ = ["ResponsesDecoder"]
 
 _SLOTS_PER_ITEM = 1000
 """Part indexes of one output item: a message item has a part for each piece of its content."""
 
-_LONGEST_PLAIN_REPLY = 32 * 2**20
 
 Event = Mapping[str, Any]
 
 
-class ResponsesDecoder:
+class ResponsesDecoder(SseDecoder):
     """Decodes one streamed reply; see StreamDecoder."""
 
     __slots__ = (
         "_announced",
         "_contents",
-        "_error",
         "_finished",
         "_firsts",
         "_handlers",
-        "_is_done",
         "_items",
         "_last_place",
         "_origin",
-        "_plain",
-        "_plain_bytes",
-        "_provider",
         "_shifted",
-        "_splitter",
         "_started",
-        "events",
     )
 
     def __init__(self, origin: str, provider: str) -> None:
-        self.events = 0
-        self._error: ExchangeError | None = None  # told after the deltas that came before it in the same bytes
+        super().__init__(provider, last="response.completed, response.incomplete or response.failed")
         self._origin = origin
-        self._provider = provider
-        self._splitter = SseSplitter()
         self._started = ResponseStarted()
         self._announced: dict[int, str] = {}  # index of the first part -> id of the item announced there
         self._last_place = 0  # the highest of these
@@ -69,9 +57,6 @@ class ResponsesDecoder:
         self._finished: dict[int, Part] = {}  # index -> part as told
         self._firsts: dict[str, deque[int]] = {}  # item id -> index of the first part, for each item of that id
         self._contents: dict[int, list[int]] = {}  # index of an item's first part -> indexes of its announced parts
-        self._is_done = False
-        self._plain: list[bytes] = []  # what came before the first event: servers label plain JSON as an event stream
-        self._plain_bytes = 0
         self._handlers: dict[str, Callable[[Event], list[Delta]]] = {
             "response.created": self._on_start,
             "response.queued": self._on_start,
@@ -89,43 +74,9 @@ class ResponsesDecoder:
             "error": self._on_error,
         }
 
-    def feed(self, chunk: bytes) -> list[Delta]:
-        """The deltas of some more bytes. Raises the error of an error event, ProtocolError for data that is no JSON.
-
-        Deltas that came before an error are given first; it is raised the next time, by `finish` too.
-        """
-        if self._error is not None:
-            raise self._error
-        deltas: list[Delta] = []
-        try:
-            for data in self._splitter.feed(chunk):
-                self._decode(data, deltas)
-        except ExchangeError as error:
-            if not deltas:
-                raise
-            self._error = error
-        if not self.events and self._plain_bytes < _LONGEST_PLAIN_REPLY:
-            self._plain.append(chunk)
-            self._plain_bytes += len(chunk)
-        return deltas
-
-    def finish(self) -> list[Delta]:
-        """The last deltas. Raises ProtocolError when no terminal event came."""
-        if self._error is not None:
-            raise self._error
-        deltas: list[Delta] = []
-        for data in self._splitter.finish():
-            self._decode(data, deltas)
-        if not self.events:
-            self._decode_plain(deltas)
-        if not self._is_done:
-            raise ProtocolError(
-                f"the stream was cut: it ended after {self.events} events without response.completed, "
-                "response.incomplete or response.failed",
-                provider=self._provider,
-                model=self._started.model,
-            )
-        return deltas
+    @property
+    def _model(self) -> str:
+        return self._started.model
 
     def _decode(self, data: bytes, deltas: list[Delta]) -> None:
         if data == b"[DONE]":
@@ -152,20 +103,8 @@ class ResponsesDecoder:
         elif event.get("error") and kind is None:
             raise error_in_stream(event, provider=self._provider, model=self._started.model)
 
-    def _nonsense(self, data: bytes) -> ProtocolError:
-        shown = data[:200].decode("utf-8", "replace")
-        problem = "an event of the stream makes no sense: it is no JSON of the expected shape"
-        return ProtocolError(problem, provider=self._provider, body=shown)
-
-    def _decode_plain(self, deltas: list[Delta]) -> None:
-        """A whole reply where a stream was asked for: an error, or the answer in one piece."""
-        try:
-            body = json_value(b"".join(self._plain))
-        except ValueError:
-            return
-        if isinstance(body, dict):
-            self.events += 1
-            deltas += self._on_end({"response": cast("dict[str, Any]", body)})
+    def _whole(self, reply: dict[str, Any]) -> list[Delta]:
+        return self._on_end({"response": reply})
 
     def _on_start(self, event: Event) -> list[Delta]:
         return self._start(event.get("response") or {})
