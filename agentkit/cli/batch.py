@@ -214,7 +214,7 @@ def _of_json(line: str, number: int) -> tuple[str, str]:
     return str(fields.get("id", number)), fields["prompt"]
 
 
-def _write(done: BatchResults, output: str | None, *, json: bool) -> None:
+def _write(done: BatchResults[Any], output: str | None, *, json: bool) -> None:
     rows = [_row(id, result) for id, result in done.items()]
     spent = spent_to_json(done.usage, done.cost)
     if output is not None:

@@ -16,15 +16,16 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, cast
 from agentkit.batching import BatchTask
 from agentkit.classification import ClassificationAnswer, ClassificationModel, ClassificationRequest
 from agentkit.embedding import EmbeddingAnswer, EmbeddingRequest, Purpose
-from agentkit.errors import ConfigurationError, StateError, UnsupportedError
-from agentkit.exchange import Request
+from agentkit.errors import ConfigurationError, ProtocolError, StateError, UnsupportedError
+from agentkit.exchange import Request, Response, RunAccount
 from agentkit.imaging import ImageAnswer, ImageRequest
-from agentkit.media import Audio, Image
-from agentkit.models import Model
+from agentkit.media import Audio, Image, Inline
+from agentkit.messages import user_message
+from agentkit.models import Model, ModelIdentity, Sink, identity_of
 from agentkit.providers import model as chat_model
-from agentkit.providers import task_model
+from agentkit.providers import resolve, task_model
 from agentkit.settings import Settings
-from agentkit.task_model import TaskModel
+from agentkit.task_model import TaskModel, TaskReply
 from agentkit.tasks.chat_classifier import ChatClassifier
 from agentkit.tasks.classify import Classifications, Labels, expected_of_classification, labels_of
 from agentkit.tasks.embed import Embeddings
@@ -35,15 +36,18 @@ from agentkit.telemetry import names
 from agentkit.transcription import TranscriptionAnswer, TranscriptionRequest
 from agentkit.usage import Cost, Usage
 
-__all__ = ["BatchKind", "Classify", "Embed", "GenerateImage", "Transcribe", "kind_of_state"]
+__all__ = ["BatchKind", "Chats", "Classify", "Embed", "GenerateImage", "Transcribe", "kind_of_state"]
 
 Answer = TypeVar("Answer", covariant=True)
 Json: TypeAlias = dict[str, Any]
 AnyTask: TypeAlias = TaskModel[Any, Any]
 
+_OUTPUT_TOKENS = 1_000
+"""Reserved for an answer where no maximum is set."""
+
 
 class BatchKind(Protocol[Answer]):
-    """What a batch asks for, and how: an Embed, Classify, GenerateImage or Transcribe."""
+    """What a batch asks for, and how: Embed, Classify, GenerateImage or Transcribe; without one, chats."""
 
     task: ClassVar[BatchTask]
     operation: ClassVar[str]
@@ -57,17 +61,84 @@ class BatchKind(Protocol[Answer]):
         """An input as a request of the task. Raises ConfigurationError for what is none, MediaError."""
         ...
 
+    def shared(self) -> Any:
+        """A request with what all of them share: how answers are read that came as chats."""
+        ...
+
     def expected(self, asked: Any) -> Usage:
         """About what a request takes."""
         ...
 
     def given(self, told: Any, cost: Cost) -> Answer:
-        """An answer as the function of this task gives it."""
+        """An answer as the function of this task gives it. Raises ProtocolError for one that holds nothing."""
         ...
 
     def to_json(self) -> Json:
         """What a state file keeps of it."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chats:
+    """Answers of a model that chats, where no kind is named: an input is a prompt, or a Request of your own."""
+
+    instructions: str = ""
+
+    task: ClassVar[BatchTask] = "chat"
+    operation: ClassVar[str] = names.CHAT
+
+    def connect(self, model: Any) -> AnyTask:
+        """Who does it."""
+        return _Chat(resolve(model))
+
+    def question(self, entry: Any, settings: Settings) -> Request:
+        """An input as a request."""
+        if isinstance(entry, Request):
+            instructions = entry.instructions or self.instructions
+            return replace(entry, instructions=instructions, settings=entry.settings.over(settings))
+        if isinstance(entry, EmbeddingRequest | ClassificationRequest | ImageRequest | TranscriptionRequest):
+            raise ConfigurationError(f"an input is a {type(entry).__name__}; say kind={_KIND_OF[type(entry)]}")
+        return Request("", (user_message(entry),), self.instructions, settings=settings)
+
+    def shared(self) -> Request:
+        """Nothing is needed to read an answer."""
+        return Request("", ())
+
+    def expected(self, asked: Request) -> Usage:
+        """About what a request takes."""
+        texts = [asked.instructions, *(message.text for message in asked.messages)]
+        return Usage(sum(map(about_tokens, texts)), output=asked.settings.max_output_tokens or _OUTPUT_TOKENS)
+
+    def given(self, told: Response, cost: Cost) -> Response:
+        """The answer as it is."""
+        return told
+
+    def to_json(self) -> Json:
+        """What a state file keeps of it."""
+        return {"name": self.task}
+
+
+class _Chat:
+    """A model that chats, as a task's."""
+
+    def __init__(self, model: Model) -> None:
+        self.chat = model
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return identity_of(self.chat)
+
+    def question(self, asked: Request, settings: Settings) -> Request:
+        return asked
+
+    def answer(self, response: Response, asked: Request) -> Response:
+        return response
+
+    async def perform(
+        self, asked: Request, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None
+    ) -> TaskReply[Response]:
+        response = await self.chat.respond(asked, sink)
+        return TaskReply(response, response.attempts, response.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +163,18 @@ class Embed:
         _refuse_alien(entry, (str, Image), "a text or an Image to embed")
         return EmbeddingRequest("", (entry,), self.dimensions, self.purpose, settings)
 
+    def shared(self) -> EmbeddingRequest:
+        """How the vectors shall be."""
+        return EmbeddingRequest("", (), self.dimensions, self.purpose)
+
     def expected(self, asked: EmbeddingRequest) -> Usage:
         """About what a request takes."""
         return Usage(sum(map(about_tokens, asked.inputs)))
 
     def given(self, told: EmbeddingAnswer, cost: Cost) -> Embeddings:
-        """The vectors of one request."""
+        """The vectors of one request. Raises ProtocolError where there is none."""
+        if not told.vectors or not all(told.vectors):
+            raise ProtocolError("the answer holds no vector")
         return Embeddings(told.vectors, told.usage, cost, told.model)
 
     def to_json(self) -> Json:
@@ -138,8 +215,12 @@ class Classify:
     def question(self, entry: Any, settings: Settings) -> ClassificationRequest:
         """An input as a request: a text or an Image."""
         _refuse_alien(entry, (str, Image), "a text or an Image to classify")
+        return replace(self.shared(), inputs=(entry,), settings=settings)
+
+    def shared(self) -> ClassificationRequest:
+        """The labels."""
         way, meanings = labels_of(self.labels, is_multiple=self.multi)
-        return ClassificationRequest("", (entry,), way, meanings, self.multi, settings)
+        return ClassificationRequest("", (), way, meanings, self.multi)
 
     def expected(self, asked: ClassificationRequest) -> Usage:
         """About what a request takes."""
@@ -178,15 +259,18 @@ class GenerateImage:
         if isinstance(entry, ImageRequest):
             return replace(entry, settings=entry.settings.over(settings))
         _refuse_alien(entry, (str,), "a prompt, or an ImageRequest")
+        return replace(self.shared(), prompt=entry, settings=settings)
+
+    def shared(self) -> ImageRequest:
+        """How the pictures shall be."""
         return ImageRequest(
             "",
-            entry,
+            "",
             size=self.size,
             count=self.count,
             quality=self.quality,
             background=self.background,
             output_format=self.output_format,
-            settings=settings,
         )
 
     def expected(self, asked: ImageRequest) -> Usage:
@@ -224,15 +308,17 @@ class Transcribe:
         _refuse_alien(entry, (str, Path, Audio), "the path of a file with sound, or an Audio")
         sound = entry if isinstance(entry, Audio) else Audio.from_file(entry)
         name = "audio" if isinstance(entry, Audio) else Path(entry).name
+        return replace(self.shared(), audio=sound, filename=name, settings=settings)
+
+    def shared(self) -> TranscriptionRequest:
+        """The language, and what is to be told."""
         return TranscriptionRequest(
             "",
-            sound,
-            name,
+            Audio(Inline(b"", "audio/wav")),
             language=self.language,
             prompt=self.prompt,
             words=self.words,
             segments=self.segments,
-            settings=settings,
         )
 
     def expected(self, asked: TranscriptionRequest) -> Usage:
@@ -249,16 +335,22 @@ class Transcribe:
         return {"name": self.task, "language": self.language, "words": self.words, "segments": self.segments}
 
 
-_KINDS: Mapping[str, type[Embed | Classify | GenerateImage | Transcribe]] = {
-    kind.task: kind for kind in (Embed, Classify, GenerateImage, Transcribe)
+_KINDS: Mapping[str, type[Chats | Embed | Classify | GenerateImage | Transcribe]] = {
+    kind.task: kind for kind in (Chats, Embed, Classify, GenerateImage, Transcribe)
 }
 
 
-def kind_of_state(task: Mapping[str, Any]) -> BatchKind[Any] | None:
-    """The kind of a batch in a state file; None for chats. Raises StateError for one that is not known."""
+_KIND_OF: Mapping[type, str] = {
+    EmbeddingRequest: "Embed()",
+    ClassificationRequest: "Classify(labels)",
+    ImageRequest: "GenerateImage()",
+    TranscriptionRequest: "Transcribe()",
+}
+
+
+def kind_of_state(task: Mapping[str, Any]) -> BatchKind[Any]:
+    """The kind of a batch in a state file. Raises StateError for one that is not known."""
     name = str(task.get("name"))
-    if name == "chat":
-        return None
     try:
         return _KINDS[name](**{field: value for field, value in task.items() if field != "name"})
     except (KeyError, TypeError):
