@@ -20,6 +20,7 @@ from agentkit.models import Model, identity_of
 from agentkit.policies.limits import LimitedModel
 from agentkit.policies.tasks import TaskAsModel, TaskRequest
 from agentkit.remote import RemoteModel
+from agentkit.remote_job import RemoteJob
 from agentkit.remote_task import RemoteTask
 from agentkit.settings import Settings
 from agentkit.transport.redact import is_secret_header, redacted_url
@@ -55,7 +56,7 @@ def fingerprint(model: Model) -> list[Any]:
         told += [str(path), *_file_marks(path), repr(getattr(model, "options", None))]
     else:
         told += [identity.address, identity.port]
-    if isinstance(speaker, RemoteModel | RemoteTask):
+    if isinstance(speaker, RemoteModel | RemoteTask | RemoteJob):
         told += [speaker.codec.name, redacted_url(speaker.endpoint.base_url), _headers(speaker.endpoint.headers)]
     settings = getattr(model, "settings", None)
     told.append(_settings(settings) if isinstance(settings, Settings) else None)

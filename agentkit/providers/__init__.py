@@ -115,8 +115,8 @@ def model(
         raise UnsupportedError(f"{provider.title} does not chat; it offers {offered}; these chat: {SOME_THAT_CHAT}")
     is_at_home = _is_at_home(provider, options)
     _look_up(provider, id, is_checked=is_listed and is_at_home)
-    if os.environ.get("AGENTKIT_PIN", "") not in ("", "0") if pin is None else pin:
-        _refuse_moving(provider, id)
+    if _is_to_be_pinned(pin):
+        _refuse_moving(provider, id, made_by="model")
     loaded = cast("ProviderModule", importlib.import_module(provider.module))
     made = loaded.connect(provider, id, options)
     if isinstance(made, Checking):
@@ -137,10 +137,13 @@ def task_model(
     region: str | None = None,
     project: str | None = None,
     credentials: object | None = None,
+    pin: bool | None = None,
 ) -> TaskModel[Any, Any]:
     """The model of a name such as "openai:text-embedding-3-small" for an API that is not chat. Nothing is sent.
 
-    Raises UnsupportedError where the provider does not offer it, naming those that do, and what `model` raises.
+    `kind` is "embed", "classify", "generate_image" or "transcribe". The other options are those of `model`, pin=True
+    and AGENTKIT_PIN among them. Raises UnsupportedError where the provider does not offer it, naming those that do, and
+    what `model` raises.
     """
     options = Options(settings, base_url, api_key, headers, transport, region, project, credentials)
     del base_url, api_key, headers, credentials
@@ -150,6 +153,8 @@ def task_model(
         raise UnsupportedError(f"{provider.title} does not offer {TASK_WORDS[kind]}; these do: {others}")
     if kind != "classify" and _is_at_home(provider, options):
         _refuse_unfit(provider, id, kind)
+    if _is_to_be_pinned(pin):
+        _refuse_moving(provider, id, made_by="task_model")
     loaded = cast("TaskModule", importlib.import_module(provider.task_module))
     return loaded.connect_task(provider, kind, id, options)
 
@@ -294,7 +299,12 @@ def _warn_once(notice: str) -> None:
     warnings.warn(notice, RetirementWarning, stacklevel=4)
 
 
-def _refuse_moving(provider: Provider, id: str) -> None:
+def _is_to_be_pinned(pin: bool | None) -> bool:
+    """What is said, else what the environment says."""
+    return os.environ.get("AGENTKIT_PIN", "") not in ("", "0") if pin is None else pin
+
+
+def _refuse_moving(provider: Provider, id: str, *, made_by: str) -> None:
     """Raises ConfigurationError for a name that may mean another edition tomorrow."""
     if provider.name in ("llamacpp", "offline") or is_pinned(provider.vendor, id):
         return
@@ -307,7 +317,7 @@ def _refuse_moving(provider: Provider, id: str) -> None:
     advice = f"use {' or '.join(names)}" if names else f"no dated id of it is known; ask {provider.title} for one"
     raise ConfigurationError(
         f"{provider.name}:{id} may come to mean another edition of the model, and pin=True is asked for: {advice}, or "
-        "leave the check out for this model: model(..., pin=False)"
+        f"leave the check out for this model: {made_by}(..., pin=False)"
     )
 
 

@@ -21,7 +21,7 @@ from agentkit.errors import (
 )
 from agentkit.models import Capabilities, ModelIdentity, identity_of
 from agentkit.prices import FREE_PROVIDERS
-from agentkit.providers import PROVIDERS, RetirementWarning, model, resolve
+from agentkit.providers import PROVIDERS, RetirementWarning, model, resolve, task_model
 from agentkit.providers.offline import OfflineModel
 from agentkit.providers.table import retirement
 from agentkit.remote import RemoteModel
@@ -285,6 +285,22 @@ def test_a_moving_name_is_refused_where_names_are_pinned(monkeypatch: pytest.Mon
     model("offline:")
     with pytest.raises(ConfigurationError, match="no dated id of it is known; ask Groq for one"):
         model("groq:llama-3.3-70b-versatile", api_key="k")
+
+
+def test_a_moving_name_of_another_api_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = (
+        r"mistral:mistral-moderation-latest may come to mean another edition of the model, .* or leave the check out for "
+        r"this model: task_model\(\.\.\., pin=False\)"
+    )
+    task_model("openai:text-embedding-3-small", "embed", api_key="k", pin=True)
+    task_model("mistral:mistral-moderation-latest", "classify", api_key="k")
+    with pytest.raises(ConfigurationError, match=refusal):
+        task_model("mistral:mistral-moderation-latest", "classify", api_key="k", pin=True)
+    monkeypatch.setenv("AGENTKIT_PIN", "1")
+    with pytest.raises(ConfigurationError, match=refusal):
+        task_model("mistral:mistral-moderation-latest", "classify", api_key="k")
+    task_model("mistral:mistral-moderation-latest", "classify", api_key="k", pin=False)
+    task_model("offline:", "embed")
 
 
 def test_a_shutdown_is_told_once() -> None:
