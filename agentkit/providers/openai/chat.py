@@ -183,7 +183,7 @@ class ChatCodec:
             fields.setdefault("stream", False)  # so that something stands behind the messages
         rest = json_bytes(fields)[1:]
         if offered and "tools" not in fields:
-            rest = b'"tools":' + tools.body + b"," + rest
+            rest = b'"tools":' + tools.body + (rest if rest == b"}" else b"," + rest)
         opening = json_bytes({"role": rules.instructions_role, "content": instructions}) if instructions else b""
         return _Frame(
             request.model,
