@@ -289,8 +289,8 @@ def test_a_moving_name_is_refused_where_names_are_pinned(monkeypatch: pytest.Mon
 
 def test_a_moving_name_of_another_api_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = (
-        r"mistral:mistral-moderation-latest may come to mean another edition of the model, .* or leave the check out for "
-        r"this model: task_model\(\.\.\., pin=False\)"
+        r"mistral:mistral-moderation-latest may come to mean another edition of the model, .* or leave the check out "
+        r"for this model: task_model\(\.\.\., pin=False\)"
     )
     task_model("openai:text-embedding-3-small", "embed", api_key="k", pin=True)
     task_model("mistral:mistral-moderation-latest", "classify", api_key="k")
