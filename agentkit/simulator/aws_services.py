@@ -13,7 +13,7 @@ from agentkit.simulator.bedrock_tasks import about_bedrock, is_beside_chat
 from agentkit.simulator.formats import Moment, json_object
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.reply import Reply
-from agentkit.simulator.transcription_jobs import TranscriptionJobs
+from agentkit.simulator.transcription_jobs import TRANSCRIPTS, TranscriptionJobs
 
 __all__ = ["AwsServices", "is_for_aws"]
 
@@ -47,4 +47,4 @@ class AwsServices:
 
 def is_for_aws(asked: HttpAsked) -> bool:
     """Whether a request is for one of these services."""
-    return bool(asked.header(_TARGET)) or is_beside_chat(asked.path)
+    return bool(asked.header(_TARGET)) or is_beside_chat(asked.path) or asked.path.startswith(TRANSCRIPTS)

@@ -16,9 +16,12 @@ from agentkit.simulator.formats import Moment
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.reply import Reply
 
-__all__ = ["TranscriptionJobs"]
+__all__ = ["TRANSCRIPTS", "TranscriptionJobs"]
 
 Json = dict[str, Any]
+
+TRANSCRIPTS = "/aws-transcribe-sim/000000000000/"
+"""Where transcripts are that lie in no bucket of the client's."""
 
 _NAME = re.compile(r"[0-9a-zA-Z._-]{1,200}")
 _MEDIA = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)")
@@ -48,7 +51,7 @@ class _Job:
         name, bucket = self.sent["TranscriptionJobName"], self.sent.get("OutputBucketName")
         if bucket:
             return f"/{bucket}/{self.sent.get('OutputKey') or f'{name}.json'}"
-        return f"/aws-transcribe-sim/000000000000/{name}/{self.number:08d}/asrOutput.json"
+        return f"{TRANSCRIPTS}{name}/{self.number:08d}/asrOutput.json"
 
     def status(self, now: float) -> str:
         """Where it stands."""

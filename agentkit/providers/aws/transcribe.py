@@ -24,7 +24,7 @@ from agentkit.providers.aws.errors import decode_error
 from agentkit.providers.aws.json_protocol import operation
 from agentkit.transcription import Segment, TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest, Word
 
-__all__ = ["TranscribeCodec", "TranscriptionJob"]
+__all__ = ["StartedJob", "TranscribeCodec"]
 
 Json = dict[str, Any]
 
@@ -46,7 +46,7 @@ _SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriptionJob:
+class StartedJob:
     """A job as the service tells of it."""
 
     name: str
@@ -108,7 +108,7 @@ class TranscribeCodec:
         """Asks where a job stands."""
         return operation(_SERVICE, "GetTranscriptionJob", {"TranscriptionJobName": name})
 
-    def job(self, body: bytes) -> TranscriptionJob:
+    def job(self, body: bytes) -> StartedJob:
         """The job that was started or looked at. Raises ProtocolError."""
         job = object_of(object_of(reply_of(body, provider=self._provider)).get("TranscriptionJob"))
         name, status = job.get("TranscriptionJobName"), job.get("TranscriptionJobStatus")
@@ -117,7 +117,7 @@ class TranscribeCodec:
         written = object_of(job.get("Transcript"))
         # Where words were to be masked, there may be no other transcript than the masked one.
         address = written.get("TranscriptFileUri") or written.get("RedactedTranscriptFileUri")
-        return TranscriptionJob(
+        return StartedJob(
             name, status, str(address or ""), str(job.get("LanguageCode") or ""), str(job.get("FailureReason") or "")
         )
 

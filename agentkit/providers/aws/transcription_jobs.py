@@ -14,7 +14,7 @@ from agentkit.codec import WireRequest
 from agentkit.errors import BadRequestError, DeadlineError, ExchangeError, ProtocolError
 from agentkit.exchange import RunAccount, Waiting
 from agentkit.models import ModelIdentity, Sink
-from agentkit.providers.aws.transcribe import TranscribeCodec, TranscriptionJob
+from agentkit.providers.aws.transcribe import StartedJob, TranscribeCodec
 from agentkit.remote import Endpoint
 from agentkit.remote_task import RemoteTask
 from agentkit.retention import unretained
@@ -109,9 +109,9 @@ class _Work:
         self._settings = settings
         self._sink = sink
         self._account = account
-        self._job: TranscriptionJob | None = None
+        self._job: StartedJob | None = None
 
-    async def finished(self, question: Mapping[str, Any]) -> TranscriptionJob:
+    async def finished(self, question: Mapping[str, Any]) -> StartedJob:
         """The job once it is completed. Raises ExchangeError.
 
         A job of that name which failed before this question was asked does not stand in its way: what it lacked may
@@ -135,7 +135,7 @@ class _Work:
             number += 1
 
     async def fetched(
-        self, job: TranscriptionJob, asked: TranscriptionRequest, storage_auth: Auth | None
+        self, job: StartedJob, asked: TranscriptionRequest, storage_auth: Auth | None
     ) -> TranscriptionAnswer:
         """What the transcript of a job says. Raises ExchangeError."""
         place = urlsplit(job.transcript)
@@ -182,7 +182,7 @@ class _Work:
             return False
         return True
 
-    async def _over(self, name: str) -> TranscriptionJob:
+    async def _over(self, name: str) -> StartedJob:
         """The job once it is over, looked at ever more seldom. Raises ExchangeError."""
         wait = _POLL_SECONDS
         while True:
