@@ -58,6 +58,7 @@ BATCHES: Mapping[str, BatchRow] = {
 IN_BUCKETS: Mapping[str, str] = {
     "bedrock": "agentkit.providers.aws.batches",
     "vertex": "agentkit.providers.vertex.batches",
+    "sagemaker": "agentkit.providers.aws.async_inference",
 }
 """Provider that reads and writes batches in a bucket -> where its `connect_batch` is."""
 
@@ -87,6 +88,9 @@ TASK_WORDS: Mapping[BatchTask, str] = {
 
 _MOST_REQUESTS: Mapping[BatchTask, int] = {"embed": 5_000, "generate_image": 50}
 """Answers are large here, and those of one batch are read as one reply."""
+
+_ON_CHATS: Mapping[BatchTask, tuple[str, ...]] = {"generate_image": ("google",), "transcribe": ("google",)}
+"""Whose models that chat do a task, so that it is in batches of chats."""
 
 _DEPLOYMENT = re.compile(r"/deployments/[^/?]+")
 _VERSION = re.compile(r"/v\d\w*$")
@@ -134,8 +138,7 @@ def connect_batch(
 def _no_batches(identity: ModelIdentity, task: BatchTask) -> UnsupportedError:
     others = [name for name, row in BATCHES.items() if task in row.tasks]
     others += [name for name, does in JOBS.items() if does == task]
-    if task == "chat":
-        others += IN_BUCKETS
+    others += IN_BUCKETS if task == "chat" else _ON_CHATS.get(task, ())
     what = "" if task == "chat" else f" of {TASK_WORDS[task]}"
     return UnsupportedError(
         f'{identity} takes no batches{what}; ask at once with via="requests", or use a model of one of '

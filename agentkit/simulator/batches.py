@@ -147,7 +147,8 @@ class Batches:
     async def _create_openai(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         sent = _sent(asked)
         endpoint = str(sent.get("endpoint"))
-        if not endpoint.endswith(_ENDPOINTS):
+        is_groq = "/openai/v1/" in asked.path and endpoint.endswith("/audio/transcriptions")
+        if not endpoint.endswith(_ENDPOINTS) and not is_groq:
             raise BadRequestError(f"Invalid value: '{endpoint}'. This endpoint takes no batches.")
         file = self._files.content(str(sent.get("input_file_id")))
         items, problems = _lines(file, endpoint)

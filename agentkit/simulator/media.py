@@ -10,14 +10,14 @@ import struct
 import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import to_json
 
 from agentkit.codec import HttpReply
 from agentkit.errors import BadRequestError
 from agentkit.simulator.formats import json_object
-from agentkit.simulator.forms import Form, form_of
+from agentkit.simulator.forms import Form, SentFile, form_of
 from agentkit.simulator.http import HttpAsked
 from agentkit.simulator.reply import Reply
 from agentkit.transcription import wav_seconds
@@ -43,7 +43,8 @@ def about_media(asked: HttpAsked) -> Reply | None:
     if asked.path.endswith("/images/edits"):
         return _images(_edit(asked), "image_edit")
     if asked.path.endswith("/audio/transcriptions"):
-        return _transcript(form_of(asked.body, asked.header("content-type")))
+        is_json = asked.header("content-type").startswith("application/json")  # as lines of batches are
+        return _transcript(_form(asked) if is_json else form_of(asked.body, asked.header("content-type")))
     return None
 
 
@@ -110,6 +111,17 @@ def _images(sent: Mapping[str, Any], kind: str) -> Reply:
 
 def _encoded(words: str) -> str:
     return b64encode(tiny_png(words)).decode()
+
+
+def _form(asked: HttpAsked) -> Form:
+    """JSON with the address of a sound as the form that it stands for; nobody fetches the sound."""
+    sent = json_object(asked.body) or {}
+    address = str(sent.get("url") or sent.get("file_url") or "")
+    fields = {
+        name: [str(entry) for entry in cast("list[Any]", value)] if isinstance(value, list) else [str(value)]
+        for name, value in sent.items()
+    }
+    return Form(fields, {"file": [SentFile(address, bytes(_BYTES_PER_SECOND))]} if address else {})
 
 
 def _transcript(form: Form) -> Reply:

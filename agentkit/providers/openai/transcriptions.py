@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Delta, ResponseFinished, TextDelta
+from agentkit.json_bytes import json_bytes
 from agentkit.json_value import number_of
 from agentkit.media import Inline, Remote
 from agentkit.multipart import FilePart, FormField, multipart
@@ -37,6 +38,7 @@ class TranscriptionRules:
     """How words and segments are asked for: by a format and granularities, by granularities alone, not at all since
     they always come, or not at all since they never do."""
     streams: bool = True
+    whisper_streams: bool = False
     takes_prompt: bool = True
     needs_language: bool = False
     names_model: bool = True
@@ -60,26 +62,22 @@ class TranscriptionsCodec:
 
     def is_streamed(self, asked: TranscriptionRequest) -> bool:
         """Whether the text is asked for as it comes: where the model can, and nothing is asked that it then omits."""
-        if not asked.is_streamed or not self._rules.streams or asked.words or "whisper" in asked.model:
+        rules = self._rules
+        if not asked.is_streamed or not rules.streams or asked.words:
+            return False
+        if "whisper" in asked.model and not rules.whisper_streams:
             return False
         return not asked.segments or _tells_speakers(asked.model)
 
     def encode(self, asked: TranscriptionRequest) -> WireRequest:
         """The request's bytes, a form. Raises UnsupportedError for what the model does not offer."""
-        self._refuse_unknown(asked)
-        source = asked.audio.source
-        fields: list[FormField | FilePart] = [FormField("model", asked.model)] if self._rules.names_model else []
-        if asked.language:
-            fields.append(FormField("language", asked.language))
-        if asked.prompt:
-            fields.append(FormField("prompt", asked.prompt))
-        fields += self._format(asked)
+        fields: list[FormField | FilePart] = [*self._fields(asked)]
         if self.is_streamed(asked):
             fields.append(FormField("stream", "true"))
         for name, value in (asked.settings.extra or {}).get(self._provider, {}).items():
             values = cast("list[Any]", value) if isinstance(value, list) else [value]
             fields += [FormField(f"{name}[]" if isinstance(value, list) else name, _word(entry)) for entry in values]
-        match source:
+        match asked.audio.source:
             case Inline(data, media_type):
                 fields.append(FilePart("file", asked.filename, data, media_type))
             case Remote(url) if self._rules.url_field:
@@ -90,6 +88,23 @@ class TranscriptionsCodec:
                 )
         body = multipart(fields)
         return WireRequest(self._rules.path, body.data, headers=(("content-type", body.content_type),))
+
+    def encode_line(self, asked: TranscriptionRequest) -> WireRequest:
+        """The request as it stands in a batch: JSON with the address of the sound. Raises UnsupportedError."""
+        source = asked.audio.source
+        if not isinstance(source, Remote) or not self._rules.url_field:
+            raise UnsupportedError(
+                f"{self._provider}:{asked.model} takes sound by its address in a batch, which lies on a server: pass "
+                'Audio.from_url(...), or ask at once with via="requests"'
+            )
+        fields: Json = {self._rules.url_field: source.url}
+        for entry in self._fields(asked):
+            if entry.name.startswith("timestamp_granularities"):
+                fields.setdefault("timestamp_granularities", []).append(entry.value)
+            else:
+                fields[entry.name] = entry.value
+        fields |= (asked.settings.extra or {}).get(self._provider, {})
+        return WireRequest(self._rules.path, json_bytes(fields))
 
     def decode(self, body: bytes) -> TranscriptionAnswer:
         """The transcript of a whole reply."""
@@ -108,7 +123,16 @@ class TranscriptionsCodec:
         """A decoder for one streamed reply."""
         return TranscriptionsDecoder(self._provider)
 
-    def _format(self, asked: TranscriptionRequest) -> list[FormField | FilePart]:
+    def _fields(self, asked: TranscriptionRequest) -> list[FormField]:
+        self._refuse_unknown(asked)
+        fields = [FormField("model", asked.model)] if self._rules.names_model else []
+        if asked.language:
+            fields.append(FormField("language", asked.language))
+        if asked.prompt:
+            fields.append(FormField("prompt", asked.prompt))
+        return fields + self._format(asked)
+
+    def _format(self, asked: TranscriptionRequest) -> list[FormField]:
         """The fields that say how the answer shall look."""
         times = self._rules.times
         if _tells_speakers(asked.model):  # it refuses files over 30 seconds without a strategy
