@@ -25,6 +25,7 @@ from agentkit.simulator.connection_faults import (
     Stale,
 )
 from agentkit.simulator.fault import Fault
+from agentkit.simulator.filter_faults import ContentFilter
 from agentkit.simulator.plan import Rule
 from agentkit.simulator.status_faults import HtmlPage, Loading, Quota, Status
 from agentkit.simulator.stream_faults import BadCompression, ErrorInside, Flood, MissingEnd, RepeatedStart
@@ -43,6 +44,7 @@ FAULTS: Mapping[str, type[Fault]] = {
         Status, Quota, Loading, HtmlPage,
         Refused, Stale, Reset, Silence, KeepAlives, SlowEvents, SlowHeaders, Split,
         ErrorInside, RepeatedStart, MissingEnd, Flood, BadCompression,
+        ContentFilter,
         CallIndexes, CallIds, CallsTogether, Arguments,
     )
 }  # fmt: skip

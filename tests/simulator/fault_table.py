@@ -16,6 +16,7 @@ from agentkit.errors import (
     AuthenticationError,
     BadRequestError,
     ConnectionFailedError,
+    ContentFilteredError,
     DeadlineError,
     ExchangeError,
     ModelLoadingError,
@@ -40,6 +41,7 @@ from agentkit.simulator.connection_faults import (
     Stale,
 )
 from agentkit.simulator.fault import Fault
+from agentkit.simulator.filter_faults import ContentFilter
 from agentkit.simulator.plan import Rule
 from agentkit.simulator.status_faults import HtmlPage, Loading, Quota, Status
 from agentkit.simulator.stream_faults import BadCompression, ErrorInside, Flood, MissingEnd, RepeatedStart
@@ -150,6 +152,8 @@ LIMITED = Cell(RateLimitError, 3)
 BUSY = Cell(OverloadedError, 3)
 UNREADY = Cell(ModelLoadingError, 1)
 BROKEN = Cell(ServerError, 3)
+FILTERED = Cell(ContentFilteredError, 1)
+REFUSED = Cell(BadRequestError, 1)
 LOST = Cell(ConnectionFailedError, 3)
 LOST_WITHIN = Cell(ConnectionFailedError, 1)  # some of the answer was shown
 NONSENSE = Cell(ProtocolError, 2)
@@ -205,6 +209,15 @@ STATUSES = [
         but=format_cells("chat", UNREADY) | format_cells("responses", UNREADY),
         deadlines=Deadlines(10, 30, 30, 15),
     ),
+    # Azure's filter: Anthropic and AWS have no error of their own for a refused prompt, but the words of one.
+    row(ContentFilter(), plain=FILTERED, but=format_cells("messages", REFUSED) | format_cells("bedrock", REFUSED)),
+    row(
+        ContentFilter("prompt", "jailbreak"),
+        plain=FILTERED,
+        but=format_cells("messages", REFUSED) | format_cells("bedrock", REFUSED),
+    ),
+    row(ContentFilter("nothing"), plain=ANSWERED),
+    row(ContentFilter("nothing", late=True), plain=ANSWERED),
     row(HtmlPage(), plain=BROKEN),
     row(HtmlPage(503, "Maintenance"), plain=BUSY),
     row(HtmlPage(403, "Blocked"), plain=Cell(PermissionDeniedError, 1)),
