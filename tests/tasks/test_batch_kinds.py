@@ -362,8 +362,9 @@ async def test_who_does_not_do_the_task_at_all_is_told_by_name() -> None:
 async def test_an_input_or_a_kind_that_is_none_is_named(kind: Any, entry: Any, said: str) -> None:
     name = "openai:gpt-6-luna" if kind is None or isinstance(kind, Classify) else EMBEDDING["openai"]
     chosen = model(name, api_key="any") if "luna" in name else task_model(name, "embed", api_key="any")
+    options: Any = {"kind": kind}
     with pytest.raises(ConfigurationError, match=said):
-        await batch(chosen, [entry], **{"kind": kind})
+        await batch(chosen, [entry], **options)
 
 
 async def test_instructions_are_for_chats() -> None:

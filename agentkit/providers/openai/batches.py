@@ -28,7 +28,7 @@ _STATUSES: Mapping[str, BatchStatus] = {
     "expired": "expired",
     "cancelled": "cancelled",
 }
-_EXPIRED = "batch_expired"
+_EXPIRED, _CANCELLED = "batch_expired", "batch_cancelled"
 
 
 class BatchesCodec:
@@ -179,6 +179,8 @@ def line_result(row: Mapping[str, Any], inner: AnswerDecoder, *, provider: str) 
             return failed
     if not error:
         return ProtocolError("a line of the results holds neither an answer nor an error", provider=provider)
+    if error.get("code") == _CANCELLED:
+        return ExchangeError("the batch was cancelled before this input was answered", code="cancelled")
     status = 408 if error.get("code") == _EXPIRED else 400
     found = decode_error(status, {}, json_bytes({"error": error}), provider=provider)
     found.status = None  # the line has none
