@@ -98,14 +98,14 @@ def model_at(url: str, name: str = "aws-transcribe:", **more: Any) -> Any:
     return task_model(name, "transcribe", base_url=url, **more)
 
 
-def model_on(wire: Wire, **more: Any) -> Any:
-    return task_model(
-        "aws-transcribe:", "transcribe", transport=wire, region="eu-west-1", **{"credentials": KEYS, **more}
-    )
+def model_on(wire: Wire, settings: Settings | None = None) -> Any:
+    more: dict[str, Any] = {"transport": wire, "region": "eu-west-1", "credentials": KEYS}
+    return task_model("aws-transcribe:", "transcribe", settings=settings, **more)
 
 
 def asked(**parts: Any) -> TranscriptionRequest:
-    return TranscriptionRequest(**{"model": "standard", "audio": Audio.from_url(PLACE), **parts})
+    all_of_it: dict[str, Any] = {"model": "standard", "audio": Audio.from_url(PLACE), **parts}
+    return TranscriptionRequest(**all_of_it)
 
 
 @pytest.mark.anyio
