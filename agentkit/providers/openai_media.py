@@ -35,7 +35,7 @@ TRANSCRIPTION_RULES: Mapping[str, TranscriptionRules] = {
     "together": TranscriptionRules(streams=False),
     "fireworks": TranscriptionRules(streams=False, limits=TranscriptionLimits(bytes=2**30)),
     "openrouter": TranscriptionRules(times="none", streams=False),
-    "vllm": TranscriptionRules(),
+    "vllm": TranscriptionRules(whisper_streams=True),
     "xai": TranscriptionRules(
         path="/stt",
         times="always",

@@ -46,7 +46,8 @@ class VllmClassificationCodec:
         if not all(isinstance(entry, str) for entry in asked.inputs):
             raise UnsupportedError(f"{self._provider}:{asked.model} reads texts only; an image was given")
         body: dict[str, Any] = {"model": asked.model, "input": asked.inputs}
-        return WireRequest("/classify", json_bytes(body | (asked.settings.extra or {}).get(self._provider, {})))
+        body |= (asked.settings.extra or {}).get(self._provider, {})
+        return WireRequest("/classify", json_bytes(body))
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the inputs, in their order."""
