@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -35,8 +36,15 @@ class Bucket:
 class BucketBatch(RemoteBatch):
     """The batches of one model whose provider reads and writes them in a bucket."""
 
-    def __init__(self, model: RemoteModel | RemoteTask[Any, Any], codec: BatchCodec, bucket: Bucket) -> None:
-        super().__init__(model, codec)
+    def __init__(
+        self,
+        model: RemoteModel | RemoteTask[Any, Any],
+        codec: BatchCodec,
+        bucket: Bucket,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(model, codec, wall_clock=wall_clock)
         self.bucket = bucket
         if bucket.storage is not None and bucket.storage.least is not None:
             codec.limits = replace(codec.limits, least=bucket.storage.least)
@@ -49,25 +57,34 @@ class BucketBatch(RemoteBatch):
     async def upload(self, name: str, lines: Sequence[bytes], *, sink: Sink | None = None) -> str:
         """Write lines into the bucket and give their address. Twice is the same object. Raises ExchangeError."""
         place = place_of(f"{self._named().address}/{name}/{_INPUT}")
-        await self._of_bucket(self.bucket.codec.put(place, b"".join(lines)), _nothing, sink=sink)
+        await self._put(place, b"".join(lines), sink=sink)
         return str(place)
 
     async def results(self, job: BatchJob, *, sink: Sink | None = None) -> list[tuple[str, BatchResult]]:
         """All results of a batch that is over: whatever it wrote below its places. Raises ExchangeError."""
         rows: list[tuple[str, BatchResult]] = []
         for address in job.results:
-            for place in await self._below(place_of(address), sink=sink):
-                rows += await self._of_bucket(self.bucket.codec.get(place), self.codec.results, sink=sink)
+            for place in await self._objects(place_of(address), sink=sink):
+                if place.key.endswith((".jsonl", ".jsonl.out")):
+                    rows += await self._get(place, self.codec.results, sink=sink)
         return rows
 
-    async def _below(self, prefix: Place, *, sink: Sink | None) -> list[Place]:
-        """The files of results that begin so."""
+    async def _put(self, place: Place, data: bytes, *, sink: Sink | None) -> None:
+        """Write an object, in place of one that may be there."""
+        await self._of_bucket(self.bucket.codec.put(place, data), bytes, sink=sink)
+
+    async def _get(self, place: Place, read: Callable[[bytes], Told], *, sink: Sink | None) -> Told:
+        """What `read` makes of an object."""
+        return await self._of_bucket(self.bucket.codec.get(place), read, sink=sink)
+
+    async def _objects(self, prefix: Place, *, sink: Sink | None) -> list[Place]:
+        """All objects that begin so."""
         found: list[Place] = []
         after = ""
         while True:
             wire = self.bucket.codec.listing(prefix, after=after)
             page = await self._of_bucket(wire, self.bucket.codec.page, sink=sink)
-            found += [replace(prefix, key=key) for key in page.keys if key.endswith((".jsonl", ".jsonl.out"))]
+            found += [replace(prefix, key=key) for key in page.keys]
             if not page.after:
                 return found
             after = page.after
@@ -83,7 +100,3 @@ class BucketBatch(RemoteBatch):
                 f'batch(..., storage="{codec.scheme}://bucket/prefix"), or --storage in a shell'
             )
         return storage
-
-
-def _nothing(body: bytes) -> None:
-    """The reply to a written object says nothing."""

@@ -1,8 +1,8 @@
 """Batches and the files they are made of, as providers serve them: what is in one is answered when its time has come.
 
 OpenAI's at /files and /batches, Anthropic's at /messages/batches, Gemini's at :batchGenerateContent,
-:asyncBatchEmbedContent and /batches, Mistral's at /batch/jobs; Bedrock's at /model-invocation-job and Vertex AI's at
-/batchPredictionJobs, these two with inputs and results in buckets. The clock of the simulator can be put forward
+:asyncBatchEmbedContent and /batches, Mistral's at /batch/jobs; with inputs and results in buckets, Bedrock's at /model-invocation-job, Vertex AI's at
+/batchPredictionJobs and SageMaker's at /async-invocations. The clock of the simulator can be put forward
 (`Simulator.advance`, or POST /_sim/clock).
 """
 
@@ -19,6 +19,7 @@ from pydantic_core import from_json, to_json
 from agentkit.codec import HttpReply
 from agentkit.errors import BadRequestError, ExchangeError, NotFoundError
 from agentkit.simulator.answering import Answering
+from agentkit.simulator.async_invocations import Invocation, invocation_of
 from agentkit.simulator.batch_replies import BatchTold, Shape, paged, shape_of
 from agentkit.simulator.bucket_replies import BEDROCK_JOBS, BedrockJobs, VertexJobs, bedrock_input, vertex_input
 from agentkit.simulator.buckets import Buckets
@@ -88,6 +89,7 @@ class Batches:
         self._answering = answering
         self._files = Files()
         self._batches: dict[str, _Batch] = {}
+        self._invocations: list[Invocation] = []  # whose answers are not in their bucket yet
         self._routes = (
             ("POST", re.compile(r"/files$"), self._upload),
             ("GET", re.compile(r"/files/(?P<id>[^/]+)/content$"), self._content),
@@ -101,6 +103,7 @@ class Batches:
             ),
             ("POST", re.compile(r"/batches$"), self._create_openai),
             ("POST", re.compile(r"/model-invocation-job$"), self._create_bedrock),
+            ("POST", re.compile(r"(?P<path>/endpoints/[^/]+)/async-invocations$"), self._invoke),
             (
                 "POST",
                 re.compile(r"(?P<parent>projects/[^/]+/locations/[^/]+)/batchPredictionJobs$"),
@@ -125,6 +128,7 @@ class Batches:
 
     async def about(self, asked: HttpAsked, *, moment: Moment, family: Format) -> Reply | None:
         """The reply to a request for files or batches; None for any other request."""
+        await self._write_due(moment)
         stored = self.buckets.about(asked)
         if stored is not None:
             return stored
@@ -198,6 +202,20 @@ class Batches:
         if not known:
             await self._begin("bedrock", items, sent, moment)
         return _json({"jobArn": known[0] if known else list(self._batches)[-1]})
+
+    async def _invoke(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
+        invocation = invocation_of(asked, found["path"], self.buckets.objects, due=moment.now + self.seconds)
+        self._invocations.append(invocation)
+        return invocation.reply()
+
+    async def _write_due(self, moment: Moment) -> None:
+        """Put the answers of SageMaker into the bucket whose time has come."""
+        due = [each for each in self._invocations if each.due <= moment.now]
+        self._invocations = [each for each in self._invocations if each.due > moment.now]
+        for each in due:
+            status, body = await self._answer(_Item(each.id, each.path, each.body), moment)
+            address, data = each.answered(status, body)
+            self.buckets.objects[address] = data
 
     async def _create_vertex(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         sent = _sent(asked) | {"parent": found["parent"]}
