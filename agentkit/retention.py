@@ -25,6 +25,7 @@ _TOLD: Mapping[
     # Beside answers OpenAI keeps nothing of these APIs that could be looked up later.
     "openai": {"responses": _STORE, "chat_completions": _STORE, "*": _NOTHING},
     "azure": {"responses": _STORE, "chat_completions": _STORE, "*": _NOTHING},
+    "azure-language": {"classify": {"loggingOptOut": True}},
     "google": {"generate_content": _STORE},
     "openrouter": {"chat_completions": _ROUTED},
     "bedrock": {"responses": _STORE, "*": _NOTHING},  # keeps no prompts and no answers, but what Mantle is to store
@@ -42,6 +43,7 @@ _AWS_SERVICES = "AWS's AI services are opted out of keeping content by a policy 
 _REASONS: Mapping[str, str] = {
     "anthropic": "Anthropic has zero retention by contract for a whole organization",
     "vertex": "Vertex AI switches its caching and its watch for abuse off for a whole project",
+    "azure-language": "its jobs keep texts and results for a day",
     "huggingface": "Hugging Face's router passes requests on to partners, each with rules of its own",
     "comprehend": _AWS_SERVICES,
     "rekognition": _AWS_SERVICES,

@@ -60,8 +60,8 @@ async def test_a_provider_that_cannot_be_told_is_not_asked(name: str, reason: st
         assert server.count == 0
     assert str(caught.value) == (
         f"{name} cannot be told to keep nothing of a request ({reason}): leave out retain=False if your contract says "
-        "it, or ask one of openai, azure, google, openrouter, bedrock, sagemaker, ollama, vllm, llamacpp-server, "
-        "llamacpp, lmstudio"
+        "it, or ask one of openai, azure, azure-language, google, openrouter, bedrock, sagemaker, ollama, vllm, "
+        "llamacpp-server, llamacpp, lmstudio"
     )
 
 

@@ -260,6 +260,7 @@ def _task_result(task: Json, documents: Sequence[Json], moment: Moment) -> Json:
         return {**told, "status": "failed", "error": {"code": "InvalidArgument", "message": f"No task of kind {kind}."}}
     parameters: Json = task.get("parameters") or {}
     own = {name: parameters[name] for name in ("projectName", "deploymentName") if name in parameters}
+    own = own or {"modelVersion": "2025-01-01"}
     return {**told, "status": "succeeded", "results": {**analyzed(kind, documents), **own}}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from agentkit.settings import Deadlines, Settings
 from agentkit.simulator.connection_faults import Reset
 from agentkit.simulator.plan import Rule
 from agentkit.simulator.server import Simulator, simulate
+from agentkit.tasks.batch import Classify, Transcribe, batch_status, fetch_batch, submit_batch
 from agentkit.tasks.batch_drive import Drive
 from agentkit.tasks.batch_plan import planned
 from agentkit.tasks.classify import classify
@@ -170,6 +172,13 @@ async def test_languages_and_sentiments_are_found_at_once_in_parts_of_ten() -> N
         sizes = [len(seen.json["analysisInput"]["documents"]) for seen in simulator.requests[1:]]
     assert [each.label for each in found] == ["de", "en"]
     assert ([each.label for each in many], sorted(sizes)) == (["positive"] * 21, [1, 10, 10])
+
+
+async def test_texts_that_are_analysed_at_once_need_not_be_logged() -> None:
+    async with simulate() as simulator:
+        mine = at(simulator, "azure-language:", "classify")
+        await classify(mine, "good", labels=None, settings=Settings(retain=False))
+        assert simulator.requests[0].json["parameters"] == {"modelVersion": "latest", "loggingOptOut": True}
 
 
 async def test_a_token_of_entra_and_a_region_do_for_these_services() -> None:
@@ -336,6 +345,24 @@ async def test_many_recordings_are_one_job_found_again_by_its_name() -> None:
     assert [type(each).__name__ for each in results].count("BadRequestError") == 2
     assert len(created) == 1  # its reply was cut off, and the job was found in the list
     assert created[0].json["contentUrls"] == [f"{SOUND}/{name}.mp3" for name in names]
+
+
+async def test_batches_go_on_in_another_process_by_their_file(tmp_path: Path) -> None:
+    async with simulate(batch_seconds=100) as simulator:
+        texts = at(simulator, "azure-language:multi-label/tickets/production", "classify")
+        await submit_batch(texts, {"a": "good?", "b": "x" * 6000}, kind=Classify(labels=None), state=tmp_path / "texts")
+        sounds = at(simulator, "azure-speech:", "transcribe")
+        talks = [Audio.from_url(f"{SOUND}/{name}.mp3") for name in ("a", "missing")]
+        await submit_batch(sounds, talks, kind=Transcribe(language="en"), state=tmp_path / "sounds")
+        assert not (await batch_status(tmp_path / "sounds", model=sounds)).is_over
+        simulator.advance(100)
+        labelled = await fetch_batch(tmp_path / "texts", model=texts)
+        heard = await fetch_batch(tmp_path / "sounds", model=sounds)
+
+    (found,) = labelled["a"]
+    assert (found.labels, found.scores) == (("question", "praise"), {"question": 0.8, "praise": 0.8})
+    assert isinstance(labelled["b"], BadRequestError)
+    assert (heard["0"].text, isinstance(heard["1"], BadRequestError)) == ("This is the recording a.mp3.", True)
 
 
 async def test_a_batch_of_recordings_is_forgotten_and_speaks_one_language() -> None:
