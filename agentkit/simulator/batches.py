@@ -1,9 +1,9 @@
 """Batches and the files they are made of, as providers serve them: what is in one is answered when its time has come.
 
 OpenAI's at /files and /batches, Anthropic's at /messages/batches, Gemini's at :batchGenerateContent,
-:asyncBatchEmbedContent and /batches, Mistral's at /batch/jobs; with inputs and results in buckets, Bedrock's at /model-invocation-job, Vertex AI's at
-/batchPredictionJobs and SageMaker's at /async-invocations. The clock of the simulator can be put forward
-(`Simulator.advance`, or POST /_sim/clock).
+:asyncBatchEmbedContent and /batches, Mistral's at /batch/jobs; with inputs and results in buckets, Bedrock's at
+/model-invocation-job, Vertex AI's at /batchPredictionJobs and SageMaker's at /async-invocations. The clock of the
+simulator can be put forward (`Simulator.advance`, or POST /_sim/clock).
 """
 
 from __future__ import annotations
