@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from agentkit.errors import AgentkitError, OverloadedError, RateLimitError
+from agentkit.media import Audio
 from agentkit.providers.aws.comprehend import ComprehendCodec
 from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
 from agentkit.providers.aws.guardrails import GuardrailCodec
+from agentkit.providers.aws.rekognition import RekognitionCodec
+from agentkit.providers.aws.transcribe import TranscribeCodec
 from agentkit.providers.azure.content_safety import ContentSafetyCodec
 from agentkit.providers.azure.language import LanguageCodec
 from agentkit.providers.cohere.embeddings import EmbedCodec
@@ -22,10 +25,29 @@ from agentkit.providers.huggingface.embeddings import FeatureExtractionCodec
 from agentkit.providers.openai.decisions import DecisionsCodec
 from agentkit.providers.openai.embeddings import EmbeddingsCodec
 from agentkit.providers.openai.moderations import ModerationsCodec
+from agentkit.transcription import TranscriptionAnswer, TranscriptionRequest
 
 STRANGE: tuple[Any, ...] = (None, True, -1, 1e400, "x", "", [], [1], ["x"], [None], [[]], {}, {"x": 1}, [{}], [[{}]])
 CHOICE = {"type": "choice", "choice": "a", "probabilities": [{"value": "a", "probability": 1.0}], "confidence": 1}
 USAGE = {"input_tokens": 3, "input_tokens_details": {"cached_tokens": 1}, "output_tokens_details": {"reasoning": 1}}
+
+HEARD = TranscriptionRequest("standard", Audio.from_url("s3://a/b.mp3"), words=True, segments=True)
+ITEM = {"type": "pronunciation", "start_time": "0.0", "end_time": "0.5", "alternatives": [{"content": "Hi"}]}
+
+
+class Jobs(TranscribeCodec):
+    """Replies about jobs."""
+
+    def decode(self, body: bytes) -> object:
+        return self.job(body)
+
+
+class Transcripts(TranscribeCodec):
+    """What jobs have written."""
+
+    def decode(self, body: bytes) -> TranscriptionAnswer:
+        return self.transcript(body, HEARD)
+
 
 REPLIES: tuple[tuple[Any, Any], ...] = (
     (EmbeddingsCodec(), {"data": [{"index": 0, "embedding": [1.0]}, {"index": 1, "embedding": "AACAPw=="}],
@@ -54,6 +76,14 @@ REPLIES: tuple[tuple[Any, Any], ...] = (
     (ComprehendCodec(), {"ResultList": [{"Labels": [{"Name": "INSULT", "Score": 0.9}], "Toxicity": 0.9}]}),
     (ComprehendCodec(), {"ResultList": [{"Index": 0, "Languages": [{"LanguageCode": "fr", "Score": 0.9}]}]}),
     (ComprehendCodec(), {"Classes": [{"Name": "a", "Score": 0.9}]}),
+    (ComprehendCodec(), {"Classes": [], "Errors": [{"ErrorCode": "c", "ErrorMessage": "m"}]}),
+    (RekognitionCodec(), {"Labels": [{"Name": "Cat", "Confidence": 90.0}], "LabelModelVersion": "3.0"}),
+    (RekognitionCodec(), {"ModerationLabels": [{"Name": "Violence", "Confidence": 90.0}]}),
+    (Jobs(), {"TranscriptionJob": {"TranscriptionJobName": "a", "TranscriptionJobStatus": "COMPLETED",
+                                   "Transcript": {"TranscriptFileUri": "https://a.example/b"}}}),
+    (Transcripts(), {"results": {"transcripts": [{"transcript": "Hi."}], "items": [ITEM, {"type": "punctuation"}]}}),
+    (Transcripts(), {"results": {"transcripts": [{"transcript": "Hi."}], "audio_segments": [ITEM], "items": []}}),
+    (InvokeEmbeddingsCodec(), {"embeddingsByType": {"float": [1.0]}, "inputTextTokenCount": 1}),
     (GuardrailCodec(), {"action": "NONE", "assessments": [{"topicPolicy": {"topics": [{"name": "a", "action": ""}]}}]}),
     (ContentSafetyCodec(), {"categoriesAnalysis": [{"category": "Hate", "severity": 2}], "blocklistsMatch": []}),
 )  # fmt: skip

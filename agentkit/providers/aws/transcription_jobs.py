@@ -16,6 +16,7 @@ from agentkit.exchange import RunAccount, Waiting
 from agentkit.models import ModelIdentity, Sink
 from agentkit.providers.aws.transcribe import StartedJob, TranscribeCodec
 from agentkit.remote import Endpoint
+from agentkit.remote_job import elsewhere
 from agentkit.remote_task import RemoteTask
 from agentkit.retention import unretained
 from agentkit.settings import Deadlines, Settings
@@ -138,16 +139,20 @@ class _Work:
         self, job: StartedJob, asked: TranscriptionRequest, storage_auth: Auth | None
     ) -> TranscriptionAnswer:
         """What the transcript of a job says. Raises ExchangeError."""
-        place = urlsplit(job.transcript)
-        if place.scheme not in ("https", "http") or not place.hostname:
+        provider = self._identity.provider
+        try:
+            place = urlsplit(job.transcript)
+            host, _ = place.hostname or "", place.port
+        except ValueError:
+            host, place = "", urlsplit("")
+        if place.scheme not in ("https", "http") or not host:
             raise ProtocolError(
                 f"the transcription job {job.name} has no transcript ('TranscriptFileUri' is missing)",
-                provider=self._identity.provider,
+                provider=provider,
             )
-        is_signed = "signature=" in place.query.lower()
-        is_at_amazon = place.hostname.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-        auth = storage_auth if is_at_amazon and not is_signed else None
-        endpoint = Endpoint(f"{place.scheme}://{place.netloc}", {}, auth)
+        endpoint = elsewhere(job.transcript, than=self._endpoint, provider=provider)
+        if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and "signature=" not in place.query.lower():
+            endpoint = replace(endpoint, auth=storage_auth)
         wire = WireRequest(f"{place.path}?{place.query}" if place.query else place.path, b"", "GET", headers=())
         return await self._exchange(
             wire,

@@ -243,6 +243,16 @@ async def test_an_error_of_the_address_does_not_show_its_signature() -> None:
     [
         ([Said(200, b"{}")], ProtocolError, "tells of no job"),
         ([told("IN_PROGRESS"), told("COMPLETED")], ProtocolError, "has no transcript"),
+        (
+            [told("IN_PROGRESS"), told("COMPLETED", Transcript={"TranscriptFileUri": "https://[x"})],
+            ProtocolError,
+            "has no transcript",
+        ),
+        (
+            [told("IN_PROGRESS"), told("COMPLETED", Transcript={"TranscriptFileUri": "http://x.example/a"})],
+            ProtocolError,
+            "which is no https:// address",
+        ),
         ([told("IN_PROGRESS"), told("FAILED")], BadRequestError, "failed: no reason was given"),
         ([told("IN_PROGRESS"), DONE, Said(200, b'{"results": {}}')], ProtocolError, "holds no text"),
         ([refused("BadRequestException", words="bad URI")], BadRequestError, "bad URI"),
