@@ -238,7 +238,7 @@ class Batches:
 
     async def _list(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         name = _LISTS[found["list"]]
-        if name == "openai" and "/v1beta/" in asked.path:
+        if name == "openai" and ("/v1beta/" in asked.path or asked.header("x-goog-api-key")):
             name = "google"
         shape = _IN_BUCKETS.get(name) or shape_of(name)
         newest = [batch for batch in reversed(self._batches.values()) if batch.shape is shape]

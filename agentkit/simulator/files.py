@@ -30,6 +30,8 @@ class Files:
 
     def upload(self, asked: HttpAsked, now: float) -> Reply:
         """Keep a file that came as a form, or in one of Google's ways. Raises BadRequestError."""
+        if "finalize" in asked.header("x-goog-upload-command"):  # clients name the protocol here, too
+            return self._google(asked.body)
         protocol = asked.header("x-goog-upload-protocol")
         if protocol == "resumable":
             place = f"http://{asked.header('host')}{asked.path}?upload_id={len(self._contents) + 1}"
@@ -37,8 +39,6 @@ class Files:
             return Reply.whole(HttpReply(200, b"{}", (("content-type", "application/json"), *headers)))
         if protocol == "multipart":
             return self._google(_related(asked)[1])
-        if "finalize" in asked.header("x-goog-upload-command"):
-            return self._google(asked.body)
         form = form_of(asked.body, asked.header("content-type"))
         files = form.files.get("file")
         if not files or not form.field("purpose"):

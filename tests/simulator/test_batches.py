@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
@@ -79,3 +80,67 @@ def test_a_batch_is_cancelled_with_what_was_done(server: SimulatorOnThread) -> N
     seen = asked(server, f"/v1/batch/jobs/{made['id']}/cancel", {})
 
     assert (seen["status"], seen["succeeded_requests"]) == ("CANCELLED", 2)
+
+
+def test_openais_client_makes_batches_of_every_kind_and_cancels_one(server: SimulatorOnThread) -> None:
+    openai = pytest.importorskip("openai")
+    bodies = {
+        "/v1/embeddings": {"model": "text-embedding-3-small", "input": "a cat"},
+        "/v1/moderations": {"model": "omni-moderation-latest", "input": "good morning"},
+        "/v1/images/generations": {"model": "gpt-image-2", "prompt": "a cat"},
+    }
+    told: dict[str, list[str]] = {}
+    file = None
+    with openai.OpenAI(api_key="sk-canary", base_url=server.base_url, max_retries=0) as client:
+        for endpoint, body in bodies.items():
+            line = {"custom_id": "a", "method": "POST", "url": endpoint, "body": body}
+            file = client.files.create(file=("lines.jsonl", json.dumps(line).encode()), purpose="batch")
+            made = client.batches.create(input_file_id=file.id, endpoint=endpoint, completion_window="24h")
+            server.advance(100)
+            seen = client.batches.retrieve(made.id)
+            (row,) = map(json.loads, client.files.content(seen.output_file_id).text.splitlines())
+            told[endpoint] = sorted(row["response"]["body"])
+        assert file is not None
+        more = client.batches.create(input_file_id=file.id, endpoint="/v1/images/generations", completion_window="24h")
+        ended = client.batches.cancel(more.id)
+        listed = [batch.id for batch in client.batches.list(limit=1)]
+        with pytest.raises(openai.BadRequestError, match="takes no batches"):
+            client.batches.create(input_file_id=file.id, endpoint="/v1/audio/transcriptions", completion_window="24h")
+
+    assert told == {
+        "/v1/embeddings": ["data", "model", "object", "usage"],
+        "/v1/moderations": ["id", "model", "results"],
+        "/v1/images/generations": ["created", "data", "output_format", "usage"],
+    }
+    assert ended.status == "cancelled"
+    assert len(listed) == 4  # over four pages
+
+
+@pytest.mark.filterwarnings("ignore:batches.create_embeddings")
+def test_googles_client_makes_a_batch_of_embeddings_and_one_of_an_uploaded_file(
+    server: SimulatorOnThread, tmp_path: Path
+) -> None:
+    genai = pytest.importorskip("google.genai")
+    options = genai.types.HttpOptions(base_url=server.url)
+    contents: object = {"role": "user", "parts": [{"text": "Hello"}]}
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text(json.dumps({"key": "a", "request": {"contents": [contents]}}) + "\n")
+    with genai.Client(api_key="canary", http_options=options) as client:
+        embedding = client.batches.create_embeddings(
+            model="gemini-embedding-001", src={"inlined_requests": {"contents": ["a cat", "a dog"]}}
+        )
+        file = client.files.upload(file=str(lines), config={"mime_type": "application/jsonl"})
+        chats = client.batches.create(model="gemini-x", src=file.name)
+        left = client.batches.create(model="gemini-x", src=[{"contents": [contents]}])
+        client.batches.cancel(name=left.name)
+        server.advance(100)
+        vectors = client.batches.get(name=embedding.name).dest.inlined_embed_content_responses
+        answered = client.batches.get(name=chats.name)
+        ended = client.batches.get(name=left.name)
+        (row,) = map(json.loads, client.files.download(file=answered.dest.file_name).splitlines())
+        listed = {batch.name for batch in client.batches.list(config={"page_size": 1})}
+
+    assert [len(each.response.embedding.values) for each in vectors] == [256, 256]
+    assert (row["key"], row["response"]["candidates"][0]["finishReason"]) == ("a", "STOP")
+    assert ended.state.name == "JOB_STATE_CANCELLED"
+    assert listed == {embedding.name, chats.name, left.name}
