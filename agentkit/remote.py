@@ -38,7 +38,7 @@ from agentkit.retention import unretained
 from agentkit.retry import LONGEST_WAIT_SECONDS, asked_wait, may_retry, next_step, wait_before_next
 from agentkit.retry_quotas import QUOTAS, RetryQuotas
 from agentkit.settings import Deadlines, Settings
-from agentkit.suitability import Known, refuse_too_long, refuse_unable
+from agentkit.suitability import Known, readable_by, refuse_too_long, refuse_unable
 from agentkit.telemetry.attempts import tell_attempts, tell_failed_attempt
 from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import (
@@ -223,6 +223,7 @@ class _Exchange:
         """The answer of the first attempt that gets one."""
         model, request = self._model, self._request
         refuse_unable(request, model.identity, model.known)
+        request, left_out = readable_by(model.identity.capabilities, request)
         wire = model.codec.encode(request, request.memo)
         if model.known is not None:
             refuse_too_long(request, len(wire.body), model.identity, model.known)
@@ -250,7 +251,7 @@ class _Exchange:
                 tell_failed_attempt(error, wait_seconds=wait)
                 failed = AttemptFailed(error.attempts, f"{type(error).__name__}: {error}", wait)
             else:
-                return self._answered(response, attempt, wire.notes)
+                return self._answered(response, attempt, (*left_out, *wire.notes) if left_out else wire.notes)
             self._failures.append(f"attempt {failed.attempt}: {failed.error}; waited {wait:.3g} s")
             if self._sink is not None and self._sink.emit((failed,)):
                 await self._timer.paused(self._sink.drain)

@@ -27,7 +27,7 @@ from agentkit.remote import Endpoint, RemoteModel
 from agentkit.remote_task import RemoteTask
 from agentkit.retry import LONGEST_WAIT_SECONDS, backoff
 from agentkit.settings import Settings
-from agentkit.suitability import refuse_unable
+from agentkit.suitability import readable_by, refuse_unable
 from agentkit.transport.layer import is_offline
 
 __all__ = ["ErrorReader", "RemoteBatch"]
@@ -96,13 +96,17 @@ class RemoteBatch:
         if settings.stream:
             settings = replace(settings, stream=None)
         asked = replace(request, model=self.identity.model, settings=settings)
+        left_out: tuple[str, ...] = ()
         if isinstance(asked, Request):
             asked = replace(asked, is_streamed=False, memo=None)
             refuse_unable(asked, self.identity, model.known if isinstance(model, RemoteModel) else None)
+            asked, left_out = readable_by(self.identity.capabilities, asked)
         if isinstance(codec, LineEncoder):
-            return BatchLine(id, codec.encode_line(asked))
-        encode = cast("Callable[[BatchQuestion], WireRequest]", codec.encode)  # chats for chats, tasks for tasks
-        return BatchLine(id, encode(asked))
+            wire = codec.encode_line(asked)
+        else:
+            encode = cast("Callable[[BatchQuestion], WireRequest]", codec.encode)  # chats for chats, tasks for tasks
+            wire = encode(asked)
+        return BatchLine(id, replace(wire, notes=(*left_out, *wire.notes)) if left_out else wire)
 
     async def upload(self, name: str, lines: Sequence[bytes], *, sink: Sink | None = None) -> str:
         """Upload lines as a file and give its id. Twice does no harm but a file too many. Raises ExchangeError."""

@@ -7,15 +7,19 @@ where its bytes are so many that they may be too many.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 from agentkit.errors import ContextLengthError, UnsupportedError
-from agentkit.exchange import Request
+from agentkit.exchange import Memo, Request
 from agentkit.frozen import frozen
 from agentkit.identity import Capabilities, ModelIdentity
-from agentkit.messages import Denied, Failed, Returned, Text, ToolCall, UserMessage
+from agentkit.json_bytes import json_bytes
+from agentkit.messages import Denied, Failed, Media, Message, Part, Returned, Text, ToolCall, UserMessage
+from agentkit.switching import not_shown, stand_in
 
-__all__ = ["Able", "Checking", "Known", "refuse_too_long", "refuse_unable"]
+__all__ = ["Able", "Checking", "Known", "readable_by", "refuse_too_long", "refuse_unable"]
 
 Able: TypeAlias = "Callable[[Capabilities, int | None], bool]"
 """Whether a model of these abilities and this context would do."""
@@ -60,6 +64,43 @@ def refuse_unable(request: Request, identity: ModelIdentity, known: Known | None
             raise UnsupportedError(f"{identity} takes no {kind}, and one is in the prompt{others}")
 
 
+@dataclass(slots=True)
+class _Read:
+    """What is known of a history, in a run's memo: the next step looks at what is new."""
+
+    missing: frozenset[str]
+    messages: tuple[Message, ...] = ()
+    instead: dict[int, Message] = field(default_factory=dict[int, Message])
+    """Position -> the message without what the model does not take."""
+    notes: set[str] = field(default_factory=set[str])
+
+
+_KEPT = "readable media"
+
+
+def readable_by(able: Capabilities, request: Request) -> tuple[Request, tuple[str, ...]]:
+    """The request as a model of these abilities can read it, and what was left out: pictures, sounds and films that it
+    does not take are named in their place. Those of the prompt at hand were refused before, unless they may be omitted.
+    """
+    missing = _SEEN_OR_HEARD - able.media
+    messages = request.messages
+    if not missing or not messages:
+        return request, ()
+    read = _read(request.memo, missing, messages)
+    for position in range(len(read.messages), len(messages)):
+        message = messages[position]
+        if any([_is_among(missing, part) for part in message.parts]):  # noqa: C419  # a list is twice as fast
+            parts = tuple(_named_in_place(part, missing, read.notes) for part in message.parts)
+            read.instead[position] = replace(message, parts=parts)
+    read.messages = messages
+    if not read.instead:
+        return request, ()
+    shown = copy(request)  # not dataclasses.replace, which would look through all messages for pending calls once more
+    told = tuple(read.instead.get(position, message) for position, message in enumerate(messages))
+    object.__setattr__(shown, "messages", told)
+    return shown, tuple(sorted(read.notes))
+
+
 def refuse_too_long(request: Request, size: int, identity: ModelIdentity, known: Known) -> None:
     """Raises ContextLengthError for a prompt of more words than the model takes tokens; `size` is its bytes, written.
 
@@ -81,6 +122,47 @@ def refuse_too_long(request: Request, size: int, identity: ModelIdentity, known:
     )
     error.provider, error.model = identity.provider, identity.model
     raise error
+
+
+def _read(memo: Memo | None, missing: frozenset[str], messages: tuple[Message, ...]) -> _Read:
+    """What is known of the beginning of these messages."""
+    read = memo.kept.get(_KEPT) if memo is not None else None
+    if isinstance(read, _Read) and read.missing == missing:
+        count = len(read.messages)
+        if len(messages) >= count and (not count or messages[count - 1] is read.messages[-1]):
+            return read
+    read = _Read(missing)
+    if memo is not None:
+        memo.kept[_KEPT] = read
+    return read
+
+
+def _is_among(missing: frozenset[str], part: Part) -> bool:
+    if isinstance(part, ToolCall):
+        outcome = part.outcome
+        return isinstance(outcome, Returned) and any(medium.family in missing for medium in outcome.media)
+    return part.kind in missing
+
+
+def _named_in_place(part: Part, missing: frozenset[str], notes: set[str]) -> Part:
+    if not _is_among(missing, part):
+        return part
+    if isinstance(part, ToolCall):
+        assert isinstance(part.outcome, Returned)
+        return replace(part, outcome=_without_media(part.outcome, missing, notes))
+    assert isinstance(part, Media)
+    notes.add(not_shown(part))
+    return Text(stand_in(part))
+
+
+def _without_media(outcome: Returned, missing: frozenset[str], notes: set[str]) -> Returned:
+    """The outcome with words behind its content, in place of its media."""
+    left = tuple(medium for medium in outcome.media if medium.family in missing)
+    notes.update(map(not_shown, left))
+    content: Any = outcome.content
+    said = [] if content is None else [content if isinstance(content, str) else json_bytes(content).decode()]
+    words = "\n".join([*said, *(stand_in(medium, is_returned=True) for medium in left)])
+    return Returned(words, tuple(medium for medium in outcome.media if medium not in left))
 
 
 def _named(known: Known | None, able: Able, *, doing: str = "these do") -> str:
