@@ -37,8 +37,9 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
         refuse_unoffered(provider, kind, model)
     place = place_of(provider, options)
     path = urlsplit(options.base_url or "").path.rstrip("/")
-    # Chat has its own version of the address, at the router as at dedicated endpoints.
-    endpoint = Endpoint(str.removesuffix(place.endpoint.base_url, "/v1"), place.endpoint.headers)
+    # Chat has its own version of the address, at the router as at dedicated endpoints; /embed may be a part of it.
+    base = str.removesuffix(str.removesuffix(place.endpoint.base_url, "/v1"), "/embed" if kind == "embed" else "")
+    endpoint = Endpoint(base, place.endpoint.headers)
     identity = place.identity(provider, model, api=kind)
     if partner not in ("", OWN):
         return connect_partner(provider, kind, identity, options, router=endpoint)

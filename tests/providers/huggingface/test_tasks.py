@@ -376,6 +376,7 @@ async def test_a_prediction_that_goes_on_is_not_begun_a_second_time() -> None:
         ("a/b", None, f"{ROUTER}/hf-inference/models/a/b/pipeline/feature-extraction"),
         ("a/b:hf-inference", None, f"{ROUTER}/hf-inference/models/a/b/pipeline/feature-extraction"),
         ("a/b", "https://mine.example", "https://mine.example/embed"),
+        ("a/b", "https://mine.example/embed/", "https://mine.example/embed"),
         ("a/b", "https://mine.example/v1", "https://mine.example/v1/embeddings"),
         (
             "a/b:hf-inference",
