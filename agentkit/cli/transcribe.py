@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import click
 
@@ -11,7 +10,7 @@ from agentkit.budget import Budget
 from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.task_json import spent_to_json
 from agentkit.cli.terminal import notice, print_json, printable
-from agentkit.exchange import AttemptFailed, Delta, TextDelta
+from agentkit.exchange import AttemptFailed, Delta, TextDelta, Waiting
 from agentkit.tasks.transcribe import Transcription, transcribe_sync
 from agentkit.transcription import Segment
 
@@ -19,7 +18,7 @@ __all__ = ["command"]
 
 
 @click.command("transcribe")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("-m", "--model", required=True, metavar="PROVIDER:MODEL", help="Such as openai:gpt-transcribe.")
 @click.option("--language", metavar="CODE", help="What is spoken, such as en; else the model finds out.")
 @click.option("--prompt", metavar="TEXT", help="Names and words that may occur.")
@@ -29,7 +28,7 @@ __all__ = ["command"]
 @json_option("Print one JSON document.")
 @debug_option
 def command(
-    file: Path,
+    file: str,
     model: str,
     language: str | None,
     prompt: str | None,
@@ -38,11 +37,14 @@ def command(
     budget_usd: float | None,
     json: bool,
 ) -> None:
-    """Write down what is said in FILE; the text comes as it is heard where the model streams it.
+    """Write down what is said in FILE, or at an address where the model fetches it.
+
+    The text comes as it is heard where the model streams it.
 
     \b
     agentkit transcribe -m openai:gpt-transcribe interview.mp3
     agentkit transcribe -m openai:whisper-1 --segments interview.mp3
+    agentkit transcribe -m aws-transcribe: s3://my-bucket/interview.mp3
     """
     printer = _Printer(is_quiet=json or segments)
     heard = transcribe_sync(
@@ -77,6 +79,8 @@ class _Printer:
     def __call__(self, delta: Delta) -> None:
         if isinstance(delta, AttemptFailed):
             notice(f"attempt {delta.attempt} failed ({delta.error}); once more in {delta.wait_seconds:.3g} s")
+        elif isinstance(delta, Waiting):
+            notice(f"waiting for {delta.limit}")
         elif isinstance(delta, TextDelta) and not self._is_quiet:
             self.has_printed = True
             click.echo(printable(delta.text), nl=False)
