@@ -8,26 +8,28 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from agentkit.buckets import BatchStorage
 from agentkit.budget import Budget
+from agentkit.cli.batch_kinds import WishedKind, asks_kind, entry_of, rows_of
 from agentkit.cli.inputs import STDIN, chosen_model, tell_attempts
 from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.task_json import spent_to_json
 from agentkit.cli.terminal import dim, notice, print_json
 from agentkit.errors import ConfigurationError
-from agentkit.exchange import Response
 from agentkit.portal import call_in_portal
 from agentkit.settings import Settings
 from agentkit.tasks.batch import (
     BatchEvent,
+    BatchKind,
     BatchProgress,
     BatchResults,
     batch,
     batch_status,
+    cancel_batch,
     fetch_batch,
     submit_batch,
 )
@@ -44,14 +46,20 @@ _NO_MODEL = "no --model and no AGENTKIT_MODEL; offline: takes no batches, but an
 def command() -> None:
     """Ask many things at the price of a batch: half of the usual one, answered within a day.
 
-    INPUT has a prompt on each line: plain text, or JSON such as {"id": "a7", "prompt": "..."}. What became of the batch
-    is kept in a state file; `status` and `fetch` need nothing else.
+    INPUT has a prompt on each line: plain text, or JSON such as {"id": "a7", "prompt": "..."}. A model that embeds,
+    draws, moderates or hears is asked for that; lines are then texts to embed or to judge, prompts, or paths of sound.
+    What became of the batch is kept in a state file; `status`, `fetch` and `cancel` need nothing else.
 
     \b
     agentkit batch run    -m openai:gpt-6-luna questions.txt -o answers.jsonl
     agentkit batch submit -m openai:gpt-6-luna questions.txt
     agentkit batch status questions.txt.batch.json
     agentkit batch fetch  questions.txt.batch.json -o answers.jsonl
+    agentkit batch cancel questions.txt.batch.json
+
+    \b
+    agentkit batch run    -m openai:text-embedding-3-small texts.txt -o vectors.jsonl
+    agentkit batch run    -m anthropic:claude-haiku-5-5 -l refund -l other letters.txt
     """
 
 
@@ -67,12 +75,14 @@ def _asking(function: Function) -> Function:
         click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="The longest answer."),
         click.option("--budget-usd", type=click.FloatRange(min=0), metavar="USD", help="Spend at most this."),
     )
+    function = asks_kind(function)
     for option in reversed(options):
         function = option(function)
     return function
 
 
 _OUTPUT = click.option("-o", "--output", metavar="FILE", help="Where the results go; standard output otherwise.")
+_FOLDER = click.option("--folder", metavar="DIR", help="Where pictures are written; OUTPUT.images otherwise.")
 
 
 @command.command("submit")
@@ -85,17 +95,21 @@ def submit(
     state: str | None,
     storage: str | None,
     role: str | None,
+    wished: WishedKind,
     instructions: str,
     max_tokens: int | None,
     budget_usd: float | None,
     json: bool,
 ) -> None:
-    """Submit the prompts in INPUT and leave them to the provider. Again after a failure: nothing is submitted twice."""
+    """Submit the inputs in INPUT and leave them to the provider. Again after a failure: nothing is submitted twice."""
     path = _state_of(source, state)
+    name = chosen_model(model, offline=_NO_MODEL)
+    kind = wished.of(name)
     asked = partial(
         submit_batch,
-        chosen_model(model, offline=_NO_MODEL),
-        _prompts(source),
+        name,
+        _inputs(source, kind),
+        kind=kind,
         state=path,
         storage=_storage(storage, role),
         instructions=instructions,
@@ -119,16 +133,27 @@ def status(state: str, json: bool) -> None:
 @command.command("fetch")
 @click.argument("state", metavar="STATE", type=click.Path(dir_okay=False))
 @_OUTPUT
+@_FOLDER
 @json_option("Print one JSON document, with what it cost, in place of a line for each input.")
 @debug_option
-def fetch(state: str, output: str | None, json: bool) -> None:
+def fetch(state: str, output: str | None, folder: str | None, json: bool) -> None:
     """Fetch the results of a batch that is over: a line of JSON for each input, in their order."""
-    _write(_done(partial(fetch_batch, state, on_event=_tell_attempts)), output, json=json)
+    _write(_done(partial(fetch_batch, state, on_event=_tell_attempts)), output, folder=folder, json=json)
+
+
+@command.command("cancel")
+@click.argument("state", metavar="STATE", type=click.Path(dir_okay=False))
+@json_option("Print one JSON document.")
+@debug_option
+def cancel(state: str, json: bool) -> None:
+    """End the batch of a state file. What was answered by then can be fetched when it is over."""
+    _show(_done(partial(cancel_batch, state, on_event=_tell_attempts)), json=json)
 
 
 @command.command("run")
 @_asking
 @_OUTPUT
+@_FOLDER
 @click.option("--via", type=click.Choice(["batch", "requests"]), default="batch", show_default=True,
               help="As a batch, or at once and at the usual price.")  # fmt: skip
 @click.option("--poll-seconds", type=click.FloatRange(min=0.1), default=5.0, show_default=True, metavar="S",
@@ -141,19 +166,24 @@ def run(
     state: str | None,
     storage: str | None,
     role: str | None,
+    wished: WishedKind,
     instructions: str,
     max_tokens: int | None,
     budget_usd: float | None,
     output: str | None,
+    folder: str | None,
     via: Any,
     poll_seconds: float,
     json: bool,
 ) -> None:
     """Submit, wait and fetch. Stop it whenever you like: the same command goes on where it was."""
+    name = chosen_model(model, offline=_NO_MODEL)
+    kind = wished.of(name)
     asked = partial(
-        batch,
-        chosen_model(model, offline=_NO_MODEL),
-        _prompts(source),
+        cast("Callable[..., Awaitable[Any]]", batch),  # of one kind or another
+        name,
+        _inputs(source, kind),
+        kind=kind,
         instructions=instructions,
         settings=Settings(max_output_tokens=max_tokens),
         via=via,
@@ -163,7 +193,7 @@ def run(
         poll_seconds=poll_seconds,
         on_event=_Bar(),
     )
-    _write(_done(asked), output, json=json)
+    _write(_done(asked), output, folder=folder, json=json)
 
 
 def _done(asked: Callable[[], Awaitable[Any]]) -> Any:
@@ -186,59 +216,40 @@ def _state_of(source: str, state: str | None) -> Path:
     return Path(state or f"{source}.batch.json")
 
 
-def _prompts(source: str) -> dict[str, str]:
-    """The prompts by their ids; a line without one has its number, from 1. Raises ConfigurationError, OSError."""
+def _inputs(source: str, kind: BatchKind[Any] | None) -> dict[str, Any]:
+    """The inputs by their ids; a line without one has its number, from 1. Raises ConfigurationError, OSError."""
     text = (sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()).decode("utf-8-sig", "replace")
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
-        id, prompt = str(number), line.strip()
-        if prompt.startswith("{"):
-            id, prompt = _of_json(prompt, number)
+        id, entry = entry_of(line.strip(), number, kind)
         if id in found:
             raise ConfigurationError(f"line {number} of {source} has the id {id!r}, which an earlier line has too")
-        found[id] = prompt
+        found[id] = entry
     if not found:
         raise ConfigurationError(f"there is no prompt in {source}; put one on each line")
     return found
 
 
-def _of_json(line: str, number: int) -> tuple[str, str]:
-    try:
-        fields = json_text.loads(line)
-    except ValueError as error:
-        raise ConfigurationError(f"line {number} begins as JSON and is none: {error}") from None
-    if not isinstance(fields.get("prompt"), str):
-        raise ConfigurationError(f'line {number} has no "prompt" of text; write {{"id": "...", "prompt": "..."}}')
-    return str(fields.get("id", number)), fields["prompt"]
-
-
-def _write(done: BatchResults[Any], output: str | None, *, json: bool) -> None:
-    rows = [_row(id, result) for id, result in done.items()]
+def _write(done: BatchResults[Any], output: str | None, *, folder: str | None, json: bool) -> None:
+    rows = rows_of(done, Path(folder or f"{output or 'batch'}.images"))
+    failed = sum("error" in row for row in rows)
     spent = spent_to_json(done.usage, done.cost)
     if output is not None:
         lines = "".join(json_text.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         Path(output).write_text(lines, encoding="utf-8")
     if json:
         shown = {} if output is not None else {"results": rows}
-        print_json({**shown, "count": len(rows), "errors": len(done.errors), "model": done.model, **spent})
+        print_json({**shown, "count": len(rows), "errors": failed, "model": done.model, **spent})
     elif output is None:
         for row in rows:
             print_json(row, is_one_line=True)
     for note in done.notes:
         notice(note)
-    notice(f"{done.model}: {len(done.responses)} answers, {len(done.errors)} errors; {done.usage}, {done.cost}")
-    if done.errors:
+    notice(f"{done.model}: {len(rows) - failed} answers, {failed} errors; {done.usage}, {done.cost}")
+    if failed:
         click.get_current_context().exit(1)
-
-
-def _row(id: str, result: Any) -> dict[str, Any]:
-    if isinstance(result, Response):
-        calls = [{"name": call.name, "arguments": call.arguments} for call in result.calls]
-        more = {"calls": calls} if calls else {}
-        return {"id": id, "text": result.text, **more, "finish": result.finish, "usage": asdict(result.usage)}
-    return {"id": id, "error": {"type": type(result).__name__, "message": str(result)}}
 
 
 def _show(progress: BatchProgress, *, json: bool) -> None:

@@ -14,7 +14,7 @@ from agentkit.cli.terminal import cut, error_line, notice, print_json, printable
 from agentkit.errors import UnsupportedError
 from agentkit.tasks.classify import Labels, classify_sync
 
-__all__ = ["command"]
+__all__ = ["command", "labels_said"]
 
 OFFLINE_NOTICE = (
     "using the model offline: (it matches words, it is no language model); "
@@ -64,7 +64,7 @@ def command(
         found = classify_sync(
             name,
             inputs,
-            labels="moderation" if moderation else _labels(labels),
+            labels="moderation" if moderation else labels_said(labels),
             multi=multi,
             budget=None if budget_usd is None else Budget(usd=budget_usd),
             on_event=tell_attempts,
@@ -85,7 +85,8 @@ def command(
         ctx.exit(FAILED)
 
 
-def _labels(said: tuple[str, ...]) -> Labels:
+def labels_said(said: tuple[str, ...]) -> Labels:
+    """The labels of options such as "late=it came too late"; None without any."""
     if not said:
         return None
     pairs = [entry.partition("=") for entry in said]
