@@ -105,7 +105,11 @@ class VertexJobs:
         failed = sum(status not in (0, 200) for _, status, _ in answers)
         done = sum(status != 0 for _, status, _ in answers)
         inputs: list[Json] = sent["rows"]
-        rows = [inputs[int(id)] | row for (id, _, _), row in zip(answers, self.rows(answers), strict=True) if row]
+        rows = [
+            ({"instance": inputs[int(id)]} if "predictions" in row else inputs[int(id)]) | row
+            for (id, _, _), row in zip(answers, self.rows(answers), strict=True)
+            if row
+        ]
         if done:
             keep(f"{folder}/predictions.jsonl", rows)
         stats = {"successfulCount": str(done - failed), "failedCount": str(failed)}
@@ -116,7 +120,8 @@ class VertexJobs:
         rows: list[Json] = []
         for _, status, body in answers:
             if status == 200:
-                rows.append({"status": "", "response": body})
+                told = {"predictions": body["predictions"]} if "predictions" in body else {"response": body}
+                rows.append({"status": "", **told})
             else:
                 said = f"Bad Request: {to_json(body).decode()}" if status == 400 else to_json(body).decode()
                 rows.append({"status": said, "response": {}} if status else {})
@@ -160,8 +165,11 @@ def vertex_input(sent: Json, objects: Mapping[str, bytes]) -> list[tuple[str, st
     except (KeyError, TypeError, ValueError):
         raise BadRequestError("Request contains an invalid argument: model, inputConfig or outputConfig.") from None
     rows = sent["rows"] = _rows(objects.get(uri), uri)
-    function = "rawPredict" if "/anthropic/" in model else "generateContent"
-    path = f"/v1/{sent['parent']}/{model}:{function}"
+    path = f"/v1/{sent['parent']}/{model}"
+    if "content" in rows[0]:  # texts to embed
+        more = {"parameters": sent.get("modelParameters")}
+        return [(str(place), f"{path}:predict", {"instances": [row], **more}) for place, row in enumerate(rows)]
+    path += ":rawPredict" if "/anthropic/" in model else ":generateContent"
     return [(str(place), path, row.get("request") or {}) for place, row in enumerate(rows)]
 
 

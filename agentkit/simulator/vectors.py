@@ -112,6 +112,18 @@ def _contents(sent: Json) -> Json:
     return {"embedding": {"values": vector(text, dimensions=_size(sent.get("outputDimensionality"))).tolist()}}
 
 
+def _predictions(sent: Json) -> Json:
+    """Vectors of Vertex AI."""
+    instances = cast("list[Any]", sent["instances"]) if isinstance(sent.get("instances"), list) else []
+    parameters: Json = sent.get("parameters") or {}
+    size = _size(parameters.get("outputDimensionality"))
+    rows: list[Json] = []
+    for text in _texts_of([each.get("content") for each in instances]):
+        counted = {"token_count": estimate_tokens(text), "truncated": False}
+        rows.append({"embeddings": {"values": vector(text, dimensions=size).tolist(), "statistics": counted}})
+    return {"predictions": rows}
+
+
 def _moderations(sent: Json) -> Json:
     given = sent.get("input")
     if isinstance(given, list) and given and isinstance(given[0], dict):  # parts of one input
@@ -202,4 +214,5 @@ _PATHS: tuple[tuple[re.Pattern[str], Callable[[Json], Json]], ...] = (
     (re.compile(r"/decisions$"), _decisions),
     (re.compile(r":batchEmbedContents$"), _batch_contents),
     (re.compile(r":embedContent$"), _contents),
+    (re.compile(r"/models/(?!imagen)[^/:]*embedding[^/:]*:predict$"), _predictions),
 )

@@ -21,7 +21,7 @@ from agentkit.errors import (
 from agentkit.exchange import Request, Response, ToolDefinition
 from agentkit.messages import AssistantMessage, Text, ToolCall, user_message
 from agentkit.models import Model, Sink
-from agentkit.providers import model
+from agentkit.providers import model, task_model
 from agentkit.providers.aws.signing import Credentials
 from agentkit.providers.batches import connect_batch
 from agentkit.settings import Settings
@@ -31,6 +31,7 @@ from agentkit.simulator.server import Simulator, simulate
 from agentkit.simulator.status_faults import Status
 from agentkit.tasks.batch import BatchEvent, BatchProgress, batch, batch_status, fetch_batch, submit_batch
 from agentkit.tasks.batch_drive import Drive
+from agentkit.tasks.batch_kinds import Embed, GenerateImage
 from agentkit.tasks.batch_plan import planned
 from agentkit.usage import Usage
 
@@ -191,6 +192,43 @@ async def test_tools_travel_in_a_batch(kind: str) -> None:
     assert [(call.name, call.arguments) for call in done.responses["0"].calls] == [("get.weather!", '{"city":"Paris"}')]
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "storage"),
+    [
+        ("vertex:text-embedding-005", GOOGLE, GS),
+        ("bedrock:amazon.titan-embed-text-v2:0", AWS, S3),
+    ],
+)
+async def test_vectors_come_under_the_ids_of_their_texts(name: str, options: Any, storage: Any, tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    asked = {"b": "two", "a": "one", "again": "two"}
+    async with simulate(Echo()) as simulator:
+        chosen = task_model(name, "embed", base_url=simulator.url, **options)
+        done = await batch(chosen, asked, kind=Embed(dimensions=256), storage=storage, state=state, poll_seconds=0)
+        later = await fetch_batch(state, model=chosen)
+        at_once = await batch(chosen, asked, kind=Embed(dimensions=256), via="requests")
+
+    vectors = {id: list(found[0]) for id, found in done.responses.items()}
+    assert list(vectors) == ["b", "a", "again"]
+    assert vectors["b"] == vectors["again"] != vectors["a"]
+    assert len(vectors["a"]) == 256
+    assert vectors == {id: list(found[0]) for id, found in later.responses.items()}
+    assert vectors == {id: list(found[0]) for id, found in at_once.responses.items()}
+    assert done.usage == at_once.usage
+    assert done.cost.usd == pytest.approx(at_once.cost.usd / 2)  # that of Vertex's models is not known
+
+
+@pytest.mark.parametrize("name", ["vertex:gemini-embedding-2", "bedrock:amazon.nova-canvas-v1:0"])
+async def test_what_is_in_no_batches_there_is_refused(name: str) -> None:
+    kind, options, storage = ("embed", GOOGLE, GS) if name.startswith("vertex") else ("generate_image", AWS, S3)
+    async with simulate(Echo()) as simulator:
+        chosen = task_model(name, kind, base_url=simulator.url, **options)  # type: ignore[arg-type]
+        with pytest.raises(UnsupportedError, match=r"in a batch|takes batches of chats and of vectors"):
+            await batch(chosen, ["one"], kind=Embed() if kind == "embed" else GenerateImage(), storage=storage)
+
+    assert simulator.count == 0
+
+
 async def test_labels_of_the_user_s_own_are_kept_beside_the_id() -> None:
     chosen = "vertex:gemini-3.5-flash"
     settings = Settings(extra={"vertex": {"labels": {"team": "search"}}})
@@ -247,7 +285,7 @@ async def test_a_key_of_vertex_opens_no_bucket() -> None:
 
 
 async def test_open_models_of_vertex_take_no_batches() -> None:
-    with pytest.raises(UnsupportedError, match="takes batches of chats with Gemini and Claude"):
+    with pytest.raises(UnsupportedError, match="takes batches of Gemini, of Claude and of vectors"):
         await batch(model("vertex:meta/llama-4-maverick-maas", **GOOGLE), ["one"], storage=GS)
 
 

@@ -1,183 +1,32 @@
-"""Batches of Vertex AI: POST batchPredictionJobs, with inputs and results in a bucket of Cloud Storage.
-
-Facts: google-genai 3.4 (fields and states of a job) and Google's guides to batches of Gemini and of Claude (a line is
-{"request"}, a result has "response" and "status" beside it, in any order; Claude's lines have a "custom_id", which
-comes back; with Gemini the request comes back as it was sent, so its id is one of its labels).
-"""
+"""Batches of Vertex AI: who makes them, with which credentials, and in which bucket."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
 from copy import copy
-from datetime import datetime
-from http import HTTPStatus
-from typing import Any, cast
-from urllib.parse import quote, urlsplit
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
 
-from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
 from agentkit.bucket_batch import Bucket, BucketBatch
 from agentkit.buckets import BatchStorage, storage_of
-from agentkit.codec import WireRequest
-from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError, UnsupportedError
-from agentkit.json_bytes import json_bytes
-from agentkit.json_value import json_value
-from agentkit.providers.google.errors import decode_error
+from agentkit.errors import ConfigurationError, UnsupportedError
+from agentkit.providers.vertex.embedding_batches import EmbeddingBatch, EmbeddingJobsCodec
+from agentkit.providers.vertex.prediction_jobs import BatchPredictionJobsCodec
 from agentkit.providers.vertex.storage import CloudStorageCodec
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.remote_task import RemoteTask
-from agentkit.usage import count_of
 
-__all__ = ["BatchPredictionJobsCodec", "connect_batch"]
-
-Json = dict[str, Any]
-
-_STATUSES: Mapping[str, BatchStatus] = {
-    "SUCCEEDED": "ended",
-    "PARTIALLY_SUCCEEDED": "ended",
-    "FAILED": "failed",
-    "CANCELLED": "cancelled",
-    "EXPIRED": "expired",
-}
-_PATH = "/batchPredictionJobs"
-_LABEL = "agentkit"
-_PHRASES: Mapping[str, int] = {status.phrase.lower(): status.value for status in HTTPStatus if status >= 400}
-
-
-class BatchPredictionJobsCodec:
-    """The client half of Vertex AI's batches, for Gemini and Claude."""
-
-    limits = BatchLimits(20_000, 100_000_000)  # fewer than it takes: results hold the inputs once more
-    price_factor = 0.5
-    keeps_names = True
-    uploads = True
-
-    def __init__(self, inner: AnswerDecoder, *, provider: str = "vertex") -> None:
-        self.name = f"{provider}:batches"
-        self._inner = inner
-        self._provider = provider
-
-    def line(self, line: BatchLine) -> bytes:
-        """One line of the file, with its id where it comes back."""
-        if line.wire.path.endswith(":rawPredict"):
-            return b'{"custom_id":' + json_bytes(line.id) + b',"request":' + line.wire.body + b"}\n"
-        return b'{"request":' + _labelled(line.wire.body, line.id) + b"}\n"
-
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
-    def uploaded(self, body: bytes) -> str:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
-    def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
-        """Starts a job of the file, which lies in a folder of its own; its display name is ours."""
-        folder = file.rpartition("/")[0]
-        fields = {
-            "displayName": name,
-            "model": wires[0].path.lstrip("/").rpartition(":")[0],
-            "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [file]}},
-            "outputConfig": {
-                "predictionsFormat": "jsonl",
-                "gcsDestination": {"outputUriPrefix": f"{folder}/output"},
-            },
-        }
-        return WireRequest(_PATH, json_bytes(fields))
-
-    def look(self, job: str) -> WireRequest:
-        """Asks where a job stands."""
-        return _get(f"{_PATH}/{job}")
-
-    def job(self, body: bytes) -> BatchJob:
-        """Where it stands. Raises ProtocolError."""
-        return self._job(self._object(body))
-
-    def listing(self) -> WireRequest:
-        """Asks for the latest jobs."""
-        return _get(f"{_PATH}?pageSize=100")
-
-    def jobs(self, body: bytes) -> list[BatchJob]:
-        """The latest jobs, newest first. Raises ProtocolError."""
-        found: Any = self._object(body).get("batchPredictionJobs")
-        entries = cast("list[Any]", found) if isinstance(found, list) else []
-        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
-
-    def more(self, body: bytes, *, seen: int) -> WireRequest | None:
-        """Asks for those that are older than a list."""
-        token = str(self._object(body).get("nextPageToken") or "")
-        return _get(f"{_PATH}?pageSize=100&pageToken={quote(token, safe='')}") if token else None
-
-    def cancel(self, job: str) -> WireRequest:
-        """Asks to end a job."""
-        return WireRequest(f"{_PATH}/{job}:cancel", b"{}")
-
-    def fetch(self, place: str) -> WireRequest:
-        """The results are read from a bucket."""
-        raise AssertionError("results are read from a bucket")
-
-    def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
-        """The results in one object. Raises ProtocolError."""
-        return [(_id_of(row), self._result(row)) for row in json_rows(body, provider=self._provider)]
-
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
-        """The typed error of a reply whose status is not 200."""
-        return decode_error(status, headers, body, provider=self._provider)
-
-    def _result(self, row: Json) -> BatchResult:
-        if row.get("response"):
-            try:
-                return self._inner.decode(json_bytes(row["response"]))
-            except ExchangeError as error:
-                return error
-        said = row.get("error") or row.get("status")
-        if not said:
-            return ProtocolError("a line of the results holds neither an answer nor an error", provider=self._provider)
-        told = _object(said) or _object_in(str(said))
-        error = _object(told.get("error")) or told or {"message": str(said)}
-        words = str(said).partition(":")[0].strip().lower()  # such as "Bad Request: {...}"
-        status = count_of(error.get("code")) or _PHRASES.get(words, 500)
-        return decode_error(status, {}, json_bytes({"error": error | {"code": status}}), provider=self._provider)
-
-    def _job(self, fields: Json) -> BatchJob:
-        name = fields.get("name")
-        if not isinstance(name, str) or not name:
-            raise ProtocolError("the reply names no batch ('name' is missing)", provider=self._provider)
-        raw = str(fields.get("state") or "JOB_STATE_PENDING")
-        status = _STATUSES.get(raw.partition("_STATE_")[2], "running")
-        stats = _object(fields.get("completionStats"))
-        counts = [count_of(stats.get(f"{kind}Count")) for kind in ("successful", "failed", "incomplete")]
-        folder = _object(fields.get("outputInfo")).get("gcsOutputDirectory")
-        if not folder:
-            folder = _object(_object(fields.get("outputConfig")).get("gcsDestination")).get("outputUriPrefix")
-        return BatchJob(
-            name.rpartition("/")[2],
-            status,
-            raw,
-            sum(counts),
-            counts[0] + counts[1],
-            counts[1],
-            str(fields.get("displayName") or ""),
-            _seconds(fields.get("createTime")),
-            (f"{str(folder).rstrip('/')}/",) if folder and status != "running" else (),
-            str(_object(fields.get("error")).get("message") or ""),
-        )
-
-    def _object(self, body: bytes) -> Json:
-        try:
-            return _object(json_value(body))
-        except ValueError as error:
-            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+__all__ = ["connect_batch"]
 
 
 def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | BatchStorage | None) -> BucketBatch:
     """The batches of a model of Vertex AI. Raises UnsupportedError, ConfigurationError; sends nothing."""
     identity, endpoint = model.identity, model.endpoint
-    if identity.api not in ("generate_content", "messages"):
+    if identity.api not in ("generate_content", "messages", "embed"):
         raise UnsupportedError(
-            f"{identity.provider} takes batches of chats with Gemini and Claude, not of {identity}; ask at once with "
-            'via="requests"'
+            f"{identity.provider} takes batches of Gemini, of Claude and of vectors, not of {identity}; ask at once "
+            'with via="requests"'
         )
     named = storage_of(storage, scheme="gs", provider=identity.provider)
     if "/projects/" not in endpoint.base_url or "x-goog-api-key" in endpoint.headers:
@@ -188,7 +37,11 @@ def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | Batc
     headers = {name: value for name, value in endpoint.headers.items() if name == "authorization"}
     reached = Endpoint(_storage_address(endpoint), headers, endpoint.auth, endpoint.renew)
     bucket = Bucket(CloudStorageCodec(identity.provider), reached, named)
-    return BucketBatch(copy(model), BatchPredictionJobsCodec(model.codec, provider=identity.provider), bucket)
+    if identity.api != "embed":
+        return BucketBatch(model, BatchPredictionJobsCodec(model.codec, provider=identity.provider), bucket)
+    asked = copy(model)  # jobs are made above the models that embed
+    asked.endpoint = replace(endpoint, base_url=endpoint.base_url.removesuffix("/publishers/google"))
+    return EmbeddingBatch(asked, EmbeddingJobsCodec(model.codec, provider=identity.provider), bucket)
 
 
 def _storage_address(endpoint: Endpoint) -> str:
@@ -200,40 +53,3 @@ def _storage_address(endpoint: Endpoint) -> str:
     if (parts.hostname or "").endswith(".googleapis.com"):
         return "https://storage.googleapis.com"
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _labelled(body: bytes, id: str) -> bytes:
-    """A request with its id among its labels, of which it may have some already."""
-    if b'"labels"' not in body:
-        return body[:-1] + b',"labels":' + json_bytes({_LABEL: id}) + b"}"
-    fields = _object(json_value(body))
-    return json_bytes(fields | {"labels": _object(fields.get("labels")) | {_LABEL: id}})
-
-
-def _id_of(row: Json) -> str:
-    labels = _object(_object(row.get("request")).get("labels"))
-    return str(row.get("custom_id") or labels.get(_LABEL))
-
-
-def _object_in(text: str) -> Json:
-    """The JSON object in a sentence."""
-    found = re.search(r"\{.*\}", text, re.DOTALL)
-    try:
-        return _object(json_value(found[0].encode())) if found else {}
-    except ValueError:
-        return {}
-
-
-def _get(path: str) -> WireRequest:
-    return WireRequest(path, b"", "GET", headers=())
-
-
-def _object(value: object) -> Json:
-    return cast("Json", value) if isinstance(value, dict) else {}
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return None
