@@ -11,6 +11,7 @@ from providers.aws.test_bedrock_provider import Answering
 from shared import needs_shared
 
 from agentkit.agent import Agent
+from agentkit.assemble import assemble
 from agentkit.errors import UnsupportedError
 from agentkit.providers import model
 from agentkit.providers.aws.signing import Credentials
@@ -42,8 +43,7 @@ def test_every_recorded_request_went_where_we_send_it_and_its_reply_is_read() ->
         assert made.endpoint.base_url + path == f"https://{one.request['host']}{one.request['path']}", one.id
         decoder = made.codec.decoder()
         if one.is_streamed:
-            deltas = [*decoder.feed(one.body), *decoder.finish()]
-            text = "".join(delta.text for delta in deltas if type(delta).__name__ == "TextDelta")
+            text = assemble([*decoder.feed(one.body), *decoder.finish()]).text
         else:
             text = made.codec.decode(one.body).text
         assert text == one.expect["text"], one.id
@@ -71,7 +71,7 @@ def test_another_address_is_taken_as_it_is_or_with_the_route_behind_it() -> None
 
 @pytest.mark.anyio
 async def test_a_run_is_signed_for_mantle_or_carries_the_key_and_keeps_nothing() -> None:
-    reply = {
+    reply: dict[str, Any] = {
         "id": "resp_1", "object": "response", "status": "completed", "model": "openai.gpt-5.5",
         "output": [{"type": "message", "id": "m", "role": "assistant", "status": "completed",
                     "content": [{"type": "output_text", "text": "Hello", "annotations": []}]}],
