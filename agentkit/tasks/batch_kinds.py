@@ -205,8 +205,9 @@ class Classify:
             return ChatClassifier(chat_model(model) if isinstance(model, str) else cast("Model", model))
         found = cast("ClassificationModel", task_model(model, "classify") if isinstance(model, str) else model)
         if isinstance(found, Model) or way not in found.offer.ways:
+            who = model if isinstance(model, str) else found.identity
             raise UnsupportedError(
-                f"{model} has no {'moderation' if way == 'moderation' else 'labels of its own'}; "
+                f"{who} has no {'moderation' if way == 'moderation' else 'labels of its own'}; "
                 "openai:omni-moderation-latest and mistral:mistral-moderation-latest moderate, or give labels: "
                 "Classify([...])"
             )

@@ -81,7 +81,7 @@ ROWS = (
         ),
         cell("{}", refused(label_by_chat(_MODEL, stream=True))),
         cell("{}", batch(_MODEL, to("POST /v1/messages/batches", '"json_schema"', words="as chat"), output=True)),
-        cell("{}", no_calls(_MODEL, "classify")),
+        cell("{}", no_calls(_MODEL, "classify", by_chat=True)),
     ),
     Row(
         "Anthropic",

@@ -7,7 +7,6 @@ from project.matrix_questions import (
     LYING,
     PICTURE,
     SEES,
-    SOUND,
     batch,
     batch_of,
     chat,
@@ -30,7 +29,8 @@ _VECTORS = "google:gemini-embedding-2"
 _PAINTER = "google:gemini-3.1-flash-image-preview"
 _DECIDES = "google:gemini-decisions-001"
 _HEARD = Settings(extra={"google": {"generationConfig": {"audioTranscriptionConfig": {"mode": "VERBATIM"}}}})
-_HEARS = (Text("What is said?"), SOUND)
+_ENUM = {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["a", "b"]}}
+_CHOOSES = Settings(extra={"google": {"generationConfig": _ENUM}})
 _CHAT = ":generateContent"
 _STREAM = ":streamGenerateContent?alt=sse"
 _BATCH = ":batchGenerateContent"
@@ -88,9 +88,10 @@ GEMINI = (
         "Gemini API",
         "classification",
         cell(
-            "{}; {} (text/x.enum)",
+            "{}; {} ({})",
             label(_DECIDES, to("POST /decisions")),
             label_by_chat(_MODEL, to(_CHAT, '"enum"', words="LLM")),
+            chat(_MODEL, holds('"text/x.enum"'), settings=_CHOOSES),
         ),
         cell("{}", refused(label(_DECIDES, stream=True))),
         cell("{}", batch(_MODEL, to(_BATCH, '"application/json"', words="as chat"), output=True)),
@@ -182,7 +183,7 @@ VERTEX = (
             "{}",
             batch(_VERTEX, to(_JOBS, words="as chat"), output=True, storage=_BUCKET, replies=_KEPT),
         ),
-        cell("{}", no_calls(_VERTEX, "classify")),
+        cell("{}", no_calls(_VERTEX, "classify", by_chat=True)),
     ),
     Row(
         "Vertex AI",

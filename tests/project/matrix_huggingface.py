@@ -98,7 +98,7 @@ ROWS = (
             ).standing(_SEES, "M"),
         ),
         cell("{}", refused(label(_LABELS, stream=True))),
-        cell("{}", refused(batch_of("classify", _LABELS))),
+        cell("{}", refused(batch_of("classify", _LABELS, labels=None))),
         cell("{}", no_calls(_LABELS, "classify")),
     ),
     Row(

@@ -35,24 +35,28 @@ TABLE_NAMES: Mapping[str, tuple[str, ...]] = {
 _HEAD = """\
 # Matrix: provider x category x pattern
 
-What each provider offers, and how: a row for each kind of AI API, a column for each way to ask. All of it is asked
-through the same functions: [`Agent`](tutorial.md) for chat and vision, [`embed`](how-to/embeddings.md),
-[`generate_image`](how-to/images.md), [`transcribe`](how-to/transcription.md),
-[`classify`](how-to/classification.md), and [`batch`](how-to/batch.md) for all of these.
+What each provider offers, and by which endpoint agentkit asks for it. A row is a kind of AI API, a column a way to ask:
+
+- **Sync**: one request, one answer. [`Agent`](tutorial.md) for chat and vision, [`embed`](how-to/embeddings.md),
+  [`generate_image`](how-to/images.md), [`transcribe`](how-to/transcription.md), [`classify`](how-to/classification.md).
+- **Stream**: the answer in pieces, while it is made: `agent.stream(...)`; `on_event=`, or `Settings(stream=True)`, for
+  pictures and transcripts.
+- **Batch**: many questions within a day, mostly at half the price: [`batch`](how-to/batch.md).
+- **Function calling**: the model calls tools of yours.
 
 Paths are relative to each provider's base. "LLM" = no endpoint of its own, done with the chat endpoint and a schema.
 "-" = not offered: asking for it is an `UnsupportedError` that says so and names who offers it; nothing is sent.
 
 Nobody writes this page. A test puts the questions that stand [below](#what-is-written-and-what-is-sent) to our code,
-looks at what it sends, and makes the cells of that; a cell whose request is not sent fails it. Below each question
-stand the tests that hold the cell with recorded traffic, the providers' schemas, or their own clients.
+looks at what it sends, and makes the cells of that; a cell whose request is not sent fails it. With the questions stand
+the tests that hold the cell by recorded traffic, the providers' schemas, or their own clients.
 """
 
 _QUESTIONS = """\
 ## What is written, and what is sent
 
-For each cell: the question as a user writes it, and the requests that come of it; of a "-", the error. M, N and ID
-stand for the model.
+For each cell: the question as a user writes it, and the requests that it makes, or the error with which it is refused.
+M, N and ID stand for the model.
 """
 
 
@@ -119,21 +123,23 @@ def _table() -> Iterator[str]:
 
 
 def _questions(tests: Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]) -> Iterator[str]:
+    names = dict.fromkeys(row.provider for row in ROWS)
+    yield " · ".join(f"[{name}](#{name.lower().replace(' ', '-')})" for name in names)
     provider = ""
     for row in ROWS:
         if row.provider != provider:
             provider = row.provider
-            yield f"### {provider}\n"
-        yield f"#### {provider}: {row.category}\n"
+            yield f"\n### {provider}"
+        yield f"\n#### {provider}: {row.category}"
         for pattern, ids in zip(PATTERNS, tests[row.provider, row.category], strict=True):
             cell = shown(row, pattern)
-            yield f"**{pattern}**: {cell.words}\n"
-            for said, seen in cell.seen:
-                yield f"- `{said}`"
-                yield from (f"  - {_told(line, seen)}" for line in seen.told)
-            yield f"- held by {', '.join(f'`{id}`' for id in ids)}"
-            yield ""
+            yield f"\n**{pattern}**: {cell.words}\n"
+            yield from (f"- `{said}` {_told(seen)}" for said, seen in cell.seen)
+            yield f"- Held by {', '.join(f'`{id}`' for id in ids)}"
+    yield ""
 
 
-def _told(line: str, seen: Seen) -> str:
-    return f"`{line}`" if seen.is_sent else f"UnsupportedError: {line}"
+def _told(seen: Seen) -> str:
+    if seen.is_sent:
+        return "sends " + ", ".join(f"`{line}`" for line in seen.told)
+    return f"raises `UnsupportedError`: {seen.told[0]}"

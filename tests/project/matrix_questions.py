@@ -26,6 +26,7 @@ from agentkit.settings import Settings
 from agentkit.tasks.batch import batch as run_batch
 from agentkit.tasks.batch import submit_batch
 from agentkit.tasks.batch_kinds import BatchKind, Classify, Embed, GenerateImage, Transcribe
+from agentkit.tasks.chat_classifier import ChatClassifier
 from agentkit.tasks.classify import Labels, classify
 from agentkit.tasks.embed import embed
 from agentkit.tasks.generate_image import generate_image
@@ -280,8 +281,8 @@ def refused(asked: Asked, *, words: str = "-") -> Refused:
     return Refused(asked.said, asked.question, words)
 
 
-def no_calls(name: str, kind: TaskKind) -> Refused:
-    """An agent with tools around a model of a task, which calls none."""
+def no_calls(name: str, kind: TaskKind, *, by_chat: bool = False) -> Refused:
+    """An agent with tools around a model of a task, which calls none; `by_chat` is one that is made of a chat's."""
 
     @tool
     def weather(city: str) -> str:
@@ -289,10 +290,11 @@ def no_calls(name: str, kind: TaskKind) -> Refused:
         return city
 
     async def ask(wire: Wire) -> object:
-        made = task(name, kind, wire)
+        made: Any = ChatClassifier(model(name, transport=wire, **options(name))) if by_chat else task(name, kind, wire)
         return await Agent(made, tools=[weather]).run("hi")
 
-    return Refused(f'Agent(task_model("{name}", "{kind}"), tools=[...]).run(...)', ask)
+    who = f'ChatClassifier(model("{name}"))' if by_chat else f'task_model("{name}", "{kind}")'
+    return Refused(f"Agent({who}, tools=[...]).run(...)", ask)
 
 
 def _listen(delta: Delta) -> None:
