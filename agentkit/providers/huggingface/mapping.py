@@ -5,20 +5,21 @@ Facts: huggingface_hub's client. The reply has an object of partners, or a list 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import EmbeddingRequest, reply_of
 from agentkit.errors import ExchangeError, ModelNotFoundError, UnsupportedError
-from agentkit.exchange import RunAccount
+from agentkit.exchange import ReplySeen, RunAccount
 from agentkit.imaging import ImageRequest
-from agentkit.models import ModelIdentity, Sink
+from agentkit.models import Sink
 from agentkit.providers.openai.errors import decode_error
-from agentkit.remote_task import LimitedTask, RemoteTask
+from agentkit.remote import Endpoint
+from agentkit.remote_task import LimitedCodec, LimitedTask, RemoteTask
 from agentkit.settings import Settings
 from agentkit.task_model import TaskReply
 from agentkit.transcription import TranscriptionRequest
@@ -71,61 +72,54 @@ class MappingCodec:
         return decode_error(status, headers, body, provider=self._provider)
 
 
-class PartnerTask(Generic[Asked, Told, Limits]):
+class PartnerTask(LimitedTask[Asked, Told, Limits]):
     """A task of a partner, which is asked by the name that it has for the model itself."""
-
-    comes_whole: ClassVar[bool] = True
-    """Settings(stream=True) is refused: no partner streams what it is asked for here."""
 
     def __init__(
         self,
-        task: LimitedTask[Asked, Told, Limits],
+        codec: LimitedCodec[Asked, Told, Limits],
+        endpoint: Endpoint,
         mapping: RemoteTask[str, dict[str, Served]],
         *,
-        partner: str,
         wanted: str,
     ) -> None:
-        """`wanted` is the task in Hugging Face's words."""
-        self.limits = task.limits
-        """What it takes in one request."""
-        self._task = task
+        """`mapping` asks the hub about the same model; `wanted` is the task in Hugging Face's words."""
+        super().__init__(codec, endpoint, mapping.identity, transport=mapping.transport, settings=mapping.settings)
         self._mapping = mapping
-        self._partner = partner
         self._wanted = wanted
         self._name = ""  # the partner's for the model, once it is known
 
-    def __repr__(self) -> str:
-        return repr(self._task)
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """Who answers."""
-        return self._task.identity
-
     async def perform(
-        self, asked: Asked, settings: Settings, *, sink: Sink | None = None, account: RunAccount | None = None
+        self,
+        asked: Asked,
+        settings: Settings,
+        *,
+        sink: Sink | None = None,
+        account: RunAccount | None = None,
+        observe: Callable[[ReplySeen], None] | None = None,
     ) -> TaskReply[Told]:
         """Answer; the first time the hub is asked what the partner calls the model. Raises ExchangeError,
         UnsupportedError where the partner serves the model for another task."""
         if not self._name:
             self._name = await self._found(settings, sink, account)
-        return await self._task.perform(replace(asked, model=self._name), settings, sink=sink, account=account)
+        named = replace(asked, model=self._name)
+        return await super().perform(named, settings, sink=sink, account=account, observe=observe)
 
     async def _found(self, settings: Settings, sink: Sink | None, account: RunAccount | None) -> str:
         identity = self.identity
-        model = identity.model.partition(":")[0]
+        model, _, partner = identity.model.partition(":")
         reply = await self._mapping.perform(model, settings, sink=sink, account=account)
-        served = reply.answer.get(self._partner)
+        served = reply.answer.get(partner)
         who = f"{identity.provider}:{identity.model}"
         if served is None or not served.name:
             others = ", ".join(sorted(name for name, each in reply.answer.items() if each.task == self._wanted))
             raise ModelNotFoundError(
-                f"{self._partner} does not serve {model}; " + (f"these do: {others}" if others else "no partner does"),
+                f"{partner} does not serve {model}; " + (f"these do: {others}" if others else "no partner does"),
                 provider=identity.provider,
                 model=identity.model,
             )
         if served.task != self._wanted:
-            raise UnsupportedError(f"{who}: {self._partner} serves {model} for {served.task}, not {self._wanted}")
+            raise UnsupportedError(f"{who}: {partner} serves {model} for {served.task}, not {self._wanted}")
         if served.is_adapter:
             raise UnsupportedError(f"{who} is an adapter of another model, which partners cannot be asked for here")
         return served.name

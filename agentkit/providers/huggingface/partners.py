@@ -22,7 +22,7 @@ from agentkit.providers.openai.transcriptions import TranscriptionRules, Transcr
 from agentkit.providers.openai_media import IMAGE_RULES
 from agentkit.providers.table import Options, Provider, TaskKind, value_of
 from agentkit.remote import Endpoint
-from agentkit.remote_task import RemoteEmbeddingModel, RemoteImageModel, RemoteTask, RemoteTranscriptionModel
+from agentkit.remote_task import RemoteTask
 from agentkit.task_model import TaskModel
 from agentkit.transport.default import default_transport
 
@@ -95,23 +95,18 @@ def connect_partner(
     provider: Provider, kind: TaskKind, identity: ModelIdentity, options: Options, *, router: Endpoint
 ) -> TaskModel[Any, Any]:
     """A task of the partner that the model's name says; it offers the task."""
-    partner = identity.model.partition(":")[2]
-    row = PARTNERS[partner]
+    row = PARTNERS[identity.model.partition(":")[2]]
     endpoint = Endpoint(router.url(row.base), router.headers)
-    transport = options.transport or default_transport()
-    vendor, wanted, settings = provider.vendor, TASK_NAMES[kind], options.settings
     hub = Endpoint(value_of(("HF_ENDPOINT",)) or _HUB, router.headers)
-    mapping = RemoteTask(MappingCodec(vendor), hub, identity, transport=transport, settings=settings)
+    transport = options.transport or default_transport()
+    vendor, wanted = provider.vendor, TASK_NAMES[kind]
+    mapping = RemoteTask(MappingCodec(vendor), hub, identity, transport=transport, settings=options.settings)
     if kind == "embed":
-        embedder = EmbeddingsCodec(vendor, rules=_VECTORS)
-        vectors = RemoteEmbeddingModel(embedder, endpoint, identity, transport=transport, settings=settings)
-        return PartnerTask(vectors, mapping, partner=partner, wanted=wanted)
+        return PartnerTask(EmbeddingsCodec(vendor, rules=_VECTORS), endpoint, mapping, wanted=wanted)
     if kind == "generate_image":
         painters = {"fal": FalImagesCodec(vendor), "replicate": ReplicateImagesCodec(vendor)}
         painter = painters.get(row.form) or ImagesCodec(vendor, rules=row.images)
-        pictures = RemoteImageModel(painter, endpoint, identity, transport=transport, settings=settings)
-        return PartnerTask(pictures, mapping, partner=partner, wanted=wanted)
+        return PartnerTask(painter, endpoint, mapping, wanted=wanted)
     listeners = {"fal": FalSpeechCodec(vendor), "replicate": ReplicateSpeechCodec(vendor)}
     listener = listeners.get(row.form) or TranscriptionsCodec(vendor, rules=_SPEECH)
-    speech = RemoteTranscriptionModel(listener, endpoint, identity, transport=transport, settings=settings)
-    return PartnerTask(speech, mapping, partner=partner, wanted=wanted)
+    return PartnerTask(listener, endpoint, mapping, wanted=wanted)

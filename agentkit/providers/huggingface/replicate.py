@@ -91,7 +91,8 @@ class ReplicateSpeechCodec:
     def decode(self, body: bytes) -> TranscriptionAnswer:
         """The transcript of a prediction, which is a text, or an object around one."""
         output = _output(body, self._provider)
-        first: object = cast("list[Any]", output)[0] if isinstance(output, list) and output else output
+        rows = cast("list[Any]", output) if isinstance(output, list) else [output]
+        first = rows[0] if rows else None
         fields = json_object(first) or {"text": first}
         text = next((fields[name] for name in ("translation", "transcription", "text") if fields.get(name)), None)
         if not isinstance(text, str):

@@ -11,6 +11,7 @@ from canaries import KEY
 from conformance.wires import InTurn
 
 from agentkit.classification import Classification
+from agentkit.embedding import EmbeddingRequest
 from agentkit.errors import (
     ContentFilteredError,
     ContextLengthError,
@@ -20,8 +21,10 @@ from agentkit.errors import (
     ServerError,
     UnsupportedError,
 )
+from agentkit.exchange import ReplySeen
 from agentkit.imaging import ImageRequest
 from agentkit.media import Audio, Image, Inline, Remote, Uploaded
+from agentkit.policies.limits import limited
 from agentkit.providers import task_model
 from agentkit.providers.huggingface.embeddings import FeatureExtractionCodec
 from agentkit.providers.huggingface.fal import FalImagesCodec, FalSpeechCodec
@@ -422,3 +425,15 @@ def test_a_text_that_is_too_long_for_text_embeddings_inference_is_one_that_is_to
         "error_type": "Validation",
     }
     assert isinstance(FeatureExtractionCodec().decode_error(413, {}, said(body)), ContextLengthError)
+
+
+@pytest.mark.anyio
+async def test_policies_hold_for_partners_and_hear_what_their_replies_say() -> None:
+    wire = InTurn([mapping("together", "feature-extraction"), VECTORS])
+    slow = limited(made("embed", "together", wire), concurrency=1)
+    assert list(await embed(slow, ["hello"])) == [array("f", [0.5, 1.0])]
+    seen: list[ReplySeen] = []
+    question = EmbeddingRequest("a/b:together", ("hello",))
+    again = InTurn([mapping("together", "feature-extraction"), VECTORS])
+    await made("embed", "together", again).perform(question, Settings(), observe=seen.append)
+    assert len(seen) == 1
