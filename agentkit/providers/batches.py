@@ -55,13 +55,23 @@ BATCHES: Mapping[str, BatchRow] = {
 }
 """Provider, as spans name it -> its row."""
 
-IN_BUCKETS: Mapping[str, str] = {
-    "bedrock": "agentkit.providers.aws.batches",
-    "vertex": "agentkit.providers.vertex.batches",
-    "sagemaker": "agentkit.providers.aws.async_inference",
-}
-"""Provider that reads and writes batches in a bucket -> where its `connect_batch` is."""
 
+@dataclass(frozen=True, slots=True)
+class BucketRow:
+    """A provider that reads and writes batches in a bucket."""
+
+    module: str
+    """Where its `connect_batch` is."""
+    tasks: tuple[BatchTask, ...] = ("chat",)
+    """What it takes batches of, beside what rides on chats."""
+
+
+IN_BUCKETS: Mapping[str, BucketRow] = {
+    "bedrock": BucketRow("agentkit.providers.aws.batches", (*_CHAT, "embed")),
+    "vertex": BucketRow("agentkit.providers.vertex.batches", (*_CHAT, "embed")),
+    "sagemaker": BucketRow("agentkit.providers.aws.async_inference"),
+}
+"""Provider, as spans name it -> its row."""
 
 JOBS: Mapping[str, BatchTask] = {"azure-language": "classify", "azure-speech": "transcribe"}
 """Service of Azure whose jobs are batches -> what they do."""
@@ -89,7 +99,10 @@ TASK_WORDS: Mapping[BatchTask, str] = {
 _MOST_REQUESTS: Mapping[BatchTask, int] = {"embed": 5_000, "generate_image": 50}
 """Answers are large here, and those of one batch are read as one reply."""
 
-_ON_CHATS: Mapping[BatchTask, tuple[str, ...]] = {"generate_image": ("google",), "transcribe": ("google",)}
+_ON_CHATS: Mapping[BatchTask, tuple[str, ...]] = {
+    "generate_image": ("google", "vertex"),
+    "transcribe": ("google", "vertex"),
+}
 """Whose models that chat do a task, so that it is in batches of chats."""
 
 _DEPLOYMENT = re.compile(r"/deployments/[^/?]+")
@@ -110,12 +123,11 @@ def connect_batch(
     if not isinstance(model, RemoteModel | RemoteTask):
         raise _no_batches(identity, task)
     asked: Asked = model
-    if identity.provider in IN_BUCKETS:
-        loaded = cast("BucketModule", importlib.import_module(IN_BUCKETS[identity.provider]))
-        return loaded.connect_batch(asked, storage)
-    row = BATCHES.get(identity.provider)
+    row = BATCHES.get(identity.provider) or IN_BUCKETS.get(identity.provider)
     if row is None or ("chat" if isinstance(asked, RemoteModel) else task) not in row.tasks:
         raise _no_batches(identity, task)
+    if isinstance(row, BucketRow):
+        return cast("BucketModule", importlib.import_module(row.module)).connect_batch(asked, storage)
     if storage is not None:
         raise ConfigurationError(f"{identity.provider} keeps batches itself, in no bucket of yours; leave out storage=")
     make = cast("Callable[..., BatchCodec]", getattr(importlib.import_module(row.module), row.codec))
@@ -136,9 +148,9 @@ def connect_batch(
 
 
 def _no_batches(identity: ModelIdentity, task: BatchTask) -> UnsupportedError:
-    others = [name for name, row in BATCHES.items() if task in row.tasks]
+    others = [name for name, row in (*BATCHES.items(), *IN_BUCKETS.items()) if task in row.tasks]
     others += [name for name, does in JOBS.items() if does == task]
-    others += IN_BUCKETS if task == "chat" else _ON_CHATS.get(task, ())
+    others += _ON_CHATS.get(task, ())
     what = "" if task == "chat" else f" of {TASK_WORDS[task]}"
     return UnsupportedError(
         f'{identity} takes no batches{what}; ask at once with via="requests", or use a model of one of '

@@ -218,13 +218,25 @@ async def test_vectors_come_under_the_ids_of_their_texts(name: str, options: Any
     assert done.cost.usd == pytest.approx(at_once.cost.usd / 2)  # that of Vertex's models is not known
 
 
-@pytest.mark.parametrize("name", ["vertex:gemini-embedding-2", "bedrock:amazon.nova-canvas-v1:0"])
-async def test_what_is_in_no_batches_there_is_refused(name: str) -> None:
-    kind, options, storage = ("embed", GOOGLE, GS) if name.startswith("vertex") else ("generate_image", AWS, S3)
+async def test_pictures_of_bedrock_come_under_the_ids_of_their_prompts(tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    asked = {"b": "a cat", "a": "a dog", "again": "a cat"}
     async with simulate(Echo()) as simulator:
-        chosen = task_model(name, kind, base_url=simulator.url, **options)  # type: ignore[arg-type]
-        with pytest.raises(UnsupportedError, match=r"in a batch|takes batches of chats and of vectors"):
-            await batch(chosen, ["one"], kind=Embed() if kind == "embed" else GenerateImage(), storage=storage)
+        chosen = task_model("bedrock:amazon.nova-canvas-v1:0", "generate_image", base_url=simulator.url, **AWS)
+        done = await batch(chosen, asked, kind=GenerateImage(), storage=S3, state=state, poll_seconds=0)
+        at_once = await batch(chosen, asked, kind=GenerateImage(), via="requests")
+
+    drawn = {id: found.images[0].data for id, found in done.responses.items()}
+    assert list(drawn) == ["b", "a", "again"]
+    assert drawn["b"] == drawn["again"] != drawn["a"]
+    assert drawn == {id: found.images[0].data for id, found in at_once.responses.items()}
+
+
+async def test_what_is_in_no_batches_there_is_refused() -> None:
+    async with simulate(Echo()) as simulator:
+        chosen = task_model("vertex:gemini-embedding-2", "embed", base_url=simulator.url, **GOOGLE)
+        with pytest.raises(UnsupportedError, match="in a batch"):
+            await batch(chosen, ["one"], kind=Embed(), storage=GS)
 
     assert simulator.count == 0
 

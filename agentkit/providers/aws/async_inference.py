@@ -32,7 +32,6 @@ from agentkit.providers.aws.batches import s3_endpoint
 from agentkit.providers.aws.errors import decode_error
 from agentkit.providers.aws.s3 import S3Codec
 from agentkit.remote import RemoteModel
-from agentkit.remote_task import RemoteTask
 from agentkit.settings import Settings
 
 __all__ = ["AsyncInference", "AsyncInferenceCodec", "connect_batch"]
@@ -262,11 +261,9 @@ class _Asking:
         raise ProtocolError("the server streamed the reply to an invocation, which was not asked for")
 
 
-def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | BatchStorage | None) -> AsyncInference:
-    """The batches of an endpoint of SageMaker. Raises UnsupportedError, ConfigurationError; sends nothing."""
+def connect_batch(model: RemoteModel, storage: str | BatchStorage | None) -> AsyncInference:
+    """The batches of an endpoint of SageMaker. Raises ConfigurationError; sends nothing."""
     provider = model.identity.provider
-    if not isinstance(model, RemoteModel):
-        raise UnsupportedError(f"{provider} takes batches of chats, not of other tasks")
     bucket = Bucket(S3Codec(provider), s3_endpoint(model), storage_of(storage, scheme="s3", provider=provider))
     return AsyncInference(model, AsyncInferenceCodec(model.codec, provider=provider), bucket)
 

@@ -20,7 +20,7 @@ from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, B
 from agentkit.bucket_batch import Bucket, BucketBatch
 from agentkit.buckets import BatchStorage, storage_of
 from agentkit.codec import WireRequest
-from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 from agentkit.providers.aws.credentials import CredentialSource, find_region
@@ -171,12 +171,8 @@ class ModelInvocationJobsCodec:
 
 
 def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | BatchStorage | None) -> BucketBatch:
-    """The batches of a model of Bedrock. Raises UnsupportedError, ConfigurationError; sends nothing."""
+    """The batches of a model of Bedrock. Raises ConfigurationError, MissingKeyError; sends nothing."""
     provider = model.identity.provider
-    if isinstance(model, RemoteTask) and model.identity.api != "embed":
-        raise UnsupportedError(
-            f'{provider} takes batches of chats and of vectors alone; ask at once with via="requests"'
-        )
     named = storage_of(storage, scheme="s3", provider=provider)
     if named is not None and not named.role:
         raise ConfigurationError(
