@@ -170,8 +170,7 @@ class RemoteBatch:
         wire: WireRequest | None = self.codec.listing()
         seen = 0
         while wire is not None:
-            body = await self._exchange(wire, bytes, sink=sink)
-            jobs = self.codec.jobs(body)
+            jobs, body = await self._exchange(wire, self._page, sink=sink)
             seen += len(jobs)
             wire = self.codec.more(body, seen=seen) if jobs else None
             named = next((job for job in jobs if job.name == name), None)
@@ -182,6 +181,10 @@ class RemoteBatch:
                 if is_new and job.total == count and job.id not in known and await self._may_be(job, name, sink=sink):
                     return job
         return None
+
+    def _page(self, body: bytes) -> tuple[list[BatchJob], bytes]:
+        """A list read within its exchange, so that one that makes no sense is asked for again."""
+        return self.codec.jobs(body), body
 
     async def _may_be(self, job: BatchJob, name: str, *, sink: Sink | None) -> bool:
         """Whether a batch without a name may be the one of this name: its results tell, once there are some."""

@@ -6,6 +6,7 @@ provider family. The rules say where that is not so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -16,8 +17,10 @@ from simulator.talking import longest_standstill
 from simulator.task_formats import TASK_FORMATS, Ask, Asking, TaskFormat
 
 from agentkit.errors import ExchangeError
+from agentkit.retry import LONGEST_WAIT_SECONDS
 from agentkit.simulator.connection_faults import KeepAlives, Reset, Silence, SlowEvents
 from agentkit.simulator.fault import Fault
+from agentkit.simulator.filter_faults import ContentFilter
 from agentkit.simulator.plan import Rule, plan_of
 from agentkit.simulator.server import simulate
 from agentkit.simulator.status_faults import Status
@@ -50,8 +53,6 @@ _WAITS = tuple(
 )
 _BELOW = (*CONNECTIONS, *SLOW, *PASSING, *_WAITS)
 """What befalls the connection or is told by headers, whatever is said over it."""
-_SHORTER_THAN_THE_WAIT = 40
-"""An exchange has this deadline and the wait is longer; a wait between two exchanges has none."""
 _SHOWN = 2
 """After so many events some of every streamed answer was shown; the shortest has four."""
 
@@ -76,15 +77,25 @@ def cells_of(row: Row, formats: Sequence[TaskFormat] = TASK_FORMATS) -> dict[Tas
 
 def _cell(row: Row, format: TaskFormat) -> Cell | None:
     cell = row.cells[format.family, format.is_streamed]
-    if not format.is_creation or (cell.outcome == ANSWER and row not in PASSING):
+    if format.family == "gemini" and any(isinstance(fault, ContentFilter) for fault in row.faults):
+        return None  # whose filters speak in the answer of a chat
+    is_passing = any(isinstance(fault, Rule) and (fault.first or row in PASSING) for fault in row.faults)
+    if not format.is_creation or (cell.outcome == ANSWER and not is_passing):
         return cell
-    if row in PASSING or row.deadlines.exchange_seconds == _SHORTER_THAN_THE_WAIT:
+    if is_passing or _asks_for_longer(row):
         return None
     is_tried_again = isinstance(cell.outcome, type) and cell.outcome.is_retryable
     is_said_at_once = cell.requests == 0 or cell.requests == 1 < row.attempts
     if not is_tried_again or is_said_at_once:
         return cell
     return replace(cell, requests=cell.requests + 1, most=2 * cell.most)
+
+
+def _asks_for_longer(row: Row) -> bool:
+    """Whether the wait is longer than the exchange may take: one between two exchanges has only the longest of all."""
+    most = row.deadlines.exchange_seconds or math.inf
+    waits = [getattr(fault, "wait_seconds", None) or getattr(fault, "seconds", None) or 0 for fault in row.faults]
+    return any(most < wait <= LONGEST_WAIT_SECONDS for wait in waits)
 
 
 def wrong_in_tasks(cells: dict[TaskFormat, Cell], found: dict[TaskFormat, Found]) -> dict[str, str]:

@@ -128,6 +128,8 @@ class GeminiBatchesCodec:
             fields = _object(json_value(body))
         except ValueError:  # lines, each of which is an object
             fields = {}
+        if "key" not in fields:
+            self._replied(fields)
         if "metadata" not in fields or "key" in fields:
             return [(str(row.get("key")), self._result(row)) for row in json_rows(body, provider=self._provider)]
         output = _object(fields.get("response")) or _object(_object(fields.get("metadata")).get("output"))
@@ -186,7 +188,11 @@ class GeminiBatchesCodec:
             fields = _object(json_value(body))
         except ValueError as error:
             raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
-        if fields.get("error") and "name" not in fields:  # a batch that failed has a name beside its error
+        return self._replied(fields)
+
+    def _replied(self, fields: Json) -> Json:
+        """The reply. Raises the error that it reports; a batch that failed has a name beside its own."""
+        if fields.get("error") and "name" not in fields:
             raise error_in_reply(fields, provider=self._provider)
         return fields
 
