@@ -67,9 +67,10 @@ class BucketRow:
 
 
 IN_BUCKETS: Mapping[str, BucketRow] = {
-    "bedrock": BucketRow("agentkit.providers.aws.batches", (*_CHAT, "embed")),
+    "bedrock": BucketRow("agentkit.providers.aws.batches", (*_CHAT, "embed", "generate_image")),
     "vertex": BucketRow("agentkit.providers.vertex.batches", (*_CHAT, "embed")),
     "sagemaker": BucketRow("agentkit.providers.aws.async_inference"),
+    "comprehend": BucketRow("agentkit.providers.aws.comprehend_batches", ("classify",)),
 }
 """Provider, as spans name it -> its row."""
 
