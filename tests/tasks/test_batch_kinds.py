@@ -320,7 +320,7 @@ async def test_transcripts_travel_as_chats_at_gemini_and_by_address_at_groq(tmp_
             "transcribe",
             "no batches of transcripts.*one of mistral, groq, azure-speech, google",
         ),
-        ("azure:drawing", GenerateImage(), "generate_image", "no batches of pictures.*one of openai, google"),
+        ("azure:drawing", GenerateImage(), "generate_image", "no batches of pictures.*one of openai, bedrock, google"),
         (
             "ollama:nomic-embed-text",
             Embed(),
