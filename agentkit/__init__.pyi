@@ -39,6 +39,10 @@ from agentkit.settings import Deadlines as Deadlines
 from agentkit.settings import Settings as Settings
 from agentkit.stream import RunStream as RunStream
 from agentkit.tasks.batch import BatchResults as BatchResults
+from agentkit.tasks.batch import Classify as Classify
+from agentkit.tasks.batch import Embed as Embed
+from agentkit.tasks.batch import GenerateImage as GenerateImage
+from agentkit.tasks.batch import Transcribe as Transcribe
 from agentkit.tasks.batch import batch as batch
 from agentkit.tasks.batch import batch_sync as batch_sync
 from agentkit.tasks.classify import Classifications as Classifications
@@ -72,14 +76,17 @@ __all__ = [
     "Budget",
     "Classification",
     "Classifications",
+    "Classify",
     "ConfigurationError",
     "Context",
     "Cost",
     "Deadlines",
     "Deny",
     "Document",
+    "Embed",
     "Embeddings",
     "Event",
+    "GenerateImage",
     "GeneratedImages",
     "Image",
     "Message",
@@ -97,6 +104,7 @@ __all__ = [
     "ToolCall",
     "ToolError",
     "Toolset",
+    "Transcribe",
     "Transcription",
     "Uploaded",
     "Usage",
