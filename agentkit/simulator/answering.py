@@ -27,6 +27,7 @@ from agentkit.models import Model
 from agentkit.providers.offline import OfflineModel, estimate_tokens
 from agentkit.simulator.aws_services import AwsServices
 from agentkit.simulator.azure_services import AzureServices
+from agentkit.simulator.buckets import Buckets
 from agentkit.simulator.fault import Fault
 from agentkit.simulator.formats import Format, Moment, json_object
 from agentkit.simulator.http import HttpAsked
@@ -57,7 +58,9 @@ class Answering:
         """`models` are all that there are; without any, every id is answered. A job takes `job_seconds`."""
         self.source = source if source is not None else OfflineModel(today=today)
         self._models = tuple(models)
-        self._aws = AwsServices(seconds=job_seconds)
+        self.buckets = Buckets()
+        """The object stores from which jobs read."""
+        self._aws = AwsServices(self.buckets.objects, seconds=job_seconds)
         self._azure = AzureServices(seconds=job_seconds)
 
     def read(self, asked: HttpAsked, format: Format) -> Request:

@@ -11,7 +11,7 @@ from agentkit.errors import BadRequestError
 from agentkit.media import media_type_of
 from agentkit.simulator.vectors import harms_in
 
-__all__ = ["ANALYSES"]
+__all__ = ["ANALYSES", "LINES", "analysed"]
 
 Json = dict[str, Any]
 
@@ -101,15 +101,17 @@ def _batch(sent: Json, analyse: Callable[[str], Json]) -> Json:
         raise _refusal("InvalidRequestException", "TextList has to hold at least one text.")
     if len(texts) > _MOST_TEXTS:
         raise _refusal("BatchSizeLimitExceededException", f"TextList holds more than {_MOST_TEXTS} texts.")
-    results: list[Json] = []
-    errors: list[Json] = []
-    for place, text in enumerate(texts):
-        if _is_long(text):
-            words = f"Input text size exceeds limit. Max length of request text allowed is {_MOST_TEXT_BYTES} bytes"
-            errors.append({"Index": place, "ErrorCode": "TEXT_SIZE_LIMIT_EXCEEDED", "ErrorMessage": words})
-        else:
-            results.append({"Index": place, **analyse(text)})
-    return {"ResultList": results, "ErrorList": errors}
+    rows = [{"Index": place, **analysed(text, analyse)} for place, text in enumerate(texts)]
+    failed = [row for row in rows if "ErrorCode" in row]
+    return {"ResultList": [row for row in rows if row not in failed], "ErrorList": failed}
+
+
+def analysed(text: str, analyse: Callable[[str], Json]) -> Json:
+    """What is said of one text of many: a text that is too long has an error of its own."""
+    if _is_long(text):
+        words = f"Input text size exceeds limit. Max length of request text allowed is {_MOST_TEXT_BYTES} bytes"
+        return {"ErrorCode": "TEXT_SIZE_LIMIT_EXCEEDED", "ErrorMessage": words}
+    return analyse(text)
 
 
 def _sentiment(text: str) -> Json:
@@ -188,6 +190,11 @@ def _refusal(name: str, words: str) -> BadRequestError:
     return BadRequestError(words, status=400, error_type=name)
 
 
+LINES: Mapping[str, Callable[[str], Json]] = {
+    "SentimentDetectionJob": _sentiment,
+    "DominantLanguageDetectionJob": _languages,
+}
+"""Kind of job -> what it says of a text."""
 ANALYSES: Mapping[str, Callable[[Json], Json]] = {
     "Comprehend_20171127.DetectSentiment": _detect_sentiment,
     "Comprehend_20171127.BatchDetectSentiment": _batch_detect_sentiment,

@@ -4,10 +4,13 @@ Transcribe, which have one path and name their operation in a header.
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+
 from pydantic_core import to_json
 
 from agentkit.codec import HttpReply
 from agentkit.errors import BadRequestError
+from agentkit.simulator.analysis_jobs import AnalysisJobs
 from agentkit.simulator.aws_analyses import ANALYSES
 from agentkit.simulator.bedrock_tasks import about_bedrock, is_beside_chat
 from agentkit.simulator.formats import Moment, json_object
@@ -24,9 +27,10 @@ _JSON = (("content-type", "application/x-amz-json-1.1"),)
 class AwsServices:
     """The services of a simulator."""
 
-    def __init__(self, *, seconds: float = 0.0) -> None:
-        """A job takes so many seconds."""
+    def __init__(self, objects: MutableMapping[str, bytes], *, seconds: float = 0.0) -> None:
+        """`objects` are those in buckets, by their addresses. A job takes so many seconds."""
         self._jobs = TranscriptionJobs(seconds=seconds)
+        self._analyses = AnalysisJobs(objects, seconds=seconds)
 
     def about(self, asked: HttpAsked, moment: Moment) -> Reply | None:
         """The reply to a request for one of these services; None for any other. Raises BadRequestError."""
@@ -38,6 +42,8 @@ class AwsServices:
             raise BadRequestError("The body is no JSON object.", status=400, error_type="SerializationException")
         if (operation := self._jobs.operations.get(target)) is not None:
             told = operation(sent, moment, asked.header("host"))
+        elif (of_many := self._analyses.operations.get(target)) is not None:
+            told = of_many(sent, moment)
         elif (analysis := ANALYSES.get(target)) is not None:
             told = analysis(sent)
         else:

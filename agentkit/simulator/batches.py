@@ -22,7 +22,6 @@ from agentkit.simulator.answering import Answering
 from agentkit.simulator.async_invocations import Invocation, invocation_of
 from agentkit.simulator.batch_replies import BatchTold, Shape, paged, shape_of
 from agentkit.simulator.bucket_replies import BEDROCK_JOBS, BedrockJobs, VertexJobs, bedrock_input, vertex_input
-from agentkit.simulator.buckets import Buckets
 from agentkit.simulator.files import Files, jsonl
 from agentkit.simulator.formats import Format, Moment, json_object
 from agentkit.simulator.http import HttpAsked
@@ -85,7 +84,7 @@ class Batches:
     def __init__(self, answering: Answering, *, seconds: float = 0.0) -> None:
         self.seconds = seconds
         """How long a batch takes."""
-        self.buckets = Buckets()
+        self.buckets = answering.buckets
         self._answering = answering
         self._files = Files()
         self._batches: dict[str, _Batch] = {}

@@ -28,11 +28,12 @@ from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, Unsup
 from agentkit.providers.aws.errors import decode_error
 from agentkit.providers.aws.json_protocol import operation
 
-__all__ = ["ComprehendCodec"]
+__all__ = ["SERVICE", "ComprehendCodec", "classified_row"]
 
 Json = dict[str, Any]
 
-_SERVICE = "Comprehend_20171127"
+SERVICE = "Comprehend_20171127"
+"""The service as its operations name it."""
 _HARMFUL = 0.5
 _ENGLISH = {"LanguageCode": "en"}
 
@@ -69,7 +70,7 @@ class ComprehendCodec:
 
     def __init__(self, provider: str = "comprehend") -> None:
         self.name = f"{provider}:json"
-        self._provider = provider
+        self.provider = provider
 
     def offer(self, model: str) -> ClassificationOffer:
         """What the endpoint does with this model. Raises UnsupportedError for one that is none."""
@@ -79,45 +80,46 @@ class ComprehendCodec:
     def encode(self, asked: ClassificationRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for images."""
         if not all(isinstance(entry, str) for entry in asked.inputs):
-            raise UnsupportedError(f"{self._provider}:{asked.model} reads texts only; an image was given")
+            raise UnsupportedError(f"{self.provider}:{asked.model} reads texts only; an image was given")
         wanted = self._operation(asked.model)
-        body = wanted.body(asked) | dict((asked.settings.extra or {}).get(self._provider, {}))
-        return operation(_SERVICE, wanted.name, body)
+        body = wanted.body(asked) | dict((asked.settings.extra or {}).get(self.provider, {}))
+        return operation(SERVICE, wanted.name, body)
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the texts, in their order: some may have an error."""
-        reply = object_of(reply_of(body, provider=self._provider))
+        reply = object_of(reply_of(body, provider=self.provider))
         if "ResultList" not in reply:
             rows = objects_of(reply.get("Classes")) or objects_of(reply.get("Labels"))
             if not rows and (errors := objects_of(reply.get("Errors"))):  # of a page of the document
-                return ClassificationAnswer((self._failure(errors[0]),))
+                return ClassificationAnswer((self.failure(errors[0]),))
             if not rows:
-                raise ProtocolError("the reply holds no results ('ResultList' is missing)", provider=self._provider)
+                raise ProtocolError("the reply holds no results ('ResultList' is missing)", provider=self.provider)
             # Classes exclude each other, labels do not.
             return ClassificationAnswer((chosen(_named(rows, "Name"), is_multiple="Labels" in reply),))
         results = objects_of(reply.get("ResultList"))
-        found = {_place(row, place): _classification(row) for place, row in enumerate(results)}
-        found |= {_place(row, 0): self._failure(row) for row in objects_of(reply.get("ErrorList"))}
+        found = {_place(row, place): classified_row(row) for place, row in enumerate(results)}
+        found |= {_place(row, 0): self.failure(row) for row in objects_of(reply.get("ErrorList"))}
         return ClassificationAnswer(tuple(found[place] for place in sorted(found)))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
-        return decode_error(status, headers, body, provider=self._provider)
+        return decode_error(status, headers, body, provider=self.provider)
 
     def _operation(self, model: str) -> _Operation:
         if model.startswith("arn:"):
             return _CLASSIFIER
         if (found := _OPERATIONS.get(model)) is None:
             raise UnsupportedError(
-                f"{self._provider} has no {model!r}; it has {', '.join(_OPERATIONS)}, and classifiers of your own "
+                f"{self.provider} has no {model!r}; it has {', '.join(_OPERATIONS)}, and classifiers of your own "
                 "by the ARN of their endpoint"
             )
         return found
 
-    def _failure(self, row: Json) -> Classification:
+    def failure(self, row: Json) -> Classification:
+        """What became of a text that could not be analysed."""
         message = str(row.get("ErrorMessage") or "the text was not analysed")
         return Classification(
-            error=BadRequestError(message, provider=self._provider, code=str(row.get("ErrorCode") or ""))
+            error=BadRequestError(message, provider=self.provider, code=str(row.get("ErrorCode") or ""))
         )
 
 
@@ -126,7 +128,8 @@ def _place(row: Json, place: int) -> int:
     return index if isinstance(index, int) else place
 
 
-def _classification(row: Json) -> Classification:
+def classified_row(row: Json) -> Classification:
+    """What one result says of its text."""
     if "Toxicity" in row:
         scores = _named(objects_of(row.get("Labels")), "Name")
         harms = chosen(scores, is_multiple=True).labels
