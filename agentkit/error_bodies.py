@@ -8,18 +8,34 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from html import unescape
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from agentkit.errors import BadRequestError, ExchangeError, NotFoundError, ProtocolError, ServerError
+from agentkit.errors import (
+    AuthenticationError,
+    BadRequestError,
+    DeadlineError,
+    ExchangeError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    ProtocolError,
+    QuotaExceededError,
+    RateLimitError,
+    ServerError,
+)
 
 __all__ = [
     "PAGE_CHARACTERS",
+    "Narrowing",
     "class_of_hundred",
+    "class_of_status",
     "excerpt",
     "header_of",
     "json_of",
+    "narrowed",
+    "narrowings",
     "nothing_said",
     "one_line",
     "text_of_body",
@@ -27,6 +43,11 @@ __all__ = [
     "text_of_payload",
     "without_keys",
 ]
+
+Kind: TypeAlias = type[ExchangeError]
+
+Narrowing: TypeAlias = tuple[Kind, re.Pattern[str], Kind]
+"""Where a status and a name are too general, words of the message tell: a general class, the words, the special one."""
 
 PAGE_CHARACTERS = 4_000
 """How much of a text is searched for words."""
@@ -112,6 +133,35 @@ def header_of(headers: Mapping[str, str], names: Sequence[str]) -> str | None:
     """The first of these headers that is there."""
     named = {name.lower(): value for name, value in headers.items()}
     return next((named[name] for name in names if named.get(name)), None)
+
+
+_BY_STATUS: Mapping[int, Kind] = {
+    401: AuthenticationError,
+    402: QuotaExceededError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: DeadlineError,
+    429: RateLimitError,
+    503: OverloadedError,
+    504: DeadlineError,
+    529: OverloadedError,
+}
+
+
+def class_of_status(status: int) -> Kind:
+    """The error class of a status, where nothing else tells."""
+    return _BY_STATUS.get(status) or class_of_hundred(status)
+
+
+def narrowings(*rows: tuple[Kind, str, Kind]) -> tuple[Narrowing, ...]:
+    """Rows of a general class, the words in any case, and the special class."""
+    return tuple((general, re.compile(words, re.IGNORECASE), special) for general, words, special in rows)
+
+
+def narrowed(found: Kind, message: str, rows: Sequence[Narrowing]) -> Kind:
+    """The special class that the words of a message tell; the general one where they tell nothing."""
+    said = message[:PAGE_CHARACTERS]
+    return next((special for general, words, special in rows if found is general and words.search(said)), found)
 
 
 def class_of_hundred(status: int) -> type[ExchangeError]:

@@ -5,7 +5,6 @@ Gateways in front of the service answer with HTML, nothing, lists or half a body
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,11 +12,12 @@ from typing import Any, cast
 from pydantic_core import to_json
 
 from agentkit.error_bodies import (
-    PAGE_CHARACTERS,
-    class_of_hundred,
+    class_of_status,
     excerpt,
     header_of,
     json_of,
+    narrowed,
+    narrowings,
     nothing_said,
     one_line,
     text_of_body,
@@ -126,36 +126,19 @@ _BY_TYPE: dict[str, type[ExchangeError]] = {
     "overloaded_error": OverloadedError,
 }
 
-_BY_STATUS: dict[int, type[ExchangeError]] = {
-    401: AuthenticationError,
-    402: QuotaExceededError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    408: DeadlineError,
-    429: RateLimitError,
-    503: OverloadedError,
-    504: DeadlineError,
-    529: OverloadedError,
-}
-
-_BY_WORDS: tuple[tuple[type[ExchangeError], re.Pattern[str], type[ExchangeError]], ...] = tuple(
-    (general, re.compile(pattern, re.IGNORECASE), special)
-    for general, pattern, special in (
-        (BadRequestError, r"prompt is too long|exceeds? (the )?context (limit|window)|context (length|window)",
-         ContextLengthError),
-        (BadRequestError, r"(spend|spending|usage) limits?\b|credit balance|billing", QuotaExceededError),
-        (BadRequestError, r"blocked by content filter|content filtering policy|output blocked", ContentFilteredError),
-        (BadRequestError, r"api[ -]?key (is )?(invalid|missing|expired)|invalid (x-)?api[ -]?key", AuthenticationError),
-        (PermissionDeniedError, r"\bbilling\b", QuotaExceededError),
-        (NotFoundError, r"^model\b|\bmodels?\b.*(not found|not exist|not available|deprecated)", ModelNotFoundError),
-    )
+_BY_WORDS = narrowings(
+    (BadRequestError, r"prompt is too long|exceeds? (the )?context (limit|window)|context (length|window)",
+     ContextLengthError),
+    (BadRequestError, r"(spend|spending|usage) limits?\b|credit balance|billing", QuotaExceededError),
+    (BadRequestError, r"blocked by content filter|content filtering policy|output blocked", ContentFilteredError),
+    (BadRequestError, r"api[ -]?key (is )?(invalid|missing|expired)|invalid (x-)?api[ -]?key", AuthenticationError),
+    (PermissionDeniedError, r"\bbilling\b", QuotaExceededError),
+    (NotFoundError, r"^model\b|\bmodels?\b.*(not found|not exist|not available|deprecated)", ModelNotFoundError),
 )  # fmt: skip
-"""Where type and status are too general, words of the message tell: a general class, the words, the special class."""
 
 
 def _class_of(facts: _Facts, status: int) -> type[ExchangeError]:
     if facts.code in _SPENT:
         return QuotaExceededError
-    found = _BY_TYPE.get(facts.error_type) or _BY_STATUS.get(status) or class_of_hundred(status)
-    said = facts.message[:PAGE_CHARACTERS]
-    return next((special for general, words, special in _BY_WORDS if found is general and words.search(said)), found)
+    found = _BY_TYPE.get(facts.error_type) or class_of_status(status)
+    return narrowed(found, facts.message, _BY_WORDS)

@@ -6,17 +6,18 @@ with a prefix before a hash; recorded replies often have neither, and then statu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from agentkit.error_bodies import (
     PAGE_CHARACTERS,
-    class_of_hundred,
+    class_of_status,
     excerpt,
     header_of,
     json_of,
+    narrowed,
+    narrowings,
     nothing_said,
     one_line,
     text_of_body,
@@ -176,42 +177,27 @@ def _plain_name(name: str) -> str:
     return name.partition(":")[0].rpartition("#")[2].strip()
 
 
-_BY_STATUS: dict[int, type[ExchangeError]] = {
-    401: AuthenticationError,
-    402: QuotaExceededError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    408: DeadlineError,
-    424: ServerError,
-    429: RateLimitError,
-    503: OverloadedError,
-    504: DeadlineError,
-    529: OverloadedError,
-}
+_BY_STATUS: Mapping[int, type[ExchangeError]] = {424: ServerError}
 
-_BY_WORDS: tuple[tuple[type[ExchangeError], re.Pattern[str], type[ExchangeError]], ...] = tuple(
-    (general, re.compile(pattern, re.IGNORECASE), special)
-    for general, pattern, special in (
-        (BadRequestError, r"input is too long|too many (input )?tokens|input tokens exceed|exceeds? (the )?maximum "
-         r"(context|length|number of tokens)|prompt is too long|context (length|window)|maximum input length",
-         ContextLengthError),
-        (BadRequestError, r"model identifier is invalid|on-demand throughput|model (id|identifier) .*not",
-         ModelNotFoundError),
-        (BadRequestError, r"blocked by (the )?(content filter|guardrail)|content filter", ContentFilteredError),
-        (BadRequestError, r"security token|signature", AuthenticationError),
-        (NotFoundError, r"\bmodels?\b|end of (its )?life|inference profile", ModelNotFoundError),
-        (PermissionDeniedError, r"security token|signature|api key|authentication|bearer token|expired",
-         AuthenticationError),
-        (PermissionDeniedError, r"marketplace|payment instrument|subscription", QuotaExceededError),
-        (RateLimitError, r"tokens per day|daily", QuotaExceededError),
-    )
+_BY_WORDS = narrowings(
+    (BadRequestError, r"input is too long|too many (input )?tokens|input tokens exceed|exceeds? (the )?maximum "
+     r"(context|length|number of tokens)|prompt is too long|context (length|window)|maximum input length",
+     ContextLengthError),
+    (BadRequestError, r"model identifier is invalid|on-demand throughput|model (id|identifier) .*not",
+     ModelNotFoundError),
+    (BadRequestError, r"blocked by (the )?(content filter|guardrail)|content filter", ContentFilteredError),
+    (BadRequestError, r"security token|signature", AuthenticationError),
+    (NotFoundError, r"\bmodels?\b|end of (its )?life|inference profile", ModelNotFoundError),
+    (PermissionDeniedError, r"security token|signature|api key|authentication|bearer token|expired",
+     AuthenticationError),
+    (PermissionDeniedError, r"marketplace|payment instrument|subscription", QuotaExceededError),
+    (RateLimitError, r"tokens per day|daily", QuotaExceededError),
 )  # fmt: skip
-"""Where name and status are too general, words of the message tell: a general class, the words, the special class."""
 
 
 def _class_of(name: str, said: str, status: int) -> type[ExchangeError]:
     known = EXCEPTIONS.get(name)
-    found = known[1] if known is not None else _BY_STATUS.get(status) or class_of_hundred(status)
+    found = known[1] if known is not None else _BY_STATUS.get(status) or class_of_status(status)
     if name == "AccessDeniedException" and "api key" not in said.lower():
         return QuotaExceededError if "marketplace" in said.lower() else found
-    return next((special for general, words, special in _BY_WORDS if found is general and words.search(said)), found)
+    return narrowed(found, said, _BY_WORDS)

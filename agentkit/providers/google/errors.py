@@ -13,10 +13,12 @@ from typing import Any, cast
 
 from agentkit.error_bodies import (
     PAGE_CHARACTERS,
-    class_of_hundred,
+    class_of_status,
     excerpt,
     header_of,
     json_of,
+    narrowed,
+    narrowings,
     nothing_said,
     one_line,
     text_of_body,
@@ -157,42 +159,28 @@ _BY_STATUS_NAME: dict[str, type[ExchangeError]] = {
     "UNAVAILABLE": OverloadedError,
 }
 
-_BY_STATUS: dict[int, type[ExchangeError]] = {
-    401: AuthenticationError,
-    402: QuotaExceededError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    408: DeadlineError,
-    429: RateLimitError,
-    499: DeadlineError,
-    503: OverloadedError,
-    504: DeadlineError,
-}
+_BY_STATUS: Mapping[int, type[ExchangeError]] = {499: DeadlineError}
 
-_BY_WORDS: tuple[tuple[type[ExchangeError], re.Pattern[str], type[ExchangeError]], ...] = tuple(
-    (general, re.compile(pattern, re.IGNORECASE), special)
-    for general, pattern, special in (
-        (BadRequestError, r"exceeds? the maximum number of tokens|payload size exceeds|context (length|window)",
-         ContextLengthError),
-        (BadRequestError, r"api[ _]key (not valid|expired|not found)|pass a valid api key", AuthenticationError),
-        (BadRequestError, r"location is not supported|not available in your (country|region)", PermissionDeniedError),
-        (BadRequestError, r"\bbilling\b", QuotaExceededError),
-        (BadRequestError, r"blocked (by|due to) .*(safety|content|polic)", ContentFilteredError),
-        (PermissionDeniedError, r"\bbilling\b", QuotaExceededError),
-        (NotFoundError, r"\bmodels?\b", ModelNotFoundError),
-    )
+_BY_WORDS = narrowings(
+    (BadRequestError, r"exceeds? the maximum number of tokens|payload size exceeds|context (length|window)",
+     ContextLengthError),
+    (BadRequestError, r"api[ _]key (not valid|expired|not found)|pass a valid api key", AuthenticationError),
+    (BadRequestError, r"location is not supported|not available in your (country|region)", PermissionDeniedError),
+    (BadRequestError, r"\bbilling\b", QuotaExceededError),
+    (BadRequestError, r"blocked (by|due to) .*(safety|content|polic)", ContentFilteredError),
+    (PermissionDeniedError, r"\bbilling\b", QuotaExceededError),
+    (NotFoundError, r"\bmodels?\b", ModelNotFoundError),
 )  # fmt: skip
-"""Where status and reason are too general, words of the message tell: a general class, the words, the special class."""
 
 
 def _class_of(facts: _Facts, status: int) -> type[ExchangeError]:
     if (known := _BY_REASON.get(facts.reason)) is not None:
         return known
-    found = _BY_STATUS_NAME.get(facts.status_name) or _BY_STATUS.get(status) or class_of_hundred(status)
+    found = _BY_STATUS_NAME.get(facts.status_name) or _BY_STATUS.get(status) or class_of_status(status)
     said = facts.message[:PAGE_CHARACTERS]
     if found is RateLimitError:
         return _exhausted(facts, said)
-    return next((special for general, words, special in _BY_WORDS if found is general and words.search(said)), found)
+    return narrowed(found, facts.message, _BY_WORDS)
 
 
 def _exhausted(facts: _Facts, said: str) -> type[ExchangeError]:
