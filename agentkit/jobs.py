@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 
-__all__ = ["JobCodec", "JobDone", "JobReply", "JobStep", "id_in"]
+__all__ = ["JobCodec", "JobDone", "JobReply", "JobStep", "id_in", "parts_of", "query_in"]
 
 Asked = TypeVar("Asked", contravariant=True)
 Told = TypeVar("Told")
@@ -72,8 +72,26 @@ def id_in(address: str, after: str, *, provider: str) -> str:
 
     Only the id is taken, so that no address in a reply leads our key to another host.
     """
-    _, found, rest = urlsplit(address).path.partition(after)
+    _, found, rest = parts_of(address, provider=provider).path.partition(after)
     id = rest.partition("/")[0]
     if not found or not id:
         raise ProtocolError(f"the reply does not say where the job is ({after}... is missing)", provider=provider)
     return id
+
+
+def query_in(address: object, *, provider: str) -> str:
+    """The query of an address that the provider gave, such as that of a next page; empty where there is none.
+
+    Raises ProtocolError.
+    """
+    return parts_of(address, provider=provider).query if isinstance(address, str) else ""
+
+
+def parts_of(address: str, *, provider: str) -> SplitResult:
+    """An address that the provider gave, in parts. Raises ProtocolError for what is none."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # which is looked at no earlier
+    except ValueError as error:
+        raise ProtocolError(f"the reply holds an address that is none: {error}", provider=provider) from None
+    return parts

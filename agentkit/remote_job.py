@@ -16,7 +16,7 @@ from agentkit.codec import WireRequest
 from agentkit.deadlines import advice
 from agentkit.errors import DeadlineError, ExchangeError, ProtocolError
 from agentkit.exchange import RunAccount, Waiting
-from agentkit.jobs import JobCodec, JobDone, JobReply, JobStep
+from agentkit.jobs import JobCodec, JobDone, JobReply, JobStep, parts_of
 from agentkit.models import ModelIdentity, Sink
 from agentkit.remote import Endpoint
 from agentkit.remote_task import RemoteTask
@@ -135,8 +135,9 @@ class RemoteJob(Generic[Asked, Told]):
 def elsewhere(address: str, *, than: Endpoint, provider: str) -> Endpoint:
     """The host of an address that a reply gave, asked without our key. Raises ProtocolError for one that is less safe
     than ours."""
-    theirs, ours = urlsplit(address), urlsplit(than.base_url)
-    if theirs.scheme != "https" and (theirs.scheme, theirs.netloc) != (ours.scheme, ours.netloc):
+    theirs, ours = parts_of(address, provider=provider), urlsplit(than.base_url)
+    is_safe = theirs.scheme == "https" or (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
+    if not is_safe or not theirs.hostname:
         raise ProtocolError(
             f"the results are said to be at {theirs.scheme}://{theirs.netloc}, which is no https:// address; "
             "they are not fetched from there",

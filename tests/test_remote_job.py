@@ -137,10 +137,16 @@ async def test_results_elsewhere_are_fetched_without_our_key() -> None:
 
 
 async def test_results_at_a_less_safe_address_are_not_fetched() -> None:
-    wire = Wire([STARTED, Said(b"http://169.254.169.254/latest")])
-    with pytest.raises(ProtocolError, match=r"http://169\.254\.169\.254, which is no https:// address"):
-        await job(wire).perform(Question("hello"), Settings())
-    assert len(wire.sent) == 2
+    for address, words in (
+        ("http://169.254.169.254/latest", r"http://169\.254\.169\.254, which is no https:// address"),
+        ("https:///latest", "which is no https:// address"),
+        ("https://files.example:port/x", "an address that is none"),
+        ("http://[", "an address that is none"),
+    ):
+        wire = Wire([STARTED, Said(address.encode())])
+        with pytest.raises(ProtocolError, match=words):
+            await job(wire).perform(Question("hello"), Settings())
+        assert len(wire.sent) == 2
 
 
 async def test_a_deadline_is_that_of_the_whole_job_and_names_it() -> None:

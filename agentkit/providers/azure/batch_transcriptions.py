@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
-from agentkit.jobs import JobDone, JobReply, JobStep, id_in
+from agentkit.jobs import JobDone, JobReply, JobStep, id_in, parts_of
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import number_of
 from agentkit.media import Remote
@@ -110,7 +109,7 @@ class BatchTranscriptionCodec:
         return JobStep(kind, WireRequest(path, b"", "GET", headers=()), read, id)
 
     def _elsewhere(self, address: str, read: Any, id: str) -> JobStep[TranscriptionAnswer]:
-        parts = urlsplit(address)
+        parts = parts_of(address, provider=self._provider)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         return JobStep("fetch", WireRequest(path, b"", "GET", headers=()), read, id, address)
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from agentkit.classification import (
     Classification,
@@ -26,7 +25,7 @@ from agentkit.classification import (
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import BadRequestError, ConfigurationError, ExchangeError, ProtocolError, UnsupportedError
-from agentkit.jobs import JobDone, JobReply, JobStep, id_in
+from agentkit.jobs import JobDone, JobReply, JobStep, id_in, query_in
 from agentkit.json_bytes import json_bytes
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.usage import Usage
@@ -154,7 +153,7 @@ class LanguageJobsCodec:
         if not results:
             raise job_failure(fields, provider=self._provider)
         job = _Job(job.id, (*job.pages, results))
-        following = urlsplit(str(fields.get("nextLink") or "")).query
+        following = query_in(fields.get("nextLink"), provider=self._provider)
         if following and len(job.pages) < JOB_DOCUMENTS:
             return self._look(job, f"?{following}")
         return JobDone(_answer(job.pages, provider=self._provider))

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, item_id
 from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import ConfigurationError, ExchangeError, NotFoundError, ProtocolError
-from agentkit.jobs import id_in
+from agentkit.jobs import id_in, parts_of, query_in
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 from agentkit.models import Sink
@@ -115,7 +114,8 @@ class TranscriptionBatchesCodec:
 
     def more(self, body: bytes, *, seen: int) -> WireRequest | None:
         """Asks for the next page."""
-        query = urlsplit(str(object_of(reply_of(body, provider=self._provider)).get("@nextLink") or "")).query
+        fields = object_of(reply_of(body, provider=self._provider))
+        query = query_in(fields.get("@nextLink"), provider=self._provider)
         return _get(f"?{query}") if query else None
 
     def cancel(self, job: str) -> WireRequest:
@@ -198,14 +198,14 @@ class TranscriptionBatch(RemoteBatch):
             )
             page = objects_of(fields.get("values"))
             files += page
-            query = urlsplit(str(fields.get("@nextLink") or "")).query
+            query = query_in(fields.get("@nextLink"), provider=self.identity.provider)
             wire = _get(f"/{place.partition(' ')[0]}/files?{query}") if query and page else None
         return files
 
     async def _fetched(self, address: str, read: Any, *, sink: Sink | None) -> Any:
         """A file at an address of its own, which is asked without our key."""
         endpoint: Endpoint = elsewhere(address, than=self.model.endpoint, provider=self.identity.provider)
-        parts = urlsplit(address)
+        parts = parts_of(address, provider=self.identity.provider)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         return await self._exchange(WireRequest(path, b"", "GET", headers=()), read, sink=sink, endpoint=endpoint)
 
