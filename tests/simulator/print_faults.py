@@ -56,9 +56,10 @@ async def measure_tasks(backend: str, transport: str, *, is_shown: bool) -> int:
     made = transports(backend)[transport]
     right = await right_answers(TASK_FORMATS, made)
     cells = wrong = 0
+    limiter = anyio.CapacityLimiter(len(TASK_FORMATS))
     for row in (row for rows in TASK_TABLE.values() for row in rows):
         expected = cells_of(row)
-        found = await found_in_tasks(row, expected, right, made)
+        found = await found_in_tasks(row, expected, right, made, limiter=limiter)
         complaints = wrong_in_tasks(expected, found)
         cells += len(found)
         wrong += len(complaints)

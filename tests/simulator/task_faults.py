@@ -101,9 +101,7 @@ def _asks_for_longer(row: Row) -> bool:
 def wrong_in_tasks(cells: dict[TaskFormat, Cell], found: dict[TaskFormat, Found]) -> dict[str, str]:
     """The formats in which something else came than what had to."""
     return {
-        format.name: f"{found[format]}, not {cell}"
-        for format, cell in cells.items()
-        if not cell.fits(found[format].outcome, found[format].requests, found[format].seconds)
+        format.name: f"{found[format]}, not {cell}" for format, cell in cells.items() if not _fits(cell, found[format])
     }
 
 
@@ -119,21 +117,33 @@ async def right_answers(formats: Iterable[TaskFormat], transport: Callable[[], T
 
 
 async def found_in_tasks(
-    row: Row, cells: Iterable[TaskFormat], right: Mapping[TaskFormat, object], transport: Callable[[], Transport]
+    row: Row,
+    cells: Mapping[TaskFormat, Cell],
+    right: Mapping[TaskFormat, object],
+    transport: Callable[[], Transport],
+    *,
+    limiter: anyio.CapacityLimiter,
 ) -> dict[TaskFormat, Found]:
     """What comes of a row in these formats. Times out of bounds while this machine stood still prove nothing."""
     found: dict[TaskFormat, Found] = {}
+    asked = list(cells)
 
     async def cell(format: TaskFormat) -> None:
-        found[format] = await _found(row, format, right[format], transport=transport())
+        async with limiter:
+            found[format] = await _found(row, format, right[format], transport=transport())
 
     for _ in range(TRIES):
         async with longest_standstill() as standstill, anyio.create_task_group() as tasks:
-            for format in cells:
+            for format in asked:
                 tasks.start_soon(cell, format)
-        if standstill() < STANDSTILL_SECONDS or not wrong_in_tasks(cells_of(row, list(found)), found):
+        asked = [format for format, cell in cells.items() if not _fits(cell, found[format])]
+        if standstill() < STANDSTILL_SECONDS or not asked:
             break
     return found
+
+
+def _fits(cell: Cell, found: Found) -> bool:
+    return cell.fits(found.outcome, found.requests, found.seconds)
 
 
 async def _found(row: Row, format: TaskFormat, right: object, *, transport: Transport) -> Found:
