@@ -18,6 +18,7 @@ from agentkit.providers.aws.chat_templates import PLAIN, ChatTemplate, Conversat
 from agentkit.providers.aws.converse_knobs import laid_over
 from agentkit.settings import Settings
 from agentkit.switching import SEED_LEFT_OUT, STOP_LEFT_OUT
+from agentkit.transport.sse import MAX_EVENT_BYTES
 from agentkit.usage import count_of
 
 __all__ = ["PIPELINE", "TGI", "BytesForm", "JsonForm", "Places", "Said", "TextForm", "value_at"]
@@ -175,17 +176,20 @@ class LineReader:
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._kept = b""
+        self._kept = bytearray()  # the beginning of a line whose end has not come
 
     def feed(self, chunk: bytes) -> Iterator[Said]:
         """What the lines say that are complete now. Raises ValueError, KeyError, TypeError."""
-        *lines, self._kept = (self._kept + chunk).split(b"\n")
+        *lines, rest = chunk.split(b"\n")
+        if lines:
+            lines[0] = bytes(self._kept) + lines[0]
+            self._kept.clear()
+        _keep(self._kept, rest)
         return (said for line in lines if (said := self._line(line)) is not None)
 
     def finish(self) -> Iterator[Said]:
         """What a last line says that has no end."""
-        line, self._kept = self._kept, b""
-        said = self._line(line)
+        said = self._line(bytes(self._kept))
         if said is not None:
             yield said
         if not self._places.finish and not self._places.ends:
@@ -210,7 +214,7 @@ class BytesReader:
 
     def feed(self, chunk: bytes) -> Iterator[Said]:
         """The letters that are complete now."""
-        self._kept += chunk
+        _keep(self._kept, chunk)
         if self._form.read_answer is not None:
             return
         end = _whole_letters(self._kept)
@@ -222,6 +226,13 @@ class BytesReader:
     def finish(self) -> Iterator[Said]:
         """What is left."""
         yield self._form.read(bytes(self._kept))
+
+
+def _keep(kept: bytearray, more: bytes) -> None:
+    """Raises ValueError for more than an event of a stream may have."""
+    kept += more
+    if len(kept) > MAX_EVENT_BYTES:
+        raise ValueError(f"a piece is larger than {MAX_EVENT_BYTES} bytes")
 
 
 def value_at(value: Any, place: Sequence[Step]) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import random
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agentkit.assemble import assemble
-from agentkit.errors import ProtocolError, ServerError, UnsupportedError
+from agentkit.errors import ExchangeError, ProtocolError, ServerError, UnsupportedError
 from agentkit.exchange import OutputFormat, Request, Response, TextDelta, ToolDefinition
 from agentkit.media import Image, ProviderData
 from agentkit.messages import AssistantMessage, Message, Returned, Text, Thinking, ToolCall, UserMessage, user_message
@@ -259,3 +261,27 @@ def test_a_template_of_one_s_own_is_put_into_a_form() -> None:
     body = body_of(form, asked())
     assert body["inputs"] == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     assert body["parameters"]["stop"] == ["<|im_end|>"]
+
+
+@pytest.mark.parametrize("name", ["titan", "llama-3", "command", "command-r", "tgi", "bytes"])
+def test_any_bytes_give_an_answer_or_a_typed_error(name: str) -> None:
+    form: TextForm = {"tgi": TGI, "bytes": BytesForm()}.get(name) or TEXT_FORMS[name]
+    rng = random.Random(name)
+    stream = event("Fi") + event("ne", generated="Fine") + b'{"generation": "x", "text": "y", "outputText": "z"}\n'
+    for _ in range(60):
+        data = bytearray(stream)
+        for _ in range(rng.randint(0, 4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        cut = rng.randrange(len(data) + 1)
+        for pieces in ([bytes(data)], [bytes(data[:cut]), bytes(data[cut:])], [bytes([byte]) for byte in data]):
+            with suppress(ExchangeError):
+                read(form, *pieces)
+        with suppress(ExchangeError):
+            TextCodec("sagemaker", form).decode(bytes(data[:cut]))
+
+
+def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
+    decoder = TextCodec("sagemaker", TGI).decoder()
+    with pytest.raises(ProtocolError, match="larger than 67108864 bytes"):
+        for _ in range(9):
+            decoder.feed(b"x" * 2**23)
