@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -66,6 +67,12 @@ _COUNTS = (
         lambda sent: object_of(object_of(sent.get("input")).get("converse")),
         lambda count: {"inputTokens": count},
     ),
+    _Count(
+        re.compile(r"(.*/model/[^/]+)/count-tokens$"),
+        r"\1/invoke",
+        lambda sent: _packed(object_of(object_of(sent.get("input")).get("invokeModel")).get("body")),
+        lambda count: {"inputTokens": count},
+    ),
 )
 
 
@@ -79,7 +86,10 @@ def about_size(
     for known in _COUNTS:
         if asked.method != "POST" or not known.path.fullmatch(asked.path):
             continue
-        body = to_json(known.body(json_object(asked.body) or {}))
+        sent = json_object(asked.body) or {}
+        if known.answered_at.endswith("/converse") and "invokeModel" in object_of(sent.get("input")):
+            continue
+        body = to_json(known.body(sent))
         as_if = replace(asked, target=known.path.sub(known.answered_at, asked.path), body=body)
         format = format_of(as_if)
         if format is None:
@@ -90,6 +100,14 @@ def about_size(
             return Reply.whole(format.server.write_error(error))
         return Reply.whole(HttpReply(200, to_json(known.reply(count))))
     return None
+
+
+def _packed(body: object) -> Mapping[str, Any]:
+    """The body of an InvokeModel within a count, which lies there in base64."""
+    try:
+        return json_object(base64.b64decode(body, validate=True)) or {} if isinstance(body, str) else {}
+    except ValueError:
+        return {}
 
 
 def _without_model(sent: object) -> Mapping[str, Any]:
