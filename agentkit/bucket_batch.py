@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from agentkit.batching import BatchCodec, BatchJob, BatchLine, BatchQuestion, BatchResult
-from agentkit.buckets import BatchStorage, BucketCodec, Place, place_of
+from agentkit.buckets import PIECE_BYTES, BatchStorage, BucketCodec, Place, place_of
 from agentkit.codec import WireRequest
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, ExchangeError
 from agentkit.models import Sink
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.remote_batch import RemoteBatch
@@ -21,6 +21,7 @@ __all__ = ["Bucket", "BucketBatch"]
 Told = TypeVar("Told")
 
 _INPUT = "input.jsonl"
+_NO_SUCH_RANGE = 416
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class BucketBatch(RemoteBatch):
     ) -> None:
         super().__init__(model, codec, wall_clock=wall_clock)
         self.bucket = bucket
+        self.piece_bytes = PIECE_BYTES
+        """How much of an object is asked for at a time."""
         if bucket.storage is not None and bucket.storage.least is not None:
             codec.limits = replace(codec.limits, least=bucket.storage.least)
 
@@ -75,7 +78,18 @@ class BucketBatch(RemoteBatch):
 
     async def _get(self, place: Place, read: Callable[[bytes], Told], *, sink: Sink | None) -> Told:
         """What `read` makes of an object."""
-        return await self._of_bucket(self.bucket.codec.get(place), read, sink=sink)
+        pieces: list[bytes] = []
+        while True:
+            wire = self.bucket.codec.get(place, first=sum(map(len, pieces)), size=self.piece_bytes)
+            try:
+                pieces.append(await self._of_bucket(wire, bytes, sink=sink))
+            except ExchangeError as error:
+                if error.status != _NO_SUCH_RANGE:
+                    raise
+                break  # it ended with the piece before, or is empty
+            if len(pieces[-1]) != self.piece_bytes:
+                break
+        return read(b"".join(pieces))
 
     async def _objects(self, prefix: Place, *, sink: Sink | None) -> list[Place]:
         """All objects that begin so."""

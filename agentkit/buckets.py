@@ -13,7 +13,10 @@ from typing import Protocol
 from agentkit.codec import WireRequest
 from agentkit.errors import ConfigurationError, ExchangeError
 
-__all__ = ["BatchStorage", "BucketCodec", "BucketPage", "Place", "place_of", "storage_of"]
+__all__ = ["PIECE_BYTES", "BatchStorage", "BucketCodec", "BucketPage", "Place", "piece_of", "place_of", "storage_of"]
+
+PIECE_BYTES = 64 * 2**20
+"""Objects are read in pieces: a reply has bounds, and results with pictures in them are larger."""
 
 _PLACE = re.compile(r"(?P<scheme>s3|gs)://(?P<bucket>[a-z0-9][-._a-z0-9]{1,220}[a-z0-9])(?:/(?P<key>.*))?", re.DOTALL)
 _PREFIX = re.compile(r"[-_.a-zA-Z0-9]+(?:/[-_.a-zA-Z0-9]+)*")
@@ -64,8 +67,8 @@ class BucketCodec(Protocol):
         """Writes an object, in place of one that may be there."""
         ...
 
-    def get(self, place: Place) -> WireRequest:
-        """Asks for an object, which is the whole reply."""
+    def get(self, place: Place, *, first: int = 0, size: int = PIECE_BYTES) -> WireRequest:
+        """Asks for so many bytes of an object, from the byte `first` on; they are the whole reply."""
         ...
 
     def listing(self, prefix: Place, *, after: str = "") -> WireRequest:
@@ -79,6 +82,11 @@ class BucketCodec(Protocol):
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
         ...
+
+
+def piece_of(first: int, size: int) -> tuple[tuple[str, str], ...]:
+    """The header that asks for a piece."""
+    return (("range", f"bytes={first}-{first + size - 1}"),)
 
 
 def place_of(address: str) -> Place:

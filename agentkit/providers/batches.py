@@ -128,7 +128,7 @@ def connect_batch(
     if row is None or ("chat" if isinstance(asked, RemoteModel) else task) not in row.tasks:
         raise _no_batches(identity, task)
     if isinstance(row, BucketRow):
-        return cast("BucketModule", importlib.import_module(row.module)).connect_batch(asked, storage)
+        return _bounded(cast("BucketModule", importlib.import_module(row.module)).connect_batch(asked, storage), task)
     if storage is not None:
         raise ConfigurationError(f"{identity.provider} keeps batches itself, in no bucket of yours; leave out storage=")
     make = cast("Callable[..., BatchCodec]", getattr(importlib.import_module(row.module), row.codec))
@@ -143,9 +143,15 @@ def connect_batch(
     elif identity.provider == "google":
         uploads = replace(asked.endpoint, base_url=_VERSION.sub(r"/upload\g<0>", address))
     codec = make(inner, provider=identity.provider, **more)
-    most = _MOST_REQUESTS.get(task, codec.limits.requests)
-    codec.limits = replace(codec.limits, requests=min(codec.limits.requests, most))
-    return RemoteBatch(asked, codec, uploads=uploads)
+    return _bounded(RemoteBatch(asked, codec, uploads=uploads), task)
+
+
+def _bounded(remote: RemoteBatch, task: BatchTask) -> RemoteBatch:
+    """The batches with no more requests in one than their answers allow."""
+    limits = remote.codec.limits
+    most = max(_MOST_REQUESTS.get(task, limits.requests), 2 * limits.least - 1)  # one more is split into two
+    remote.codec.limits = replace(limits, requests=min(limits.requests, most))
+    return remote
 
 
 def _no_batches(identity: ModelIdentity, task: BatchTask) -> UnsupportedError:

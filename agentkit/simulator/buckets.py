@@ -64,7 +64,8 @@ class Buckets:
         data = self.objects.get(address)
         if data is None:
             return _s3_error(404, "NoSuchKey", "The specified key does not exist.", key)
-        return Reply.whole(HttpReply(200, data, (("content-type", "application/octet-stream"), ("etag", '"sim"'))))
+        piece = _piece(asked, data)
+        return piece or _s3_error(416, "InvalidRange", "The requested range is not satisfiable", key)
 
     def _s3_list(self, bucket: str, query: Mapping[str, str]) -> str:
         prefix = query.get("prefix", "")
@@ -101,7 +102,7 @@ class Buckets:
             return Reply.whole(HttpReply(204, b"", ()))
         if query.get("alt") != "media":
             return _json(200, {"kind": "storage#object", "name": key, "bucket": bucket, "size": str(len(data))})
-        return Reply.whole(HttpReply(200, data, (("content-type", "application/octet-stream"),)))
+        return _piece(asked, data) or _gcs_error(416, "Request range not satisfiable")
 
     def _page(self, bucket: str, prefix: str, after: str) -> tuple[list[str], str]:
         """Keys, and what asks for the next ones."""
@@ -109,6 +110,19 @@ class Buckets:
         first = int(after or 0)
         is_more = first + _PAGE < len(keys)
         return keys[first : first + _PAGE], str(first + _PAGE) if is_more else ""
+
+
+def _piece(asked: HttpAsked, data: bytes) -> Reply | None:
+    """An object, or the piece of it that is asked for; None when it has none there."""
+    headers = (("content-type", "application/octet-stream"), ("etag", '"sim"'))
+    found = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.header("range"))
+    if found is None:
+        return Reply.whole(HttpReply(200, data, headers))
+    first, last = int(found[1]), min(int(found[2] or len(data)), len(data) - 1)
+    if first > last:
+        return None
+    where = (("content-range", f"bytes {first}-{last}/{len(data)}"),)
+    return Reply.whole(HttpReply(206, data[first : last + 1], headers + where))
 
 
 def _unchunked(asked: HttpAsked) -> bytes:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from agentkit.batching import BatchLimits, BatchResult, BatchState, read_state, state_to_json
+from agentkit.batching import BatchJob, BatchLimits, BatchResult, BatchState, read_state, state_to_json
+from agentkit.bucket_batch import BucketBatch
 from agentkit.buckets import BatchStorage
 from agentkit.errors import (
     BadRequestError,
@@ -284,6 +285,23 @@ async def test_what_is_missing_of_the_bucket_is_said(kind: str, storage: str | N
             await batch(at(simulator, kind), ["one"], storage=storage)
 
     assert simulator.count == 0
+
+
+@pytest.mark.parametrize("kind", [f"bedrock:{CLAUDE}", "vertex:gemini-3.5-flash"])
+@pytest.mark.parametrize("lines", [0, 1, 2, 3])
+async def test_results_are_read_in_pieces(kind: str, lines: int) -> None:
+    row = b'{"recordId":"a","custom_id":"a","error":{"message":"odd"}}\n'
+    scheme = "s3" if kind.startswith("bedrock") else "gs"
+    async with simulate(Echo()) as simulator:
+        remote = connect_batch(at(simulator, kind), storage=KINDS[kind][0])
+        assert isinstance(remote, BucketBatch)
+        remote.piece_bytes = 2 * len(row)
+        simulator.objects[f"{scheme}://my-bucket/output/x.jsonl"] = row * lines
+        rows = await remote.results(BatchJob("1", "ended", results=(f"{scheme}://my-bucket/output/",)))
+        asked = [seen.asked.header("range") for seen in simulator.requests[1:]]
+
+    assert [id for id, _ in rows] == ["a"] * lines
+    assert asked == ["bytes=0-117", "bytes=118-235"][: 1 + (lines >= 2)]
 
 
 async def test_a_bucket_is_refused_where_none_is_needed() -> None:

@@ -50,7 +50,7 @@ _LISTING = "/model-invocation-jobs?maxResults=1000&sortBy=CreationTime&sortOrder
 class ModelInvocationJobsCodec:
     """The client half of Bedrock's batches, for models that are asked by Converse or by InvokeModel."""
 
-    limits = BatchLimits(20_000, 100_000_000, least=100)  # fewer than it takes: results hold the inputs once more
+    limits = BatchLimits(20_000, 500_000_000, least=100)  # less than it takes: all of it is held in memory
     price_factor = 0.5
     keeps_names = True
     uploads = True

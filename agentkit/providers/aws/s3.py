@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_plus, urlencode
 
-from agentkit.buckets import BucketPage, Place
+from agentkit.buckets import PIECE_BYTES, BucketPage, Place, piece_of
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
@@ -35,9 +35,9 @@ class S3Codec:
         """PutObject."""
         return WireRequest(_path(place), data, "PUT", headers=(("content-type", "application/jsonl"),))
 
-    def get(self, place: Place) -> WireRequest:
-        """GetObject."""
-        return WireRequest(_path(place), b"", "GET", headers=())
+    def get(self, place: Place, *, first: int = 0, size: int = PIECE_BYTES) -> WireRequest:
+        """GetObject, a piece of it."""
+        return WireRequest(_path(place), b"", "GET", headers=piece_of(first, size))
 
     def listing(self, prefix: Place, *, after: str = "") -> WireRequest:
         """ListObjectsV2; keys come percent-encoded, since XML has no place for some characters."""

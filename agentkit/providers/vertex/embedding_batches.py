@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, json_rows
+from agentkit.batching import BatchJob, BatchLine, BatchResult, json_rows
 from agentkit.bucket_batch import BucketBatch
 from agentkit.buckets import place_of
 from agentkit.codec import WireRequest
@@ -31,7 +31,6 @@ _LINES = "lines.jsonl"
 class EmbeddingJobsCodec(BatchPredictionJobsCodec):
     """The client half of batches of vectors."""
 
-    limits = BatchLimits(5_000, 50_000_000)  # fewer than it takes: vectors are large, and read as one reply
     price_factor = 0.8
 
     def line(self, line: BatchLine) -> bytes:

@@ -41,7 +41,7 @@ _PHRASES: Mapping[str, int] = {status.phrase.lower(): status.value for status in
 class BatchPredictionJobsCodec:
     """The client half of Vertex AI's batches, for Gemini and Claude."""
 
-    limits = BatchLimits(20_000, 100_000_000)  # fewer than it takes: results hold the inputs once more
+    limits = BatchLimits(20_000, 500_000_000)  # less than it takes: all of it is held in memory
     price_factor = 0.5
     keeps_names = True
     uploads = True

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-from agentkit.buckets import BucketPage, Place
+from agentkit.buckets import PIECE_BYTES, BucketPage, Place, piece_of
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_value import json_value
@@ -34,10 +34,10 @@ class CloudStorageCodec:
         path = f"/upload/storage/v1/b/{place.bucket}/o?{query}"
         return WireRequest(path, data, headers=(("content-type", "application/jsonl"),))
 
-    def get(self, place: Place) -> WireRequest:
-        """Asks for what is in an object."""
+    def get(self, place: Place, *, first: int = 0, size: int = PIECE_BYTES) -> WireRequest:
+        """Asks for a piece of what is in an object."""
         path = f"/storage/v1/b/{place.bucket}/o/{quote(place.key, safe='')}?alt=media"
-        return WireRequest(path, b"", "GET", headers=())
+        return WireRequest(path, b"", "GET", headers=piece_of(first, size))
 
     def listing(self, prefix: Place, *, after: str = "") -> WireRequest:
         """Asks which objects begin so."""
