@@ -12,6 +12,7 @@ import pytest
 from simulator.talking import Listener
 
 from agentkit.agent import Agent
+from agentkit.budget import Budget
 from agentkit.errors import ConnectionFailedError, ExchangeError, OverloadedError, ProtocolError, RateLimitError
 from agentkit.exchange import Request, Response, ToolDefinition
 from agentkit.messages import user_message
@@ -233,6 +234,22 @@ def test_boto3_reads_errors_of_invoke_model(bedrock: Any, server: SimulatorOnThr
     streamed = bedrock.invoke_model_with_response_stream(modelId="meta.llama3-8b-instruct-v1:0", body=body)
     with closing(streamed["body"]) as stream, pytest.raises(failure, match="serviceUnavailableException"):
         list(stream)
+
+
+def test_boto3_counts_the_tokens_of_a_body(bedrock: Any) -> None:
+    body = json.dumps(BODIES[CLAUDE][0])
+    counted = bedrock.count_tokens(modelId="anthropic.claude-x", input={"invokeModel": {"body": body}})
+    assert counted["inputTokens"] > 0
+
+
+@pytest.mark.anyio
+async def test_agentkit_counts_before_it_asks() -> None:
+    async with simulate(ScriptedModel(TEXT)) as simulator:
+        asked = remote(simulator.url, "claude")
+        result = await Agent(asked, budget=Budget(usd=1, counts_exactly=True)).run("Hi")
+        assert result.output == TEXT
+        paths = [seen.asked.path.rpartition("/")[2] for seen in simulator.requests]
+    assert paths == ["count-tokens", "invoke"]
 
 
 @pytest.mark.parametrize(
