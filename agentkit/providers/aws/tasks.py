@@ -12,12 +12,12 @@ from agentkit.providers.aws.comprehend import ComprehendCodec
 from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
 from agentkit.providers.aws.guardrails import GuardrailCodec
 from agentkit.providers.aws.pictures import InvokeImagesCodec
-from agentkit.providers.aws.provider import RequestSigner, address_of, connect, signer
+from agentkit.providers.aws.provider import RequestSigner, address_of, connect, home_of, signer
 from agentkit.providers.aws.rekognition import RekognitionCodec
 from agentkit.providers.aws.transcribe import TranscribeCodec
 from agentkit.providers.aws.transcription_jobs import TranscribeModel
 from agentkit.providers.chat_speech import ChatTranscriptionModel
-from agentkit.providers.table import Options, Provider, TaskKind, host_and_port
+from agentkit.providers.table import Options, Provider, TaskKind, host_and_port, value_of
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.remote_task import RemoteClassificationModel, RemoteEmbeddingModel, RemoteImageModel
 from agentkit.task_model import TaskModel
@@ -79,7 +79,23 @@ def _connect_transcribe(provider: Provider, model: str, options: Options) -> Tra
         identity,
         transport=options.transport or default_transport(),
         settings=options.settings,
-        storage_auth=endpoint.auth.to("s3") if isinstance(endpoint.auth, RequestSigner) else None,
+        storage=_storage(endpoint),
+    )
+
+
+def _storage(endpoint: Endpoint) -> Endpoint | None:
+    """S3 beside a service, at the same server where that is the user's own; None where there are no credentials."""
+    auth = endpoint.auth
+    if not isinstance(auth, RequestSigner):
+        return None
+    said = value_of(("AWS_ENDPOINT_URL_S3",))
+    is_at_amazon = endpoint.host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    signer = auth.to("s3")
+    return Endpoint(
+        said or (home_of("s3", auth.region) if is_at_amazon else endpoint.base_url),
+        {},
+        signer,
+        endpoint.renew and signer.renew,
     )
 
 

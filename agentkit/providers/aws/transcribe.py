@@ -14,12 +14,13 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from agentkit.buckets import Place, place_of
 from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
-from agentkit.media import Remote
+from agentkit.media import Inline, Remote
 from agentkit.providers.aws.errors import decode_error
 from agentkit.providers.aws.json_protocol import operation
 from agentkit.transcription import Segment, TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest, Word
@@ -31,6 +32,12 @@ Json = dict[str, Any]
 _SERVICE = "Transcribe"
 _STANDARD = "standard"
 _FORMATS = frozenset({"mp3", "mp4", "wav", "flac", "ogg", "amr", "webm", "m4a"})
+_ENDINGS = {
+    "audio/mpeg": "mp3", "audio/wav": "wav", "audio/flac": "flac", "audio/ogg": "ogg", "audio/mp4": "m4a",
+    "audio/webm": "webm", "video/webm": "webm", "video/mp4": "mp4",
+}  # fmt: skip
+_UPLOADS = "UploadTo"
+"""A field of ours: where recordings are put that are given themselves."""
 _LANGUAGE_FIELDS = frozenset({"LanguageCode", "IdentifyLanguage", "IdentifyMultipleLanguages"})
 """Of which a job has exactly one."""
 _REGIONS = (
@@ -85,6 +92,7 @@ class TranscribeCodec:
             )
         more = dict((asked.settings.extra or {}).get(self._provider, {}))
         own_name = more.pop("TranscriptionJobName", None)
+        more.pop(_UPLOADS, None)
         address = self._address(asked)
         body: Json = {"Media": {"MediaFileUri": address}}
         ending = PurePosixPath(urlsplit(address).path).suffix[1:].lower()
@@ -99,6 +107,19 @@ class TranscribeCodec:
         body |= more
         digest = hashlib.sha256(json_bytes(body)).hexdigest()[:32]
         return {"TranscriptionJobName": str(own_name or f"agentkit-{digest}"), **body}
+
+    def upload(self, asked: TranscriptionRequest) -> Place | None:
+        """Where a recording goes that is given itself; None where it lies in S3, or no bucket is named for it.
+
+        The same sound is the same object. Raises UnsupportedError for sound of another kind, ConfigurationError.
+        """
+        prefix = (asked.settings.extra or {}).get(self._provider, {}).get(_UPLOADS)
+        source = asked.audio.source
+        if prefix is None or not isinstance(source, Inline):
+            return None
+        if (ending := _ENDINGS.get(source.media_type)) is None:
+            raise UnsupportedError(f"{self._provider} reads {', '.join(sorted(_FORMATS))}; got {source.media_type}")
+        return place_of(f"{str(prefix).rstrip('/')}/{hashlib.sha256(source.data).hexdigest()[:32]}.{ending}")
 
     def start(self, question: Json) -> WireRequest:
         """Starts a job."""
@@ -145,7 +166,9 @@ class TranscribeCodec:
             return source.url
         raise UnsupportedError(
             f"{self._provider} reads recordings that lie in S3: upload it (aws s3 cp talk.mp3 s3://my-bucket/talk.mp3) "
-            'and pass Audio.from_url("s3://my-bucket/talk.mp3"); openai, deepgram and others take the sound itself'
+            'and pass Audio.from_url("s3://my-bucket/talk.mp3"), or name a bucket into which it is put: '
+            f'Settings(extra={{{self._provider!r}: {{{_UPLOADS!r}: "s3://my-bucket/calls"}}}}); openai, deepgram and '
+            "others take the sound itself"
         )
 
     def _language(self, code: str) -> str:

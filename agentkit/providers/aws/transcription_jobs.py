@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 import anyio
 
 from agentkit.attempt import Auth
+from agentkit.buckets import Place
 from agentkit.codec import WireRequest
 from agentkit.errors import BadRequestError, DeadlineError, ExchangeError, ProtocolError
 from agentkit.exchange import RunAccount, Waiting
+from agentkit.media import Audio, Inline, Remote
 from agentkit.models import ModelIdentity, Sink
+from agentkit.providers.aws.s3 import S3Codec
 from agentkit.providers.aws.transcribe import StartedJob, TranscribeCodec
 from agentkit.remote import Endpoint
 from agentkit.remote_job import elsewhere
@@ -51,9 +54,9 @@ class TranscribeModel:
         *,
         transport: Transport,
         settings: Settings | None = None,
-        storage_auth: Auth | None = None,
+        storage: Endpoint | None = None,
     ) -> None:
-        """`storage_auth` signs requests to S3, for transcripts that are kept in a bucket of one's own."""
+        """`storage` is S3, for recordings that are put there first, and transcripts in a bucket of one's own."""
         self.identity = identity
         self.limits = codec.limits(identity.model)
         """What it listens to at a time."""
@@ -61,7 +64,7 @@ class TranscribeModel:
         self._endpoint = endpoint
         self._transport = transport
         self._settings = settings
-        self._storage_auth = storage_auth
+        self._storage = storage
 
     def __repr__(self) -> str:
         return f"TranscribeModel({self.identity.provider}:{self.identity.model}, {self._endpoint!r})"
@@ -78,12 +81,17 @@ class TranscribeModel:
         settings = settings.over(self._settings)
         if settings.retain is False:
             settings = unretained(settings, self.identity)
-        question = self._codec.question(replace(asked, settings=settings))
+        asked = replace(asked, settings=settings)
+        place = self._codec.upload(asked) if self._storage is not None else None
+        lying = asked if place is None else replace(asked, audio=Audio(Remote(str(place))))
+        question = self._codec.question(lying)
         work = _Work(self._codec, self._endpoint, self.identity, self._transport, settings, sink, account)
         seconds = (settings.deadlines or Deadlines()).exchange_seconds
         with anyio.move_on_after(seconds):
+            if place is not None and self._storage is not None and isinstance(asked.audio.source, Inline):
+                await work.put(asked.audio.source, place, storage=self._storage)
             job = await work.finished(question)
-            answer = await work.fetched(job, asked, self._storage_auth)
+            answer = await work.fetched(job, asked, None if self._storage is None else self._storage.auth)
             return TaskReply(answer, work.attempts)
         raise work.overdue(seconds)
 
@@ -111,6 +119,12 @@ class _Work:
         self._sink = sink
         self._account = account
         self._job: StartedJob | None = None
+
+    async def put(self, sound: Inline, place: Place, *, storage: Endpoint) -> None:
+        """Put a recording into S3; twice is the same object. Raises ExchangeError."""
+        store = S3Codec(self._identity.provider)
+        wire = replace(store.put(place, sound.data), headers=(("content-type", sound.media_type),))
+        await self._exchange(wire, bytes, endpoint=storage, settings=self._elsewhere, errors=store.decode_error)
 
     async def finished(self, question: Mapping[str, Any]) -> StartedJob:
         """The job once it is completed. Raises ExchangeError.
@@ -158,9 +172,13 @@ class _Work:
             wire,
             lambda body: self._codec.transcript(body, asked, language=job.language),
             endpoint=endpoint,
-            # Headers of the user's own are for the service, and the address is signed without them.
-            settings=Settings(attempts=self._settings.attempts, deadlines=self._settings.deadlines),
+            settings=self._elsewhere,
         )
+
+    @property
+    def _elsewhere(self) -> Settings:
+        """Settings of exchanges with S3: headers of the user's own are for the service alone."""
+        return Settings(attempts=self._settings.attempts, deadlines=self._settings.deadlines)
 
     def overdue(self, seconds: float | None) -> DeadlineError:
         """What to raise when the time of the whole job is over."""
@@ -206,8 +224,9 @@ class _Work:
         *,
         endpoint: Endpoint | None = None,
         settings: Settings | None = None,
+        errors: Callable[[int, Mapping[str, str], bytes], ExchangeError] | None = None,
     ) -> Told:
-        step = _Step(self._codec, wire, read)
+        step = _Step(self._codec.name, wire, read, errors or self._codec.decode_error)
         task = RemoteTask(step, endpoint or self._endpoint, self._identity, transport=self._transport)
         reply = await task.perform(None, settings or self._settings, sink=self._sink, account=self._account)
         self.attempts += reply.attempts - 1
@@ -217,11 +236,17 @@ class _Work:
 class _Step(Generic[Told]):
     """The codec of one exchange about a job."""
 
-    def __init__(self, codec: TranscribeCodec, wire: WireRequest, read: Callable[[bytes], Told]) -> None:
-        self.name = codec.name
-        self._codec = codec
+    def __init__(
+        self,
+        name: str,
+        wire: WireRequest,
+        read: Callable[[bytes], Told],
+        errors: Callable[[int, Mapping[str, str], bytes], ExchangeError],
+    ) -> None:
+        self.name = name
         self._wire = wire
         self._read = read
+        self._errors = errors
 
     def encode(self, asked: None) -> WireRequest:
         return self._wire
@@ -230,4 +255,4 @@ class _Step(Generic[Told]):
         return self._read(body)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
-        return self._codec.decode_error(status, headers, body)
+        return self._errors(status, headers, body)

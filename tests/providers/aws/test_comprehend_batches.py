@@ -47,8 +47,8 @@ async def test_each_text_has_its_label_or_its_error_under_its_id() -> None:
         done = await batch(model_at(server), texts, kind=OWN, storage=STORAGE, poll_seconds=0)
         assert operations(server)[:3] == ["PUT", "PUT", "StartSentimentDetectionJob"]
         kept = {address.rpartition("/")[2]: data for address, data in server.objects.items()}
-    assert {id: done[id][0].label for id in "bdc"} == {"b": "POSITIVE", "d": "NEGATIVE", "c": "NEUTRAL"}
-    assert done["b"][0].scores == {"POSITIVE": 0.94, "NEGATIVE": 0.02, "NEUTRAL": 0.02, "MIXED": 0.02}
+    assert {id: found[0].label for id, found in done.responses.items()} == {"b": "POSITIVE", "d": "NEGATIVE", "c": "NEUTRAL"}
+    assert done.responses["b"][0].scores == {"POSITIVE": 0.94, "NEGATIVE": 0.02, "NEUTRAL": 0.02, "MIXED": 0.02}
     assert [(id, type(error)) for id, error in done.errors.items()] == [("a", BadRequestError)]
     assert kept["texts.txt"].splitlines()[3] == b"two lines"
 
@@ -59,7 +59,7 @@ async def test_the_language_of_texts_is_found_by_jobs_too() -> None:
         model = model_at(server, "comprehend:language")
         done = await batch(model, ["Das ist es", "Fine"], kind=OWN, storage=STORAGE, poll_seconds=0)
         started = next(seen.json for seen in server.requests if "Start" in seen.asked.header("x-amz-target"))
-    assert [found[0].label for found in done.values()] == ["de", "en"]
+    assert [found[0].label for found in done.responses.values()] == ["de", "en"]
     assert "LanguageCode" not in started
 
 
@@ -68,7 +68,7 @@ async def test_a_lost_reply_starts_no_second_job() -> None:
     async with simulate(faults=[Rule((Reset(),), at=(3,))]) as server:
         done = await batch(model_at(server), ["good", "bad"], kind=OWN, storage=STORAGE, poll_seconds=0)
         starts = [seen.json for seen in server.requests if ".Start" in seen.asked.header("x-amz-target")]
-    assert [found[0].label for found in done.values()] == ["POSITIVE", "NEGATIVE"]
+    assert [found[0].label for found in done.responses.values()] == ["POSITIVE", "NEGATIVE"]
     assert len({start["ClientRequestToken"] for start in starts}) == 1
 
 

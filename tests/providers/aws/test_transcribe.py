@@ -224,6 +224,41 @@ async def test_transcripts_in_a_bucket_of_ones_own_are_fetched_with_a_signature_
     assert dict(wire.sent[2].headers) == {}
 
 
+UPLOADS = Settings(extra={"aws-transcribe": {"UploadTo": "s3://my-bucket/calls/"}})
+
+
+@pytest.mark.anyio
+async def test_a_recording_itself_is_put_into_a_bucket_that_was_named_for_it(tmp_path: Path) -> None:
+    (tmp_path / "talk.mp3").write_bytes(b"ID3" + bytes(100))
+    async with simulate() as server:
+        model = model_at(server.url, region="us-east-1", credentials=KEYS, settings=UPLOADS)
+        first = await transcribe(model, tmp_path / "talk.mp3")
+        second = await transcribe(model, Audio(Inline(b"ID3" + bytes(100), "audio/mpeg")))
+        ((address, data),) = server.objects.items()
+        sent = [seen.asked.method for seen in server.requests]
+    name = address.removeprefix("s3://my-bucket/calls/").removesuffix(".mp3")
+    assert (len(name), data) == (32, b"ID3" + bytes(100))
+    assert first.text == second.text == f"This recording is called {name}. It lies in my-bucket."
+    assert sent == ["PUT", "POST", "POST", "GET"] * 2
+
+
+@pytest.mark.anyio
+async def test_what_s3_refuses_is_a_typed_error_and_starts_no_job() -> None:
+    denied = Said(403, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+    wire = Wire([denied])
+    with pytest.raises(PermissionDeniedError, match="S3: Access Denied"):
+        await transcribe(model_on(wire, settings=UPLOADS), Audio(Inline(b"ID3", "audio/mpeg")))
+    (sent,) = wire.sent
+    assert (sent.method, sent.url.partition("/calls/")[0], dict(sent.headers)["content-type"]) == (
+        "PUT",
+        "https://s3.eu-west-1.amazonaws.com/my-bucket",
+        "audio/mpeg",
+    )
+    assert "/eu-west-1/s3/aws4_request" in dict(sent.headers)["authorization"]
+    with pytest.raises(UnsupportedError, match=r"reads amr, flac, .* got audio/aac"):
+        await transcribe(model_on(wire, settings=UPLOADS), Audio(Inline(b"AAC", "audio/aac")))
+
+
 @pytest.mark.anyio
 async def test_an_error_of_the_address_does_not_show_its_signature() -> None:
     denied = Said(403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
