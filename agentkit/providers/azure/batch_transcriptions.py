@@ -143,6 +143,7 @@ def failure_of(error: Json, id: str, *, provider: str) -> ExchangeError:
     known = error_in_stream({"error": {"status": "400", **error, "message": message}}, provider=provider)
     known.message = f"the job {id} failed: {message}"
     known.args = (known.message,)
+    known.status = None  # the reply that told of it was a good one
     return known
 
 

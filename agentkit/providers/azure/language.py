@@ -69,8 +69,10 @@ class LanguageCodec:
         self._provider = provider
 
     def offer(self, model: str) -> ClassificationOffer:
-        """What the endpoint does with this model: it has labels of its own."""
-        return ClassificationOffer(frozenset({"own"}) if model in _KINDS else frozenset(), _DOCUMENTS)
+        """What the endpoint does with this model: it has labels of its own. Raises ConfigurationError."""
+        if model not in _KINDS:
+            raise _unknown(model, self._provider)
+        return ClassificationOffer(frozenset({"own"}), _DOCUMENTS)
 
     def encode(self, asked: ClassificationRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for images."""
@@ -177,7 +179,9 @@ def job_failure(fields: Json, *, provider: str) -> ExchangeError:
     items = objects_of(object_of(fields.get("tasks")).get("items"))
     reasons = [*objects_of(fields.get("errors")), *(object_of(item.get("error")) for item in items)]
     if reason := next((reason for reason in reasons if reason), None):
-        return error_in_stream({"error": {"status": "400", **reason}}, provider=provider)
+        found = error_in_stream({"error": {"status": "400", **reason}}, provider=provider)
+        found.status = None  # the reply that told of it was a good one
+        return found
     if status in ("succeeded", "partiallyCompleted"):
         return ProtocolError(f"the job {id} has no results ('results' is missing)", provider=provider)
     return ExchangeError(f"the job {id} ended as {status!r}, and says no reason", provider=provider)
@@ -210,10 +214,14 @@ def _task(model: str, parameters: Json, *, provider: str) -> Json:
             own = {"projectName": project, "deploymentName": deployment}
             return {"kind": _JOB_KINDS[kind], "parameters": {**own, **parameters}}
         case _:
-            raise ConfigurationError(
-                f"{provider} has no {model!r}; it has {', '.join(_KINDS)}, job/sentiment, and of your own "
-                "single-label/PROJECT/DEPLOYMENT and multi-label/PROJECT/DEPLOYMENT"
-            )
+            raise _unknown(model, provider)
+
+
+def _unknown(model: str, provider: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{provider} has no {model!r}; it has {', '.join(_KINDS)}, job/sentiment, and of your own "
+        "single-label/PROJECT/DEPLOYMENT and multi-label/PROJECT/DEPLOYMENT"
+    )
 
 
 def _answer(pages: Sequence[Json], *, provider: str) -> ClassificationAnswer:
