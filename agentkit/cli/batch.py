@@ -69,7 +69,7 @@ def _asking(function: Function) -> Function:
         click.argument("source", metavar="INPUT", type=click.Path(dir_okay=False, allow_dash=True)),
         click.option("-m", "--model", metavar="PROVIDER:MODEL", help="Such as openai:gpt-6-luna."),
         click.option("--state", metavar="FILE", help="Where the state is kept; INPUT.batch.json otherwise."),
-        click.option("--storage", metavar="PLACE", help="The bucket, for bedrock and vertex: s3://... or gs://..."),
+        click.option("--storage", metavar="PLACE", help="The bucket, where one is needed: s3://... or gs://..."),
         click.option("--role", metavar="ARN", help="The role with which Bedrock reads and writes in the bucket."),
         click.option("--instructions", default="", metavar="TEXT", help="Said before each prompt."),
         click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="The longest answer."),

@@ -71,17 +71,17 @@ class AsyncInferenceCodec:
 
     def invoke(self, id: str, wire: WireRequest, *, place: Place, name: str) -> WireRequest:
         """Asks for the answer to one input that lies in the bucket; `name` is the folder of its answer."""
-        kind = dict(wire.headers).get("content-type", "application/json")
-        others = tuple((name, value) for name, value in wire.headers if name != "content-type")
+        said = dict(wire.headers)
+        kind = said.pop("content-type", "application/json")
         own = {
             "content-type": kind,
-            "accept": "application/json",
+            "accept": said.pop("accept", kind),
             "inputlocation": str(place),
             "inference-id": id,
             "s3outputpathextension": name,
             "filename": f"{id}.out",
         }
-        headers = (*others, *((f"x-amzn-sagemaker-{header}", value) for header, value in own.items()))
+        headers = (*said.items(), *((f"x-amzn-sagemaker-{header}", value) for header, value in own.items()))
         return WireRequest(f"{wire.path.rpartition('/')[0]}/async-invocations", b"", headers=headers)
 
     def answer(self, body: bytes) -> BatchResult:
