@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from agentkit.providers.chat_speech import ChatTranscriptionModel
 from agentkit.providers.google.decisions import GeminiDecisionsCodec
 from agentkit.providers.google.embeddings import EmbedContentsCodec
 from agentkit.providers.google.pictures import GeminiImageModel
 from agentkit.providers.google.provider import connect
+from agentkit.providers.google.transcripts import GeminiTranscriptionModel
 from agentkit.providers.table import Options, Provider, TaskKind
 from agentkit.remote import RemoteModel
 from agentkit.remote_task import RemoteClassificationModel, RemoteEmbeddingModel
@@ -25,7 +25,7 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
     if kind == "generate_image":
         return GeminiImageModel(chat)
     if kind == "transcribe":
-        return ChatTranscriptionModel(chat)
+        return GeminiTranscriptionModel(chat)
     identity = replace(chat.identity, api=kind)
     if kind == "classify":
         return RemoteClassificationModel(

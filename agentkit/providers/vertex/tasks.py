@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from agentkit.providers.chat_speech import ChatTranscriptionModel
 from agentkit.providers.google.embeddings import VertexEmbeddingsCodec
 from agentkit.providers.google.imagen import ImagenCodec
 from agentkit.providers.google.pictures import GeminiImageModel
+from agentkit.providers.google.transcripts import GeminiTranscriptionModel
 from agentkit.providers.table import Options, Provider, TaskKind
 from agentkit.providers.vertex.provider import connect
 from agentkit.remote import RemoteModel
@@ -24,7 +24,7 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
     assert isinstance(chat, RemoteModel)
     identity, transport = replace(chat.identity, api=kind), chat.transport
     if kind == "transcribe":
-        return ChatTranscriptionModel(chat)
+        return GeminiTranscriptionModel(chat)
     if kind == "embed":
         endpoint = replace(chat.endpoint, base_url=chat.endpoint.url("/publishers/google"))
         vectors = VertexEmbeddingsCodec(provider.vendor)
