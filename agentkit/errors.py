@@ -166,10 +166,12 @@ class UnknownModelError(ConfigurationError):
 class MissingKeyError(ConfigurationError):
     """No key in the argument, none in the environment."""
 
-    def __init__(self, provider: str, variables: Sequence[str]) -> None:
+    def __init__(self, provider: str, variables: Sequence[str], *, has_key: bool = True) -> None:
+        """`has_key` is False where requests are signed with credentials alone."""
+        what, argument = ("API key", "api_key") if has_key else ("credentials", "credentials")
         super().__init__(
-            f"no API key for {provider}: set the environment variable {' or '.join(variables)}, "
-            f"or pass model(..., api_key=...); to go on without a key use the model 'offline:'"
+            f"no {what} for {provider}: set the environment variable {' or '.join(variables)}, "
+            f"or pass model(..., {argument}=...); to go on without a key use the model 'offline:'"
         )
         self.provider = provider
         self.variables = list(variables)

@@ -20,7 +20,10 @@ from typing import Any, cast
 from agentkit.errors import ConfigurationError, MissingKeyError
 from agentkit.providers.aws.signing import Credentials
 
-__all__ = ["CredentialSource", "find_region"]
+__all__ = ["KEY_VARIABLE", "CredentialSource", "find_region"]
+
+KEY_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
+"""Where an API key of Bedrock may stand; no other service has such keys."""
 
 _EARLY = timedelta(minutes=5)
 """Temporary credentials are renewed so long before they end."""
@@ -38,7 +41,7 @@ class CredentialSource:
         explicit: Credentials | Callable[[], Any] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         provider: str = "bedrock",
-        variables: Sequence[str] = (*_VARIABLES[:2], "AWS_BEARER_TOKEN_BEDROCK"),
+        variables: Sequence[str] = (*_VARIABLES[:2], KEY_VARIABLE),
     ) -> None:
         """`provider` and `variables` are named where there are none."""
         self._asker = provider, variables
@@ -85,8 +88,13 @@ class CredentialSource:
             if found is None:
                 found = self._found = self._given() if self._give is not None else self._looked_for()
             if found is None:
-                raise MissingKeyError(*self._asker)
+                raise self.missing()
             return found
+
+    def missing(self) -> MissingKeyError:
+        """The error of there being none."""
+        provider, variables = self._asker
+        return MissingKeyError(provider, variables, has_key=KEY_VARIABLE in variables)
 
     def forget(self) -> None:
         """Find them anew next time: the service refused these."""

@@ -157,7 +157,7 @@ def signer(
     if is_offline():  # nothing is sent, and nothing looked for
         return None, None
     if not source.may_be_found:
-        raise MissingKeyError(provider.name, provider.key_variables)
+        raise source.missing()
     found = RequestSigner(source, region=region, service=service)
     return found, None if isinstance(options.credentials, Credentials) else found.renew
 
