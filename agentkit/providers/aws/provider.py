@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 
 from agentkit.attempt import Auth
-from agentkit.errors import ConfigurationError, MissingKeyError
+from agentkit.errors import ConfigurationError
 from agentkit.models import Model, ModelIdentity
 from agentkit.providers.aws.converse import ConverseCodec
-from agentkit.providers.aws.credentials import CredentialSource, find_region
+from agentkit.providers.aws.credentials import KEY_VARIABLE, CredentialSource, find_region
 from agentkit.providers.aws.families import abilities_by_id
 from agentkit.providers.aws.framed import Interface
 from agentkit.providers.aws.invoke import invoke_interface
@@ -32,9 +32,7 @@ from agentkit.transport.layer import is_offline
 from agentkit.transport.protocol import HttpRequest
 from agentkit.transport.redact import Secret
 
-__all__ = ["KEY_VARIABLE", "RequestSigner", "address_of", "bedrock_key", "connect", "home_of", "region_of", "signer"]
-
-KEY_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
+__all__ = ["RequestSigner", "address_of", "bedrock_key", "connect", "home_of", "region_of", "signer"]
 
 _REGION_IN_HOST = re.compile(
     r"(?:^|\.)(?:bedrock|sagemaker|runtime|api|comprehend|rekognition|transcribe)[\w-]*\.([a-z]{2}(?:-[a-z]+)+-\d+)\."
