@@ -155,7 +155,8 @@ async def batch(
     with batch_file.held(path):
         held = begun(chosen, task, asked, settings=settings, storage=storage, path=path, listener=on_event)
         expected = held.reserve(account, list(asked.values()))
-        with TELEMETRY.task_span(chosen.operation, identity=task.identity, attributes={}) as span:
+        told = chosen.in_spans()
+        with TELEMETRY.task_span(told.operation, identity=task.identity, attributes=told.attributes) as span:
             with _in_time(budget) as scope:
                 await held.drive.submit(held.carried)
                 await held.drive.wait(poll_seconds)

@@ -40,6 +40,7 @@ async def answer_at_once(
     results: list[BatchResult | None] = [None] * len(asked)
     notes: dict[str, None] = {}
     done = failed = 0
+    told = kind.in_spans()
 
     async def ask(position: int) -> None:
         nonlocal done, failed
@@ -48,13 +49,14 @@ async def answer_at_once(
             reply = await perform(
                 task,
                 request,
-                operation=kind.operation,
+                operation=told.operation,
                 settings=request.settings,
                 account=account,
                 expected=kind.expected(request),
                 usage_of=_usage_of,
                 model_of=_model_of,
                 listener=on_event,
+                attributes=told.attributes,
             )
         except ExchangeError as error:
             results[position] = error

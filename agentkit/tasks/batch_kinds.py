@@ -9,9 +9,11 @@ Where a provider has no batches of the kind, but a model that chats does it, the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, cast
+
+from opentelemetry.util.types import AttributeValue
 
 from agentkit.batching import BatchTask
 from agentkit.classification import ClassificationAnswer, ClassificationModel, ClassificationRequest
@@ -36,7 +38,7 @@ from agentkit.telemetry import names
 from agentkit.transcription import TranscriptionAnswer, TranscriptionRequest
 from agentkit.usage import Cost, Usage
 
-__all__ = ["BatchKind", "Chats", "Classify", "Embed", "GenerateImage", "Transcribe", "kind_of_state"]
+__all__ = ["BatchKind", "Chats", "Classify", "Embed", "GenerateImage", "InSpans", "Transcribe", "kind_of_state"]
 
 Answer = TypeVar("Answer", covariant=True)
 Json: TypeAlias = dict[str, Any]
@@ -46,12 +48,22 @@ _OUTPUT_TOKENS = 1_000
 """Reserved for an answer where no maximum is set."""
 
 
+@dataclass(frozen=True, slots=True)
+class InSpans:
+    """How spans name what is done."""
+
+    operation: str
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+
+
 class BatchKind(Protocol[Answer]):
     """What a batch asks for, and how: Embed, Classify, GenerateImage or Transcribe; without one, chats."""
 
     task: ClassVar[BatchTask]
-    operation: ClassVar[str]
-    """The name in spans."""
+
+    def in_spans(self) -> InSpans:
+        """How spans name it."""
+        ...
 
     def connect(self, model: Any) -> AnyTask:
         """Who does it, from a name or a model. Raises UnsupportedError, and what `model` raises."""
@@ -85,7 +97,10 @@ class Chats:
     instructions: str = ""
 
     task: ClassVar[BatchTask] = "chat"
-    operation: ClassVar[str] = names.CHAT
+
+    def in_spans(self) -> InSpans:
+        """How spans name it."""
+        return InSpans(names.CHAT)
 
     def connect(self, model: Any) -> AnyTask:
         """Who does it."""
@@ -150,7 +165,11 @@ class Embed:
     purpose: Purpose | None = None
 
     task: ClassVar[BatchTask] = "embed"
-    operation: ClassVar[str] = names.EMBEDDINGS
+
+    def in_spans(self) -> InSpans:
+        """How spans name it."""
+        length = {} if self.dimensions is None else {names.EMBEDDINGS_DIMENSIONS: self.dimensions}
+        return InSpans(names.EMBEDDINGS, length)
 
     def connect(self, model: Any) -> AnyTask:
         """Who does it."""
@@ -196,7 +215,11 @@ class Classify:
     """Whether an input may have several labels, or none."""
 
     task: ClassVar[BatchTask] = "classify"
-    operation: ClassVar[str] = names.GENERATE_CONTENT
+
+    def in_spans(self) -> InSpans:
+        """How spans name it: a chat, where a model that chats is held to labels of yours."""
+        is_own = self.labels is None or self.labels == "moderation"
+        return InSpans(names.GENERATE_CONTENT if is_own else names.CHAT)
 
     def connect(self, model: Any) -> AnyTask:
         """Who does it. Raises UnsupportedError for a model that does not classify so."""
@@ -249,7 +272,10 @@ class GenerateImage:
     output_format: str | None = None
 
     task: ClassVar[BatchTask] = "generate_image"
-    operation: ClassVar[str] = names.GENERATE_CONTENT
+
+    def in_spans(self) -> InSpans:
+        """How spans name it."""
+        return InSpans(names.GENERATE_CONTENT, {names.OUTPUT_TYPE: "image"})
 
     def connect(self, model: Any) -> AnyTask:
         """Who does it."""
@@ -298,7 +324,10 @@ class Transcribe:
     segments: bool = False
 
     task: ClassVar[BatchTask] = "transcribe"
-    operation: ClassVar[str] = names.GENERATE_CONTENT
+
+    def in_spans(self) -> InSpans:
+        """How spans name it."""
+        return InSpans(names.GENERATE_CONTENT, {names.OUTPUT_TYPE: "text"})
 
     def connect(self, model: Any) -> AnyTask:
         """Who does it."""
@@ -353,7 +382,7 @@ def kind_of_state(task: Mapping[str, Any]) -> BatchKind[Any]:
     """The kind of a batch in a state file. Raises StateError for one that is not known."""
     name = str(task.get("name"))
     try:
-        return _KINDS[name](**{field: value for field, value in task.items() if field != "name"})
+        return _KINDS[name](**{key: value for key, value in task.items() if key != "name"})
     except (KeyError, TypeError):
         raise StateError(
             f"the state is of a batch of {name!r}, which this version cannot read; was it edited?"

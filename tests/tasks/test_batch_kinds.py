@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
 from shared import oracle
+from tracing.watched import Watched, check
 
+from agentkit import tracing
 from agentkit.batching import BatchLimits
 from agentkit.budget import Budget
 from agentkit.embedding import EmbeddingRequest
@@ -385,6 +389,31 @@ async def test_a_budget_is_reserved_for_vectors_too() -> None:
             )
 
     assert simulator.count == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "kind", "operation"),
+    [
+        ("openai:text-embedding-3-small", "embed", Embed(dimensions=8), "embeddings"),
+        ("openai:omni-moderation-latest", "classify", Classify("moderation"), "generate_content"),
+        ("openai:gpt-image-2", "generate_image", GenerateImage(), "generate_content"),
+    ],
+)
+async def test_a_batch_of_a_kind_has_one_span_of_the_conventions_without_content(
+    name: str, task: Any, kind: BatchKind[Any], operation: str, tmp_path: Path
+) -> None:
+    watched = Watched(content=True)
+    tracing.configure(tracer_provider=watched.provider, meter_provider=watched.meters, content=True)
+    try:
+        async with simulate() as simulator:
+            done = await batch(at(simulator, name, task), ["MARKER-one", "two"], kind=kind, poll_seconds=0)
+    finally:
+        tracing.configure(tracer_provider=TracerProvider(), meter_provider=MeterProvider())
+        tracing.configure()
+    check(tmp_path, watched, "--allow-bare")
+    (span,) = watched.finished
+    assert (span.name, len(done.responses)) == (f"{operation} {name.partition(':')[2]}", 2)
+    assert "MARKER" not in watched.exported()
 
 
 async def test_several_texts_in_one_request_are_refused_where_a_batch_takes_one() -> None:
