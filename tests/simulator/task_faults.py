@@ -24,7 +24,7 @@ from agentkit.simulator.filter_faults import ContentFilter
 from agentkit.simulator.plan import Rule, plan_of
 from agentkit.simulator.server import simulate
 from agentkit.simulator.status_faults import Status
-from agentkit.simulator.stream_faults import ErrorInside, Flood, RepeatedStart
+from agentkit.simulator.stream_faults import ErrorInside, Flood, MissingEnd, RepeatedStart
 from agentkit.transport.protocol import Transport
 
 __all__ = ["TASK_TABLE", "cells_of", "found_in_tasks", "right_answers", "wrong_in_tasks"]
@@ -79,6 +79,10 @@ def _cell(row: Row, format: TaskFormat) -> Cell | None:
     cell = row.cells[format.family, format.is_streamed]
     if format.family == "gemini" and any(isinstance(fault, ContentFilter) for fault in row.faults):
         return None  # whose filters speak in the answer of a chat
+    if format.carriage == "a picture's bytes" and any(
+        isinstance(fault, KeepAlives | MissingEnd) for fault in row.faults
+    ):
+        return None  # white space would belong to the picture, and half of one is one
     is_passing = any(isinstance(fault, Rule) and (fault.first or row in PASSING) for fault in row.faults)
     if not format.is_creation or (cell.outcome == ANSWER and not is_passing):
         return cell

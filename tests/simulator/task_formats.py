@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +17,7 @@ from agentkit.imaging import ImageRequest
 from agentkit.media import Audio, Image, Inline
 from agentkit.messages import user_message
 from agentkit.providers import model, task_model
+from agentkit.providers.aws.credentials import Credentials
 from agentkit.providers.batches import connect_batch
 from agentkit.providers.table import TaskKind
 from agentkit.remote import RemoteModel
@@ -102,11 +103,12 @@ class Named:
             **({"api_key": "sk-canary"} | self.options),
         )
         assert isinstance(made, RemoteTask)
+        asked = replace(self.asked, model=made.identity.model)
         made.random, made.wall_clock = lambda: how.chance, lambda: how.now
 
         async def ask() -> object:
             listener = Listener()
-            reply = await made.perform(self.asked, how.settings, sink=listener)
+            reply = await made.perform(asked, how.settings, sink=listener)
             return reply.answer, [each for each in listener.deltas if not isinstance(each, AttemptFailed | Waiting)]
 
         return ask
@@ -179,8 +181,14 @@ def _named(
     asked: Any,
     carriage: str = "JSON",
     is_streamed: bool = False,
+    options: dict[str, Any] | None = None,
 ) -> TaskFormat:
-    return TaskFormat(name, family, carriage, Named(model, kind, path, asked), is_streamed)
+    return TaskFormat(name, family, carriage, Named(model, kind, path, asked, options or {}), is_streamed)
+
+
+def _aws(name: str, model: str, kind: TaskKind, asked: Any) -> TaskFormat:
+    options = {"api_key": None, "region": "us-east-1", "credentials": Credentials("AKIDEXAMPLE", "secret")}
+    return _named(name, "bedrock", model=model, kind=kind, path="", asked=asked, options=options)
 
 
 def _batch(name: str, family: str, step: Step, *, model: str, path: str, is_of_a_file: bool) -> TaskFormat:
@@ -197,6 +205,46 @@ _BATCHES = (
     ("batches of Anthropic", "messages", "anthropic:claude-x", "", ("create", "look", "results")),
     ("batches of Gemini", "gemini", "google:gemini-x", "/v1beta", _KEPT),
     ("batches of Mistral", "chat", "mistral:mistral-x", "/v1", _KEPT),
+)
+
+_LABELS = ClassificationRequest("", ("my dog barks",), "labels", WAYS["labels"])
+_OWN = ClassificationRequest("", ("What a nice day",), "own")
+_HARM = ClassificationRequest("", ("I will kill you",), "moderation")
+_DRAWN = ImageRequest("", "a cat")
+_HEARD = TranscriptionRequest("", SOUND, "talk.mp3")
+
+_AWS = (
+    _aws("vectors of Titan", "bedrock:amazon.titan-embed-text-v2:0", "embed", EmbeddingRequest("", ("a cat",), 256)),
+    _aws("pictures of Nova", "bedrock:amazon.nova-canvas-v1:0", "generate_image", _DRAWN),
+    _aws("guardrails", "bedrock:guardrail/abc123/7", "classify", _HARM),
+    _aws("Comprehend", "comprehend:sentiment", "classify", _OWN),
+    _aws("Rekognition", "rekognition:moderation", "classify", replace(_HARM, inputs=(PICTURE,))),
+)
+_AZURE = tuple(
+    _named(name, "chat", model=model, kind=kind, path="", asked=asked, carriage=carriage)
+    for name, model, kind, asked, carriage in (
+        ("Language", "azure-language:sentiment", "classify", _OWN, "JSON"),
+        ("Content Safety", "azure-content-safety:", "classify", _HARM, "JSON"),
+        ("Speech", "azure-speech:fast", "transcribe", _HEARD, "form"),
+    )
+)
+_HUGGING_FACE = tuple(
+    _named(
+        name, "chat", model=f"huggingface:{model}:hf-inference", kind=kind, path="/v1", asked=asked, carriage=carriage
+    )
+    for name, model, kind, asked, carriage in (
+        (
+            "feature extraction",
+            "sentence-transformers/all-MiniLM-L6-v2",
+            "embed",
+            EmbeddingRequest("", ("a cat",)),
+            "JSON",
+        ),
+        ("text classification", "distilbert/sst-2-english", "classify", _OWN, "JSON"),
+        ("zero-shot", "facebook/bart-large-mnli", "classify", _LABELS, "JSON"),
+        ("text to image", "stabilityai/sdxl", "generate_image", _DRAWN, "a picture's bytes"),
+        ("speech recognition", "openai/whisper-large-v3", "transcribe", _HEARD, "a sound's bytes"),
+    )
 )
 
 TASK_FORMATS: tuple[TaskFormat, ...] = (
@@ -299,4 +347,7 @@ TASK_FORMATS: tuple[TaskFormat, ...] = (
         for name, family, model, path, steps in _BATCHES
         for step in steps
     ),
+    *_AWS,
+    *_AZURE,
+    *_HUGGING_FACE,
 )

@@ -18,14 +18,13 @@ from agentkit.classification import (
     ClassificationRequest,
     Way,
     chosen,
-    object_of,
     objects_of,
     scores_of,
 )
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
-from agentkit.providers.aws.errors import decode_error
+from agentkit.providers.aws.errors import decode_error, sound
 from agentkit.providers.aws.json_protocol import operation
 
 __all__ = ["SERVICE", "ComprehendCodec", "classified_row"]
@@ -87,7 +86,7 @@ class ComprehendCodec:
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the texts, in their order: some may have an error."""
-        reply = object_of(reply_of(body, provider=self.provider))
+        reply = sound(reply_of(body, provider=self.provider), provider=self.provider)
         if "ResultList" not in reply:
             rows = objects_of(reply.get("Classes")) or objects_of(reply.get("Labels"))
             if not rows and (errors := objects_of(reply.get("Errors"))):  # of a page of the document

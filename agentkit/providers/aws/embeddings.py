@@ -25,7 +25,7 @@ from agentkit.embedding import (
 from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Image, Inline
-from agentkit.providers.aws.errors import decode_error
+from agentkit.providers.aws.errors import decode_error, sound
 from agentkit.usage import Usage, count_of
 
 __all__ = ["InvokeEmbeddingsCodec"]
@@ -80,8 +80,7 @@ class InvokeEmbeddingsCodec:
 
     def decode(self, body: bytes) -> EmbeddingAnswer:
         """The vectors, in the order of the inputs."""
-        reply = reply_of(body, provider=self._provider)
-        fields = cast("Json", reply) if isinstance(reply, dict) else {}
+        fields = sound(reply_of(body, provider=self._provider), provider=self._provider)
         by_type = fields.get("embeddingsByType")
         if "embedding" in fields or isinstance(by_type, dict):
             # Titan says what it could not do in a reply of status 200.

@@ -40,7 +40,7 @@ from agentkit.errors import (
     ServerError,
 )
 
-__all__ = ["EXCEPTIONS", "decode_error", "error_in_body", "error_in_stream"]
+__all__ = ["EXCEPTIONS", "decode_error", "error_in_body", "error_in_stream", "sound"]
 
 _REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id")
 _TYPE_HEADERS = ("x-amzn-errortype", "x-amzn-error-type")
@@ -118,6 +118,14 @@ def error_in_body(payload: Mapping[str, Any], *, provider: str, model: str = "")
         provider=provider,
         model=model,
     )
+
+
+def sound(reply: object, *, provider: str) -> dict[str, Any]:
+    """The fields of a reply of status 200; none where it is no JSON object. Raises the error that it reports."""
+    fields = cast("dict[str, Any]", reply) if isinstance(reply, dict) else {}
+    if "__type" in fields:
+        raise error_in_body(fields, provider=provider)
+    return fields
 
 
 @dataclass(frozen=True, slots=True)

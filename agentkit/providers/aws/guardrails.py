@@ -23,7 +23,7 @@ from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Inline
-from agentkit.providers.aws.errors import decode_error
+from agentkit.providers.aws.errors import decode_error, sound
 
 __all__ = ["GuardrailCodec"]
 
@@ -70,7 +70,7 @@ class GuardrailCodec:
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What the guardrail found in the one input."""
-        reply = object_of(reply_of(body, provider=self._provider))
+        reply = sound(reply_of(body, provider=self._provider), provider=self._provider)
         action = reply.get("action")
         if not isinstance(action, str):
             raise ProtocolError("the reply does not say what the guardrail did ('action')", provider=self._provider)

@@ -19,7 +19,7 @@ from agentkit.imaging import GeneratedImage, ImageAnswer, ImageLimits, ImageRequ
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 from agentkit.media import Image, Inline
-from agentkit.providers.aws.errors import decode_error
+from agentkit.providers.aws.errors import decode_error, sound
 
 __all__ = ["InvokeImagesCodec"]
 
@@ -64,7 +64,7 @@ class InvokeImagesCodec:
             value = json_value(body)
         except ValueError as error:
             raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
-        reply = cast("Json", value) if isinstance(value, dict) else {}
+        reply = sound(value, provider=self._provider)
         encoded = [text for text in _list(reply.get("images")) if isinstance(text, str) and text]
         reasons = [reason for reason in (*_list(reply.get("finish_reasons")), reply.get("error")) if reason]
         if reasons and (not encoded or reply.get("finish_reasons")):

@@ -20,7 +20,6 @@ from agentkit.classification import (
     ClassificationRequest,
     Way,
     chosen,
-    object_of,
     objects_of,
     scores_of,
 )
@@ -28,7 +27,7 @@ from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, MediaError, ProtocolError, UnsupportedError
 from agentkit.media import Inline, Remote
-from agentkit.providers.aws.errors import decode_error
+from agentkit.providers.aws.errors import decode_error, sound
 from agentkit.providers.aws.json_protocol import operation
 
 __all__ = ["RekognitionCodec"]
@@ -75,7 +74,7 @@ class RekognitionCodec:
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What the picture shows, or which harm it shows."""
-        reply = object_of(reply_of(body, provider=self._provider))
+        reply = sound(reply_of(body, provider=self._provider), provider=self._provider)
         if isinstance(reply.get("ModerationLabels"), list):
             found = chosen(_scores(reply["ModerationLabels"]), is_multiple=True)
             found = Classification(found.labels, found.scores, is_flagged=bool(found.labels))
