@@ -193,6 +193,8 @@ def _piece(part: Part, notes: set[str], *, may_fail: bool) -> str:
             return f"(Called {name} with {arguments or '{}'}; the result: {outcome_text(outcome)})"
         case _:
             if may_fail:
-                raise refusal_of(UnsupportedError(f"this format takes text alone; the prompt holds more ({part.family})"))
+                raise refusal_of(
+                    UnsupportedError(f"this format takes text alone; the prompt holds more ({part.family})")
+                )
             notes.add(not_shown(part))
             return stand_in(part)

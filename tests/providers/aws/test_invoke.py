@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -195,13 +195,22 @@ async def test_an_endpoint_keeps_nothing_but_what_its_owner_captures(name: str) 
     assert "store" not in json.loads(transport.sent[0].body)
 
 
-@pytest.mark.parametrize("name", ["sagemaker", "comprehend", "bedrock-mantle"])
-def test_who_was_asked_is_named_when_there_are_no_credentials(name: str) -> None:
-    source = CredentialSource(environment={"AWS_CONFIG_FILE": "no", "AWS_SHARED_CREDENTIALS_FILE": "no"},
-                              explicit=lambda: None, provider=name, variables=("AWS_ACCESS_KEY_ID",))  # fmt: skip
-    with pytest.raises(
-        MissingKeyError, match=f"no API key for {name}: set the environment variable AWS_ACCESS_KEY_ID,"
-    ):
+@pytest.mark.parametrize(
+    ("name", "variables", "said"),
+    [
+        (
+            "sagemaker",
+            ("AWS_ACCESS_KEY_ID",),
+            r"no credentials for sagemaker: set .* AWS_ACCESS_KEY_ID, .*credentials=\.\.\.",
+        ),
+        ("comprehend", ("AWS_ACCESS_KEY_ID",), "no credentials for comprehend: set"),
+        ("bedrock-mantle", ("AWS_BEARER_TOKEN_BEDROCK",), r"no API key for bedrock-mantle: set .*api_key=\.\.\."),
+    ],
+)
+def test_who_was_asked_is_named_when_there_are_no_credentials(name: str, variables: Sequence[str], said: str) -> None:
+    nowhere = {"AWS_CONFIG_FILE": "no", "AWS_SHARED_CREDENTIALS_FILE": "no"}
+    source = CredentialSource(environment=nowhere, explicit=lambda: None, provider=name, variables=variables)
+    with pytest.raises(MissingKeyError, match=said):
         source.current()
 
 
