@@ -51,8 +51,10 @@ class CloudStorageCodec:
         except ValueError as error:
             raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
         fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        items: list[dict[str, Any]] = fields.get("items") or []
-        return BucketPage(tuple(str(item.get("name")) for item in items), str(fields.get("nextPageToken") or ""))
+        found: Any = fields.get("items")
+        items = cast("list[Any]", found) if isinstance(found, list) else []
+        named = [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
+        return BucketPage(tuple(str(item.get("name")) for item in named), str(fields.get("nextPageToken") or ""))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
