@@ -19,7 +19,9 @@ from agentkit.providers.aws.pictures import InvokeImagesCodec
 from agentkit.providers.azure.fast_transcription import FastTranscriptionCodec
 from agentkit.providers.deepgram.listen import ListenCodec
 from agentkit.providers.google.imagen import ImagenCodec
+from agentkit.providers.huggingface.fal import FalImagesCodec, FalSpeechCodec
 from agentkit.providers.huggingface.images import TextToImageCodec
+from agentkit.providers.huggingface.replicate import ReplicateImagesCodec, ReplicateSpeechCodec
 from agentkit.providers.huggingface.transcriptions import SpeechRecognitionCodec
 from agentkit.providers.openai.images import ImagesCodec
 from agentkit.providers.openai.transcriptions import TranscriptionsCodec
@@ -28,13 +30,14 @@ from agentkit.transcription import TranscriptionRequest
 
 CODECS = (
     ImagesCodec(), TranscriptionsCodec(), InvokeImagesCodec(), ImagenCodec(), TextToImageCodec(),
-    SpeechRecognitionCodec(), ListenCodec(), FastTranscriptionCodec(),
+    SpeechRecognitionCodec(), ListenCodec(), FastTranscriptionCodec(), FalImagesCodec(), FalSpeechCodec(),
+    ReplicateImagesCodec(), ReplicateSpeechCodec(),
 )  # fmt: skip
 KEYS_TEXT = """
     data images b64_json image url mime_type revised_prompt usage cost input_tokens error cost_in_usd_ticks text
     segments words word start end timestamp chunks speaker duration language results channels alternatives
     transcript utterances metadata model_info predictions bytesBase64Encoded combinedPhrases phrases
-    durationMilliseconds finish_reasons type choices delta finish_reason code model
+    durationMilliseconds finish_reasons type choices delta finish_reason code model output status transcription
 """
 KEYS = tuple(KEYS_TEXT.split())
 TYPES_TEXT = """

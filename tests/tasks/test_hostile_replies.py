@@ -22,9 +22,12 @@ from agentkit.providers.google.decisions import GeminiDecisionsCodec
 from agentkit.providers.google.embeddings import EmbedContentsCodec, VertexEmbeddingsCodec
 from agentkit.providers.huggingface.classification import HuggingFaceClassificationCodec
 from agentkit.providers.huggingface.embeddings import FeatureExtractionCodec
+from agentkit.providers.huggingface.mapping import MappingCodec
+from agentkit.providers.huggingface.replicate import ReplicateImagesCodec, ReplicateSpeechCodec
 from agentkit.providers.openai.decisions import DecisionsCodec
 from agentkit.providers.openai.embeddings import EmbeddingsCodec
 from agentkit.providers.openai.moderations import ModerationsCodec
+from agentkit.providers.openai.vllm_classification import VllmClassificationCodec
 from agentkit.transcription import TranscriptionAnswer, TranscriptionRequest
 
 STRANGE: tuple[Any, ...] = (None, True, -1, 1e400, "x", "", [], [1], ["x"], [None], [[]], {}, {"x": 1}, [{}], [[{}]])
@@ -68,6 +71,12 @@ REPLIES: tuple[tuple[Any, Any], ...] = (
     (GeminiDecisionsCodec(), {"answers": {"a": {"type": "noul", "noul": 0.5}}}),
     (HuggingFaceClassificationCodec(), [[{"label": "a", "score": 1.0}]]),
     (HuggingFaceClassificationCodec(), {"labels": ["a"], "scores": [1.0]}),
+    (VllmClassificationCodec(), {"data": [{"index": 0, "label": "a", "probs": [0.5, 0.5]}],
+                                 "model": "m", "usage": {"prompt_tokens": 1}}),
+    (MappingCodec(), {"inferenceProviderMapping": {"a": {"providerId": "x", "task": "t", "status": "live"}}}),
+    (MappingCodec(), {"inferenceProviderMapping": [{"provider": "a", "providerId": "x", "task": "t"}]}),
+    (ReplicateImagesCodec(), {"id": "p", "status": "succeeded", "output": ["https://a.example/b"], "error": None}),
+    (ReplicateSpeechCodec(), {"status": "succeeded", "output": [{"text": "Hi.", "detected_language": "en"}]}),
     (LanguageCodec(), {"results": {"documents": [{"id": "0", "sentiment": "x", "confidenceScores": {"x": 1.0}}],
                                    "errors": [{"id": "1", "error": {"code": "c", "innererror": {"message": "m"}}}]}}),
     (LanguageCodec(), {"results": {"documents": [{"id": "0", "detectedLanguage": {"iso6391Name": "fr"}}]}}),
