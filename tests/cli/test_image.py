@@ -86,6 +86,15 @@ def test_segments_are_lines_with_times(shell: Shell, talk: str) -> None:
     assert shell(*LISTEN, "--segments", talk).out == "00:00.0  This recording lasts 2.0 seconds.\n"
 
 
+def test_a_recording_at_an_address_is_heard_there_and_waits_for_its_job_are_told(
+    shell: Shell, server: SimulatorOnThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_TRANSCRIBE", server.url)
+    ended = shell("transcribe", "-m", "aws-transcribe:", "--language", "en", "s3://my-bucket/talk.mp3")
+    assert (ended.code, ended.out) == (0, "This recording is called talk. It lies in my-bucket.\n"), ended
+    assert shell("transcribe", "-m", "aws-transcribe:", "s3://").code == 1
+
+
 @pytest.mark.usefixtures("server")
 def test_json_holds_words_and_what_was_taken(shell: Shell, talk: str) -> None:
     document = shell(*LISTEN, "--words", "--json", talk).document

@@ -95,11 +95,18 @@ def address_of(
     if region is None:
         raise ConfigurationError(
             f"{provider.name} needs a region: set AWS_REGION, or 'region' in ~/.aws/config, or pass it: "
-            f"model('{provider.name}:...', region='us-east-1')"
+            f"{_made(provider)}, region='us-east-1')"
         )
     if _REGION.fullmatch(region) is None:
         raise ConfigurationError(f"the region is {region!r}; it has to be one such as us-east-1")
     return home_of(host, region, domain=domain), region
+
+
+def _made(provider: Provider) -> str:
+    """How a model of this provider is made, as far as its options."""
+    if provider.module:
+        return f"model('{provider.name}:...'"
+    return f"task_model('{provider.name}:...', {min(provider.tasks)!r}"
 
 
 def home_of(service: str, region: str, *, domain: str | None = None) -> str:
