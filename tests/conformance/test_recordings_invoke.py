@@ -20,8 +20,11 @@ from agentkit.codec import Codec, WireRequest
 from agentkit.errors import BadRequestError, ModelNotFoundError
 from agentkit.exchange import Request, Response
 from agentkit.messages import user_message
+from agentkit.providers.anthropic.messages_server import MessagesServer
 from agentkit.providers.aws.chat_templates import PLAIN
+from agentkit.providers.aws.converse_server import ConverseServer
 from agentkit.providers.aws.event_stream import encode_frame
+from agentkit.providers.aws.hosted_server import HostedServer, as_messages, as_nova, chunks_of, nova_chunks
 from agentkit.providers.aws.invoke import invoke_interface
 from agentkit.providers.aws.invoke_families import TEXT_FORMS, spoken_by
 from agentkit.providers.aws.sagemaker import sagemaker_interface
@@ -153,6 +156,28 @@ def test_every_recorded_request_of_text_alone_is_written_again() -> None:
     print(f"bedrock, InvokeModel: {len(sent) - len(wrong)} of {len(sent)} requests of text alone")
     assert wrong == {}
     assert len(sent) >= 17
+
+
+def test_every_recorded_conversation_is_read_and_written_again() -> None:
+    nova = HostedServer(ConverseServer(), nova_chunks, path="/model/{model}/converse", seen=as_nova)
+    claude = HostedServer(MessagesServer("bedrock"), chunks_of, path="/v1/messages", seen=as_messages)
+    servers = {"nova": nova, "claude": claude}
+    sent = [recorded for recorded in generations() if recorded.sent and format_of(recorded) in servers]
+    refused: dict[str, list[str]] = {}
+    for recorded in sent:
+        server = servers[str(format_of(recorded))]
+        request = server.read(WireRequest(recorded.request["path"], json.dumps(recorded.sent).encode()))
+        wire = codec_of(recorded).encode(request)
+        again = server.read(wire)
+        assert (again.messages, again.model) == (request.messages, request.model), recorded.id
+        assert (again.instructions, again.is_streamed) == (request.instructions, recorded.is_streamed), recorded.id
+        headers = {**dict(wire.headers), "authorization": "Bearer key"}
+        asked = {"method": "POST", "url": HOST + wire.path, "headers": headers, "json": json.loads(wire.body)}
+        if problems := aws_oracle().check_wire(asked):
+            refused[recorded.id] = problems
+    print(f"bedrock, InvokeModel: {len(sent) - len(refused)} of {len(sent)} conversations")
+    assert refused == {}
+    assert len(sent) >= 31
 
 
 @pytest.mark.parametrize(
