@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from pydantic_core import to_json
@@ -148,13 +148,9 @@ def bedrock_input(sent: Json, objects: Mapping[str, bytes]) -> list[tuple[str, s
             raise BadRequestError(f"1 validation error detected: Value null at '{name}' failed to satisfy constraint")
     output_of(sent)
     rows = sent["rows"] = _rows(objects.get(input_of(sent)), input_of(sent))
-    model: str = sent["modelId"]
-    path, more = f"/model/{quote(model, safe='')}/invoke", dict[str, Any]()
-    if sent.get("modelInvocationType") == "Converse":
-        path = f"/model/{quote(model, safe='')}/converse"
-    elif "anthropic." in model:
-        path, more = "/v1/messages", {"model": model}
-    return [(str(row.get("recordId")), path, _plain(row.get("modelInput")) | more) for row in rows]
+    function = "converse" if sent.get("modelInvocationType") == "Converse" else "invoke"
+    path = f"/model/{quote(sent['modelId'], safe='')}/{function}"
+    return [(str(row.get("recordId")), path, row.get("modelInput") or {}) for row in rows]
 
 
 def vertex_input(sent: Json, objects: Mapping[str, bytes]) -> list[tuple[str, str, Json]]:
@@ -177,12 +173,6 @@ def _said(body: Json) -> str:
     """The message of an error, as Converse or as Messages writes it."""
     inner: Json = body.get("error") or {}
     return str(body.get("message") or inner.get("message"))
-
-
-def _plain(value: Any) -> Json:
-    """A body without what only InvokeModel has in it."""
-    fields = cast("Json", value) if isinstance(value, dict) else {}
-    return {name: fields[name] for name in fields if name != "anthropic_version"}
 
 
 def _place(sent: Json, config: str, kind: str) -> str:
