@@ -106,6 +106,9 @@ _ON_CHATS: Mapping[BatchTask, tuple[str, ...]] = {
 }
 """Whose models that chat do a task, so that it is in batches of chats."""
 
+_OTHER_FORMS = ("together", "xai")
+"""Whose batches have a form of their own: jobs without names, and batches that are filled request by request."""
+
 _DEPLOYMENT = re.compile(r"/deployments/[^/?]+")
 _VERSION = re.compile(r"/v\d\w*$")
 
@@ -159,7 +162,7 @@ def _no_batches(identity: ModelIdentity, task: BatchTask) -> UnsupportedError:
     others += [name for name, does in JOBS.items() if does == task]
     others += _ON_CHATS.get(task, ())
     what = "" if task == "chat" else f" of {TASK_WORDS[task]}"
-    return UnsupportedError(
-        f'{identity} takes no batches{what}; ask at once with via="requests", or use a model of one of '
-        f"{', '.join(others)}"
-    )
+    reason = f"{identity} takes no batches{what}"
+    if identity.provider in _OTHER_FORMS:
+        reason = f"{identity.provider} has batches in a form of its own, which agentkit does not speak"
+    return UnsupportedError(f'{reason}; ask at once with via="requests", or use a model of one of {", ".join(others)}')

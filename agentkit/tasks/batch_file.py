@@ -61,11 +61,14 @@ def held(path: Path | None) -> Generator[None]:
     try:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
+        _held.add(descriptor)
         yield
     finally:
-        with suppress(OSError):  # Windows removes no file that is open
-            beside.unlink()
-        os.close(descriptor)
+        if descriptor in _held:
+            _held.discard(descriptor)
+            with suppress(OSError):  # Windows removes no file that is open
+                beside.unlink()
+            os.close(descriptor)
 
 
 def _locked(beside: Path, path: Path) -> int:
@@ -82,6 +85,20 @@ def _locked(beside: Path, path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+_held: set[int] = set()
+
+
+def _forget_all() -> None:
+    """A forked child shares its parent's locks, and would hold them after the parent's death."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def _driven(path: Path, descriptor: int) -> StateError:

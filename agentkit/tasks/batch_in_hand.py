@@ -11,7 +11,9 @@ from agentkit.batching import BatchQuestion, BatchResult, BatchState
 from agentkit.buckets import BatchStorage
 from agentkit.errors import BudgetExceededError, ConfigurationError, ExchangeError, StateError, UnsupportedError
 from agentkit.exchange import AttemptFailed, Delta, Response
+from agentkit.models import Model
 from agentkit.policies.limits import LimitedModel
+from agentkit.policies.tasks import TaskAsModel, TaskPolicy
 from agentkit.prices import PriceBook
 from agentkit.providers.batches import connect_batch
 from agentkit.remote_batch import RemoteBatch
@@ -128,6 +130,7 @@ def begun(
 
     Raises StateError, UnsupportedError where the provider takes no batches of the kind.
     """
+    task = _unlimited(task)
     remote = _connected(task, kind, storage)
     if settings is not None:
         remote.settings = settings.over(remote.settings)
@@ -162,18 +165,28 @@ def in_file(
     if known is None:
         raise StateError(f"{path}: there is no such file; it is written when a batch is submitted")
     kind = kind_of_state(known.task)
-    task = kind.connect(known.model if model is None else model)
+    task = _unlimited(kind.connect(known.model if model is None else model))
     remote = _connected(task, kind, None)
     if str(remote.identity) != known.model:
         raise StateError(f"{path} is a batch of {known.model}, not of {remote.identity}")
     return BatchInHand(kind, task, remote, _drive(remote, known, path if is_kept else None, listener))
 
 
+def _unlimited(task: TaskModel[Any, Any]) -> TaskModel[Any, Any]:
+    """The task without limits around it: they bound requests, of which a batch is one."""
+    inner = _unbound(task.model) if isinstance(task, TaskPolicy) else None
+    return _unlimited(inner.task) if isinstance(inner, TaskAsModel) else task
+
+
+def _unbound(model: Model) -> Model:
+    while isinstance(model, LimitedModel):
+        model = model.model
+    return model
+
+
 def _connected(task: TaskModel[Any, Any], kind: BatchKind[Any], storage: str | BatchStorage | None) -> RemoteBatch:
-    """The batches of who answers, limits around a model left away: they bound requests, of which a batch is one."""
-    carrier = task.chat if isinstance(task, ChatTask) else task
-    while isinstance(carrier, LimitedModel):
-        carrier = carrier.model
+    """The batches of who answers, or of the model that chats which is asked."""
+    carrier = _unbound(task.chat) if isinstance(task, ChatTask) else task
     return connect_batch(carrier, storage=storage, task=kind.task)
 
 

@@ -153,6 +153,31 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
         assert state.with_name("batch.json.lock").read_text() == str(os.getpid())
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_lock_does_not_stay_with_a_child(tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    program = (
+        "import os, pathlib, sys, time\n"
+        "from agentkit.tasks import batch_file\n"
+        "with batch_file.held(pathlib.Path(sys.argv[1])):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        time.sleep(60)\n"
+        "        os._exit(0)\n"
+        "    print(child, flush=True)\n"
+        "    os._exit(0)\n"  # dies without letting go
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(state)], stdout=subprocess.PIPE, text=True, env=environment
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.wait()
+        with batch_file.held(state):
+            os.kill(child, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("kind", [name for name in NAMES if name != "openai-chat"])
 async def test_a_batch_is_found_behind_many_others(kind: str) -> None:
     async with simulate(Echo(), batch_seconds=100) as simulator:

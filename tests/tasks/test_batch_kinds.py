@@ -31,6 +31,7 @@ from agentkit.imaging import ImageRequest
 from agentkit.media import Audio, Image, Inline, Remote
 from agentkit.messages import AssistantMessage, Text, user_message
 from agentkit.models import Sink
+from agentkit.policies.limits import limited
 from agentkit.prices import PriceBook
 from agentkit.providers import model, task_model
 from agentkit.providers.openai.batches import BatchesCodec
@@ -144,6 +145,16 @@ async def test_vectors_are_those_that_embed_gives(vendor: str) -> None:
 
 def vectors(done: BatchResults[Embeddings]) -> dict[str, list[float]]:
     return {id: found[0].tolist() for id, found in done.responses.items()}
+
+
+@pytest.mark.parametrize("name", ["openai:text-embedding-3-small", "google:gemini-embedding-001"])
+async def test_limits_bound_requests_and_not_a_batch(name: str) -> None:
+    async with simulate() as simulator:
+        bound: Any = limited(at(simulator, name), concurrency=1)
+        at_once = await batch(bound, ["a cat", "a dog"], kind=Embed(), via="requests")
+        later = await batch(bound, ["a cat", "a dog"], kind=Embed(), poll_seconds=0)
+
+    assert vectors(at_once) == vectors(later)
 
 
 async def test_vectors_cost_half_and_are_as_long_as_asked_for() -> None:
@@ -332,6 +343,12 @@ async def test_transcripts_travel_as_chats_at_gemini_and_by_address_at_groq(tmp_
             "no batches of embeddings.*one of openai, azure, google, mistral",
         ),
         ("offline:", Embed(), "embed", "no batches of embeddings"),
+        (
+            "together:m2-bert",
+            Embed(),
+            "embed",
+            "together has batches in a form of its own, which agentkit does not speak",
+        ),
     ],
 )
 async def test_a_kind_that_a_provider_has_no_batches_of_names_those_that_have(
