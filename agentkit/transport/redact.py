@@ -73,6 +73,8 @@ _KEY_SHAPES = re.compile(
     r"(?<![\w-])(?:sk|pk|rk|xai|csk|pplx|nvapi|sess)-(?=[\w-]*\d)[\w-]{16,}"
     r"|(?<![\w-])(?:gsk|hf|r8|ghp|github_pat)_(?=\w*\d)\w{16,}"
     r"|(?<![\w-])AIza[\w-]{20,}|(?<![\w.-])ya29\.[\w.-]{10,}|(?<=Bearer )[\w.~+/=-]{16,}"
+    # What signs an address in Azure's or Amazon's storage: whoever has it can read the file.
+    r"|(?:(?<=[?&]sig=)|(?<=[?&]X-Amz-Signature=))[\w%+/=-]{16,}"
 )
 """Keys as vendors write them. Narrower than what is masked in errors: a reply's ids and signatures have to survive."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentkit.transport.protocol import HttpRequest
-from agentkit.transport.redact import redacted_headers, redacted_url
+from agentkit.transport.redact import Redactor, redacted_headers, redacted_url
 
 
 def test_hides_secret_headers_whatever_their_case() -> None:
@@ -51,3 +51,18 @@ def test_hides_secret_values_of_a_url(url: str, shown: str) -> None:
 def test_the_repr_of_a_request_shows_no_values_and_no_body() -> None:
     request = HttpRequest("POST", "https://h/v1?key=AIza", (("authorization", "Bearer sk-1"),), b"a conversation")
     assert repr(request) == "HttpRequest(POST https://h/v1?key=REDACTED, headers: authorization, 14 bytes)"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://a.blob.core.windows.net/c/x.wav?sv=2024&sig=abcDEF%2B123456789%3D&se=1",
+         "https://a.blob.core.windows.net/c/x.wav?sv=2024&sig=REDACTED&se=1"),
+        ('{"url": "https://b.s3.amazonaws.com/x?X-Amz-Signature=0123456789abcdef0123456789abcdef"}',
+         '{"url": "https://b.s3.amazonaws.com/x?X-Amz-Signature=REDACTED"}'),
+        ("sig=abcDEF123456789abcDEF is a word", "sig=abcDEF123456789abcDEF is a word"),
+        ("https://h/x?sig=short", "https://h/x?sig=short"),
+    ],
+)  # fmt: skip
+def test_hides_what_signs_an_address_inside_a_text(text: str, shown: str) -> None:
+    assert Redactor().text(text) == shown
