@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from canaries import KEY
+from tasks.test_batch_drive import Keeper, Stopped
 
-from agentkit.batching import BatchResult
+from agentkit.batching import BatchLimits, BatchResult, read_state
 from agentkit.classification import Classification, ClassificationAnswer, ClassificationRequest
 from agentkit.errors import (
     BadRequestError,
@@ -345,6 +347,34 @@ async def test_many_recordings_are_one_job_found_again_by_its_name() -> None:
     assert [type(each).__name__ for each in results].count("BadRequestError") == 2
     assert len(created) == 1  # its reply was cut off, and the job was found in the list
     assert created[0].json["contentUrls"] == [f"{SOUND}/{name}.mp3" for name in names]
+
+
+@pytest.mark.parametrize("keeps_last", [True, False])
+@pytest.mark.parametrize(("name", "twice"), [("azure-speech:batch", 0), ("azure-language:sentiment", 1)])
+async def test_a_stop_at_any_step_loses_no_result(name: str, twice: int, keeps_last: bool) -> None:
+    """A job of Language whose start was not written down is started again: Azure lists none, so nobody can find it."""
+    is_speech = name.startswith("azure-speech")
+    asked: list[Any] = [
+        TranscriptionRequest("", Audio.from_url(f"{SOUND}/{place}.mp3"), language="en")
+        if is_speech
+        else ClassificationRequest("", ("good",), "own")
+        for place in range(5)
+    ]
+    async with simulate() as simulator:
+        remote = connect_batch(at(simulator, name, "transcribe" if is_speech else "classify"))
+        remote.codec.limits = BatchLimits(2, 10**6)
+        for dies_at in range(8):
+            simulator.forget()
+            keeper = Keeper(planned(remote, asked, ids="abcde"), dies_at=dies_at, keeps_last=keeps_last)
+            with suppress(Stopped):
+                await done(Drive(remote, read_state(keeper.kept), keep=keeper), asked)
+            keeper.left = 99
+            results = await done(Drive(remote, read_state(keeper.kept), keep=keeper), asked)
+            created = [seen for seen in simulator.requests if seen.asked.method == "POST"]
+
+            assert not any(isinstance(each, ExchangeError) for each in results)
+            assert len(results) == 5
+            assert 3 <= len(created) <= 3 + twice
 
 
 async def test_batches_go_on_in_another_process_by_their_file(tmp_path: Path) -> None:
