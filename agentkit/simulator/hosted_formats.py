@@ -1,7 +1,7 @@
 """Formats under AWS's roof as the simulator serves them: InvokeModel of each family, and endpoints of SageMaker.
 
 Which family answers is told by the model's id. An endpoint of SageMaker whose name holds "tgi" speaks
-text-generation-inference's own format, every other one Chat Completions.
+text-generation-inference's own format, one with "bytes" takes and gives bare text, every other speaks Chat Completions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agentkit.providers.aws.event_stream import encode_frame
 from agentkit.providers.aws.hosted_server import HostedServer, as_messages, as_nova, chunks_of, nova_chunks, parts_of
 from agentkit.providers.aws.invoke_families import BY_ID, TEXT_FORMS
 from agentkit.providers.aws.text_forms import TGI
-from agentkit.providers.aws.text_server import TextServer
+from agentkit.providers.aws.text_server import BytesServer, TextServer
 from agentkit.providers.openai.chat_server import ChatServer
 from agentkit.simulator.anthropic_format import MessagesFormat
 from agentkit.simulator.aws_format import ConverseFormat
@@ -32,6 +32,8 @@ from agentkit.simulator.reply import Reply
 __all__ = ["HOSTED", "HostedFormat", "TextFormat"]
 
 Json = dict[str, Any]
+
+_ENDPOINT = r"(?P<path>/endpoints/{}/invocations(?:-response-stream)?)$"
 
 
 class TextFormat(ConverseFormat):
@@ -51,6 +53,23 @@ class TextFormat(ConverseFormat):
 
     def calls_in(self, document: Json) -> list[CallPlaces]:
         return []
+
+
+class BytesFormat(TextFormat):
+    """Bare bytes: no event says that an answer ends."""
+
+    name = "sagemaker:bytes"
+    client_header = ""
+
+    def __init__(self) -> None:
+        self.path = re.compile(_ENDPOINT.format("[^/]*bytes[^/]*"))
+        self.server: ServerCodec = BytesServer()
+
+    def polished(self, reply: Reply, sent: Mapping[str, Any]) -> Reply:
+        return ConverseFormat.polished(self, reply, sent)
+
+    def is_end(self, event: bytes) -> bool:
+        return False
 
 
 class HostedFormat(ConverseFormat):
@@ -169,8 +188,6 @@ def _of_family(name: str) -> HostedFormat:
             return HostedFormat(f"bedrock:{name}", path, TextFormat(), text, opened=_as_data)
 
 
-_ENDPOINT = r"(?P<path>/endpoints/{}/invocations(?:-response-stream)?)$"
-
 HOSTED: tuple[Format, ...] = (
     *(_of_family(name) for name in dict.fromkeys(known for _, known in BY_ID)),
     HostedFormat(
@@ -179,6 +196,7 @@ HOSTED: tuple[Format, ...] = (
         TextFormat(),
         HostedServer(TextServer(TGI, name="sagemaker:tgi"), parts_of, path=""),
     ),
+    BytesFormat(),
     HostedFormat(
         "sagemaker:chat",
         _ENDPOINT.format("[^/]+"),

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,19 @@ from simulator.talking import Listener
 
 from agentkit.agent import Agent
 from agentkit.budget import Budget
-from agentkit.errors import ConnectionFailedError, ExchangeError, OverloadedError, ProtocolError, RateLimitError
+from agentkit.errors import (
+    BadRequestError,
+    ConnectionFailedError,
+    ExchangeError,
+    OverloadedError,
+    ProtocolError,
+    RateLimitError,
+)
 from agentkit.exchange import Request, Response, ToolDefinition
 from agentkit.messages import user_message
 from agentkit.providers import model
 from agentkit.providers.aws.signing import Credentials
+from agentkit.providers.aws.text_forms import BytesForm
 from agentkit.remote import RemoteModel
 from agentkit.settings import Deadlines, Settings
 from agentkit.simulator.call_faults import CallIds
@@ -135,6 +144,21 @@ def test_a_body_that_the_model_would_refuse_is_refused() -> None:
         )
         with pytest.raises(ExchangeError, match=r"required key \[prompt\] not found"):
             Agent(wrong).run_sync("Hi")
+
+
+@pytest.mark.anyio
+async def test_bare_bytes_are_answered_plain_and_streamed_however_they_are_cut() -> None:
+    async with simulate(ScriptedModel(*[TEXT] * 3)) as simulator:
+        made = model("sagemaker:my-bytes", base_url=simulator.url, region="us-east-1", credentials=KEYS, format="bytes")
+        for is_streamed in (False, True):
+            answer = await Agent(made, settings=Settings(stream=is_streamed)).run("Hi – 🌧")
+            assert answer.output == TEXT
+        assert [seen.asked.body.decode() for seen in simulator.requests] == ["Hi – 🌧"] * 2
+        assert [seen.request.is_streamed for seen in simulator.requests] == [False, True]
+        with pytest.raises(BadRequestError, match="is no text"):
+            latin = replace(BytesForm(), write_prompt=lambda prompt, _: prompt.encode("utf-16"))
+            wrong = model("sagemaker:my-bytes", base_url=simulator.url, credentials=KEYS, format=latin)
+            await Agent(wrong).run("Hi")
 
 
 # boto3

@@ -16,7 +16,7 @@ from zlib import crc32
 
 from agentkit.errors import ProtocolError
 
-__all__ = ["EventStreamParser", "Frame", "encode_frame", "is_framed", "split_frames"]
+__all__ = ["EventStreamParser", "Frame", "encode_frame", "is_framed", "part", "split_frames"]
 
 _PRELUDE_BYTES = 12
 _LEAST_BYTES = 16
@@ -89,6 +89,12 @@ def encode_frame(headers: Iterable[tuple[str, str]], payload: bytes) -> bytes:
     head = struct.pack(">II", length, len(written))
     frame = head + _CHECKSUM.pack(crc32(head)) + written + payload
     return frame + _CHECKSUM.pack(crc32(frame))
+
+
+def part(data: bytes) -> bytes:
+    """The frame in which SageMaker sends some bytes of a container's."""
+    kind = (":content-type", "application/octet-stream")
+    return encode_frame(((":event-type", "PayloadPart"), kind, (":message-type", "event")), data)
 
 
 def is_framed(data: bytes) -> bool:

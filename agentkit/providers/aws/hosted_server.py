@@ -16,7 +16,7 @@ from agentkit.exchange import Delta, Request, Response
 from agentkit.json_value import json_value
 from agentkit.providers.aws.converse_history import refusal
 from agentkit.providers.aws.converse_server import ConverseServer
-from agentkit.providers.aws.event_stream import EventStreamParser, encode_frame
+from agentkit.providers.aws.event_stream import EventStreamParser, encode_frame, part
 
 __all__ = ["HostedServer", "as_messages", "as_nova", "chunk", "chunks_of", "nova_chunks", "parts_of"]
 
@@ -123,15 +123,10 @@ def nova_chunks(stream: bytes) -> bytes:
 
 def parts_of(stream: bytes) -> bytes:
     """Server-sent events as an endpoint of SageMaker sends them: each in two frames, cut within its line."""
-    headers = (
-        (":event-type", "PayloadPart"),
-        (":content-type", "application/octet-stream"),
-        (":message-type", "event"),
-    )
     frames: list[bytes] = []
     for event in stream.split(b"\n\n"):
         if not event:
             continue
         event, middle = event + b"\n\n", len(event) // 2
-        frames += [encode_frame(headers, event[:middle]), encode_frame(headers, event[middle:])]
+        frames += [part(event[:middle]), part(event[middle:])]
     return b"".join(frames)

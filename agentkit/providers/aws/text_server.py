@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
+from urllib.parse import unquote
 
 from pydantic_core import to_json
 
@@ -14,16 +15,18 @@ from agentkit.json_value import json_value
 from agentkit.messages import Text, user_message
 from agentkit.providers.aws.converse_history import refusal
 from agentkit.providers.aws.converse_server import ConverseServer
+from agentkit.providers.aws.event_stream import part
 from agentkit.providers.aws.text_forms import JsonForm, Places, value_at
 from agentkit.settings import Settings
 from agentkit.usage import Usage
 
-__all__ = ["TextServer", "TextWriter"]
+__all__ = ["BytesServer", "BytesWriter", "TextServer", "TextWriter"]
 
 Json = dict[str, Any]
 
 _PROMPT = "message"
 """Where the question stands in forms that take a conversation apart."""
+_PART_BYTES = 5
 _METRICS = "amazon-bedrock-invocationMetrics"
 
 
@@ -101,6 +104,58 @@ class TextWriter:
             _put(event, self._places.ends, "".join(self._text))
         counted = {"inputTokenCount": usage.input, "outputTokenCount": usage.output}
         return {**event, _METRICS: {**counted, "invocationLatency": 1, "firstByteLatency": 1}}
+
+
+class BytesServer:
+    """Text in and text out as bare bytes, as a container of one's own may speak: what BytesForm writes and reads."""
+
+    name = "sagemaker:bytes"
+
+    def read(self, request: WireRequest) -> Request:
+        """The Request that a client sent. Raises BadRequestError for what is no text."""
+        _, endpoint, function = request.path.partition("?")[0].rsplit("/", 2)
+        try:
+            prompt = request.body.decode()
+        except UnicodeDecodeError as error:
+            raise refusal("The request body is no text") from error
+        if not prompt:
+            raise refusal("The request body is empty")
+        return Request(unquote(endpoint), (user_message(prompt),), is_streamed=function.endswith("response-stream"))
+
+    def write(self, response: Response) -> HttpReply:
+        """A whole reply."""
+        return HttpReply(200, response.text.encode(), (("content-type", "text/plain; charset=utf-8"),))
+
+    def stream_writer(self) -> BytesWriter:
+        """A writer of one streamed reply."""
+        return BytesWriter()
+
+    def write_error(self, error: ExchangeError) -> HttpReply:
+        """An error as the service would report it."""
+        return ConverseServer().write_error(error)
+
+
+class BytesWriter:
+    """Writes one streamed reply as parts that are cut within letters; see StreamWriter."""
+
+    def __init__(self) -> None:
+        self._is_told = False
+
+    def write(self, deltas: Iterable[Delta]) -> bytes:
+        """The bytes of these deltas."""
+        frames: list[bytes] = []
+        for delta in deltas:
+            match delta:
+                case TextDelta(text, _, False):
+                    self._is_told = True
+                    data = text.encode()
+                    frames += [part(data[at : at + _PART_BYTES]) for at in range(0, len(data), _PART_BYTES)]
+                case PartFinished(Text(text)) if not self._is_told:
+                    self._is_told = True
+                    frames.append(part(text.encode()))
+                case _:
+                    continue
+        return b"".join(frames)
 
 
 def _piece(places: Places, text: str) -> Json:
