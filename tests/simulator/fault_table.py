@@ -199,9 +199,9 @@ STATUSES = [
     row(Quota(), plain=Cell(QuotaExceededError, 1)),
     # A cold start, in the words of Hugging Face: waited for within the deadlines, however many requests that takes.
     row(
-        Rule((Loading(0.02),), first=4),
+        Rule((Loading(0.02),), first=3),
         plain=BUSY,
-        but=format_cells("chat", Cell(ANSWER, 5, 0.5)) | format_cells("responses", Cell(ANSWER, 5, 0.5)),
+        but=format_cells("chat", Cell(ANSWER, 4, 0.06)) | format_cells("responses", Cell(ANSWER, 4, 0.06)),
     ),
     row(
         Loading(20),
