@@ -15,6 +15,7 @@ from agentkit.models import Sink
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.remote_batch import RemoteBatch
 from agentkit.remote_task import RemoteTask
+from agentkit.transport.protocol import RedirectError
 
 __all__ = ["Bucket", "BucketBatch"]
 
@@ -104,7 +105,14 @@ class BucketBatch(RemoteBatch):
             after = page.after
 
     async def _of_bucket(self, wire: WireRequest, read: Callable[[bytes], Told], *, sink: Sink | None) -> Told:
-        return await self._exchange(wire, read, sink=sink, by=self.bucket.codec, endpoint=self.bucket.endpoint)
+        endpoint = self.bucket.endpoint
+        try:
+            return await self._exchange(wire, read, sink=sink, by=self.bucket.codec, endpoint=endpoint)
+        except RedirectError as error:
+            raise ConfigurationError(
+                f"the bucket is not at {endpoint.host}, mostly since it is in another region than {self.identity}: "
+                "use a bucket of the model's region, or the model in the bucket's"
+            ) from error
 
     def _named(self) -> BatchStorage:
         storage, codec = self.bucket.storage, self.bucket.codec

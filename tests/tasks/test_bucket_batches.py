@@ -34,6 +34,7 @@ from agentkit.tasks.batch import BatchEvent, BatchProgress, batch, batch_status,
 from agentkit.tasks.batch_drive import Drive
 from agentkit.tasks.batch_kinds import Embed, GenerateImage
 from agentkit.tasks.batch_plan import planned
+from agentkit.transport.protocol import HttpRequest, RedirectError, Reply
 from agentkit.usage import Usage
 
 pytestmark = pytest.mark.anyio
@@ -323,6 +324,19 @@ async def test_a_bucket_that_refuses_says_so() -> None:
     async with simulate(Echo(), faults=[Rule((Status(403),), at=(1,))]) as simulator:
         with pytest.raises(PermissionDeniedError):
             await batch(at(simulator, f"bedrock:{CLAUDE}"), ["one"], storage=S3)
+
+
+class Elsewhere:
+    """S3 as it answers for a bucket of another region."""
+
+    async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
+        raise RedirectError(301, "")
+
+
+async def test_a_bucket_of_another_region_is_told() -> None:
+    chosen = model(f"bedrock:{CLAUDE}", transport=Elsewhere(), **AWS)
+    with pytest.raises(ConfigurationError, match=r"not at s3\.us-east-1\.amazonaws\.com.* use a bucket of the model's"):
+        await batch(chosen, ["one"], storage=S3)
 
 
 async def test_a_job_that_is_refused_raises() -> None:
