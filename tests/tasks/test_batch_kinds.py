@@ -30,7 +30,7 @@ from agentkit.exchange import Request, Response
 from agentkit.imaging import ImageRequest
 from agentkit.media import Audio, Image, Inline, Remote
 from agentkit.messages import AssistantMessage, Text, user_message
-from agentkit.models import Sink
+from agentkit.models import Model, Sink
 from agentkit.policies.limits import limited
 from agentkit.prices import PriceBook
 from agentkit.providers import model, task_model
@@ -38,6 +38,7 @@ from agentkit.providers.openai.batches import BatchesCodec
 from agentkit.simulator.forms import form_of
 from agentkit.simulator.media import tiny_png
 from agentkit.simulator.server import Simulator, simulate
+from agentkit.task_model import TaskModel
 from agentkit.tasks.batch import (
     BatchKind,
     Classify,
@@ -105,14 +106,14 @@ class Draws:
         return Response(AssistantMessage((picture,), request.model, usage=Usage(10, output=1000)))
 
 
-def at(simulator: Simulator, name: str, task: Any = "embed") -> Any:
+def at(simulator: Simulator, name: str, task: Any = "embed") -> TaskModel[Any, Any]:
     vendor = name.partition(":")[0]
     base = simulator.base_url if vendor in ("openai", "mistral") else simulator.url
     base += "/openai/v1" if vendor == "groq" else ""
     return task_model(name, task, base_url=base, api_key="any")
 
 
-def chat_at(simulator: Simulator, name: str) -> Any:
+def chat_at(simulator: Simulator, name: str) -> Model:
     vendor = name.partition(":")[0]
     base = simulator.base_url if vendor in ("openai", "mistral") else simulator.url
     base += "/openai/v1" if vendor == "groq" else ""
@@ -150,7 +151,7 @@ def vectors(done: BatchResults[Embeddings]) -> dict[str, list[float]]:
 @pytest.mark.parametrize("name", ["openai:text-embedding-3-small", "google:gemini-embedding-001"])
 async def test_limits_bound_requests_and_not_a_batch(name: str) -> None:
     async with simulate() as simulator:
-        bound: Any = limited(at(simulator, name), concurrency=1)
+        bound = limited(at(simulator, name), concurrency=1)
         at_once = await batch(bound, ["a cat", "a dog"], kind=Embed(), via="requests")
         later = await batch(bound, ["a cat", "a dog"], kind=Embed(), poll_seconds=0)
 
