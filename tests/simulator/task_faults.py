@@ -24,7 +24,7 @@ from agentkit.simulator.filter_faults import ContentFilter
 from agentkit.simulator.plan import Rule, plan_of
 from agentkit.simulator.server import simulate
 from agentkit.simulator.status_faults import Status
-from agentkit.simulator.stream_faults import ErrorInside, Flood, MissingEnd, RepeatedStart
+from agentkit.simulator.stream_faults import BadCompression, ErrorInside, Flood, MissingEnd, RepeatedStart
 from agentkit.transport.protocol import Transport
 
 __all__ = ["TASK_TABLE", "cells_of", "found_in_tasks", "right_answers", "wrong_in_tasks"]
@@ -53,6 +53,7 @@ _WAITS = tuple(
 )
 _BELOW = (*CONNECTIONS, *SLOW, *PASSING, *_WAITS)
 """What befalls the connection or is told by headers, whatever is said over it."""
+_EVERYWHERE = (Status(429), Status(400), Status(503), ErrorInside(400, 0), ErrorInside(503, 0))
 _SHOWN = 2
 """After so many events some of every streamed answer was shown; the shortest has four."""
 
@@ -60,13 +61,18 @@ _SHOWN = 2
 def cells_of(row: Row, formats: Sequence[TaskFormat] = TASK_FORMATS) -> dict[TaskFormat, Cell]:
     """What has to come of a fault, in every format for which it has a meaning of its own.
 
-    What befalls the connection, and what headers tell, is tried once for each way to travel; the body of an error once
-    for each codec that reads it.
+    What befalls the connection, and what headers tell, is tried once for each way to travel. An error is tried once for
+    each provider, with its status or inside a reply, and a few of them are tried in every format, which hand them on to
+    what reads the provider's errors.
     """
     cells: dict[TaskFormat, Cell] = {}
     tried: set[object] = set()
     for format in formats:
-        same = format.carriage if row in _BELOW else format.codec if row in STATUSES else format
+        same: object = format.codec if row in STATUSES else format
+        if row in _BELOW or _has(row, BadCompression):
+            same = format.carriage
+        elif (row in STATUSES or _has(row, ErrorInside)) and row.faults[0] not in _EVERYWHERE:
+            same = format.provider
         place = (same, format.is_streamed, format.is_creation)
         cell = None if place in tried else _cell(row, format)
         if cell is not None:
@@ -77,11 +83,9 @@ def cells_of(row: Row, formats: Sequence[TaskFormat] = TASK_FORMATS) -> dict[Tas
 
 def _cell(row: Row, format: TaskFormat) -> Cell | None:
     cell = row.cells[format.family, format.is_streamed]
-    if format.family == "gemini" and any(isinstance(fault, ContentFilter) for fault in row.faults):
+    if format.family == "gemini" and _has(row, ContentFilter):
         return None  # whose filters speak in the answer of a chat
-    if format.carriage == "a picture's bytes" and any(
-        isinstance(fault, KeepAlives | MissingEnd) for fault in row.faults
-    ):
+    if format.carriage == "a picture's bytes" and _has(row, KeepAlives, MissingEnd):
         return None  # white space would belong to the picture, and half of one is one
     is_passing = any(isinstance(fault, Rule) and (fault.first or row in PASSING) for fault in row.faults)
     if not format.is_creation or (cell.outcome == ANSWER and not is_passing):
@@ -93,6 +97,10 @@ def _cell(row: Row, format: TaskFormat) -> Cell | None:
     if not is_tried_again or is_said_at_once:
         return cell
     return replace(cell, requests=cell.requests + 1, most=2 * cell.most)
+
+
+def _has(row: Row, *kinds: type[Fault]) -> bool:
+    return any(isinstance(fault, kinds) for fault in row.faults)
 
 
 def _asks_for_longer(row: Row) -> bool:

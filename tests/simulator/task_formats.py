@@ -69,7 +69,7 @@ class TaskFormat:
     """The chat format whose provider reports errors and limits in the same words."""
     carriage: str
     """How question and answer travel: those that travel alike suffer alike from what befalls a connection."""
-    connect: Callable[[Simulator, Asking], Awaitable[Ask]]
+    connect: Named | BatchStep
     """Makes the client, and whatever has to be there before the question."""
     is_streamed: bool = False
     is_creation: bool = False
@@ -77,6 +77,11 @@ class TaskFormat:
 
     def __repr__(self) -> str:
         return self.name
+
+    @property
+    def provider(self) -> str:
+        """The name before the colon."""
+        return self.connect.name.partition(":")[0]
 
     @property
     def codec(self) -> str:
@@ -199,7 +204,7 @@ def _batch(name: str, family: str, step: Step, *, model: str, path: str, is_of_a
 
 
 _KEPT: tuple[Step, ...] = ("create", "look", "find", "results")
-_BATCHES = (
+_BATCHES: tuple[tuple[str, str, str, str, tuple[Step, ...]], ...] = (
     ("batches", "chat", "openai:gpt-6-luna", "/v1", ("upload", *_KEPT)),
     # Anthropic keeps no names: what may be the batch is found by its results, which is more than one exchange.
     ("batches of Anthropic", "messages", "anthropic:claude-x", "", ("create", "look", "results")),
@@ -220,31 +225,32 @@ _AWS = (
     _aws("Comprehend", "comprehend:sentiment", "classify", _OWN),
     _aws("Rekognition", "rekognition:moderation", "classify", replace(_HARM, inputs=(PICTURE,))),
 )
-_AZURE = tuple(
-    _named(name, "chat", model=model, kind=kind, path="", asked=asked, carriage=carriage)
-    for name, model, kind, asked, carriage in (
-        ("Language", "azure-language:sentiment", "classify", _OWN, "JSON"),
-        ("Content Safety", "azure-content-safety:", "classify", _HARM, "JSON"),
-        ("Speech", "azure-speech:fast", "transcribe", _HEARD, "form"),
-    )
+Row: TypeAlias = tuple[str, str, TaskKind, Any, str]
+"""Name, model, task, question, carriage."""
+
+_AZURE_ROWS: tuple[Row, ...] = (
+    ("Language", "azure-language:sentiment", "classify", _OWN, "JSON"),
+    ("Content Safety", "azure-content-safety:", "classify", _HARM, "JSON"),
+    ("Speech", "azure-speech:fast", "transcribe", _HEARD, "form"),
 )
-_HUGGING_FACE = tuple(
-    _named(
-        name, "chat", model=f"huggingface:{model}:hf-inference", kind=kind, path="/v1", asked=asked, carriage=carriage
-    )
-    for name, model, kind, asked, carriage in (
-        (
-            "feature extraction",
-            "sentence-transformers/all-MiniLM-L6-v2",
-            "embed",
-            EmbeddingRequest("", ("a cat",)),
-            "JSON",
-        ),
-        ("text classification", "distilbert/sst-2-english", "classify", _OWN, "JSON"),
-        ("zero-shot", "facebook/bart-large-mnli", "classify", _LABELS, "JSON"),
-        ("text to image", "stabilityai/sdxl", "generate_image", _DRAWN, "a picture's bytes"),
-        ("speech recognition", "openai/whisper-large-v3", "transcribe", _HEARD, "a sound's bytes"),
-    )
+_HUB = "huggingface:{}:hf-inference"
+_HUGGING_FACE_ROWS: tuple[Row, ...] = (
+    ("feature extraction", "sentence-transformers/all-MiniLM-L6-v2", "embed", EmbeddingRequest("", ("a cat",)), "JSON"),
+    ("text classification", "distilbert/sst-2-english", "classify", _OWN, "JSON"),
+    ("zero-shot", "facebook/bart-large-mnli", "classify", _LABELS, "JSON"),
+    ("text to image", "stabilityai/sdxl", "generate_image", _DRAWN, "a picture's bytes"),
+    ("speech recognition", "openai/whisper-large-v3", "transcribe", _HEARD, "a sound's bytes"),
+)
+_SERVICES = (
+    *_AWS,
+    *(
+        _named(name, "chat", model=model, kind=kind, path="", asked=asked, carriage=carriage)
+        for name, model, kind, asked, carriage in _AZURE_ROWS
+    ),
+    *(
+        _named(name, "chat", model=_HUB.format(model), kind=kind, path="/v1", asked=asked, carriage=carriage)
+        for name, model, kind, asked, carriage in _HUGGING_FACE_ROWS
+    ),
 )
 
 TASK_FORMATS: tuple[TaskFormat, ...] = (
@@ -347,7 +353,5 @@ TASK_FORMATS: tuple[TaskFormat, ...] = (
         for name, family, model, path, steps in _BATCHES
         for step in steps
     ),
-    *_AWS,
-    *_AZURE,
-    *_HUGGING_FACE,
+    *_SERVICES,
 )
