@@ -14,11 +14,13 @@ from tasks.test_batch_drive import Keeper, Stopped
 from agentkit.batching import BatchLimits, BatchResult, read_state
 from agentkit.classification import Classification, ClassificationAnswer, ClassificationRequest
 from agentkit.errors import (
+    AuthenticationError,
     BadRequestError,
     ConfigurationError,
     DeadlineError,
     ExchangeError,
     MediaError,
+    NotFoundError,
     ProtocolError,
     UnsupportedError,
 )
@@ -34,6 +36,7 @@ from agentkit.settings import Deadlines, Settings
 from agentkit.simulator.connection_faults import Reset
 from agentkit.simulator.plan import Rule
 from agentkit.simulator.server import Simulator, simulate
+from agentkit.simulator.status_faults import Status
 from agentkit.tasks.batch import Classify, Transcribe, batch_status, fetch_batch, submit_batch
 from agentkit.tasks.batch_drive import Drive
 from agentkit.tasks.batch_plan import planned
@@ -147,6 +150,39 @@ def test_a_job_without_results_is_an_error(state: dict[str, Any], error: type[Ex
     assert type(caught.value) is error
     told = LanguageBatchesCodec().job(json.dumps({"jobId": "j", **state}).encode())
     assert (told.status, words in told.problem) == ("cancelled" if state["status"] == "cancelled" else "failed", True)
+
+
+async def test_a_wrong_key_and_a_resource_without_the_service_are_told_at_once() -> None:
+    async with simulate(
+        faults=[
+            Rule(
+                (Status(401), Status(404)),
+            )
+        ]
+    ) as simulator:
+        for name, kind in (
+            ("azure-language:single-label/p/d", "classify"),
+            ("azure-language:", "classify"),
+            ("azure-speech:batch", "transcribe"),
+            ("azure-speech:fast", "transcribe"),
+            ("azure-content-safety:", "classify"),
+        ):
+            made = at(simulator, name, kind)
+            sound, labels = Audio.from_url(f"{SOUND}/a.mp3"), "moderation" if "safety" in name else None
+            with pytest.raises((AuthenticationError, NotFoundError)) as caught:
+                await (
+                    classify(made, "good", labels=labels)  # type: ignore[arg-type]
+                    if kind == "classify"
+                    else transcribe(made, sound, language="en")
+                )
+            assert (caught.value.attempts, caught.value.provider) == (1, name.partition(":")[0])
+        assert simulator.count == 5
+
+
+async def test_an_input_of_a_batch_is_one_text() -> None:
+    model = task_model("azure-language:sentiment", "classify", base_url="https://x.example", api_key="k")
+    with pytest.raises(UnsupportedError, match="one text; 2 were given"):
+        connect_batch(model).line("a-0", ClassificationRequest("", ("good", "bad"), "own"))  # type: ignore[arg-type]
 
 
 async def test_content_safety_moderates_texts_and_pictures() -> None:
