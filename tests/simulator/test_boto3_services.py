@@ -165,6 +165,10 @@ def test_a_guardrail_finds_harm_and_addresses(client: Callable[[str], Any]) -> N
     assert (apply("hello")["action"], apply("hello")["outputs"]) == ("NONE", [])
 
 
+GUARDED: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"source": "SIDE", "content": [{"text": {"text": "a"}}]}, "source has to be"),
+    ({"source": "INPUT", "content": []}, "at least one block"),
+)
 REFUSALS: list[tuple[str, str, dict[str, Any], str]] = [
     ("comprehend", "detect_sentiment", {"Text": "x" * 5001, "LanguageCode": "en"}, "TextSizeLimitExceededException"),
     ("comprehend", "detect_sentiment", {"Text": "a", "LanguageCode": "xx"}, "UnsupportedLanguageException"),
@@ -209,6 +213,69 @@ REFUSALS: list[tuple[str, str, dict[str, Any], str]] = [
         "extraneous key",
     ),
     ("bedrock-runtime", "invoke_model", {"modelId": "amazon.nova-canvas-v1:0", "body": "{}"}, "taskType"),
+    *(
+        ("bedrock-runtime", "invoke_model", {"modelId": model, "body": body}, words)
+        for model, body, words in (
+            ("amazon.titan-embed-text-v2:0", "no JSON", "Malformed input request, please"),
+            ("amazon.titan-embed-text-v2:0", '{"inputText": "a", "dimensions": 7}', "7 dimensions; there are 256, 512"),
+            ("amazon.titan-embed-image-v1", "{}", "either inputText or inputImage"),
+            ("amazon.titan-embed-image-v1", '{"inputImage": "!"}', "the media is no base64"),
+            ("amazon.nova-2-multimodal-embeddings-v1:0", "{}", "taskType and singleEmbeddingParams"),
+            (
+                "amazon.nova-2-multimodal-embeddings-v1:0",
+                '{"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": {"embeddingPurpose": "GENERIC_INDEX"}}',
+                "one of text, image, audio, video",
+            ),
+            ("cohere.embed-v4:0", '{"texts": [], "input_type": "search_query"}', "from 1 to 96 texts"),
+            ("amazon.nova-canvas-v1:0", '{"taskType": "TEXT_IMAGE"}', "textToImageParams.text"),
+            (
+                "amazon.nova-canvas-v1:0",
+                '{"taskType": "BACKGROUND_REMOVAL", "imageGenerationConfig": {"numberOfImages": 6}}',
+                "numberOfImages has to be from 1 to 5",
+            ),
+            (
+                "amazon.nova-canvas-v1:0",
+                '{"taskType": "BACKGROUND_REMOVAL", "imageGenerationConfig": {"width": 333}}',
+                "in steps of 16",
+            ),
+            ("stability.sd3-5-large-v1:0", '{"prompt": "a", "aspect_ratio": "wide"}', "aspect_ratio 'wide' is none"),
+        )
+    ),
+    *(
+        ("bedrock-runtime", "apply_guardrail", {"guardrailIdentifier": "a", "guardrailVersion": "1", **asked}, words)
+        for asked, words in GUARDED
+    ),
+    *(
+        (
+            "transcribe",
+            "start_transcription_job",
+            {"TranscriptionJobName": "a", "IdentifyLanguage": True, **asked},
+            words,
+        )
+        for asked, words in (
+            ({"Media": {"MediaFileUri": "https://x.example/a"}}, "doesn't point to an S3 object"),
+            ({"Media": MEDIA, "MediaFormat": "aiff"}, "The media format has to be one of"),
+        )
+    ),
+    ("rekognition", "detect_labels", {"Image": {"Bytes": bytes(5_242_881)}}, "ImageTooLarge|less than or equal|length"),
+    (
+        "comprehend",
+        "detect_toxic_content",
+        {"TextSegments": [{"Text": "a" * 1025}], "LanguageCode": "en"},
+        "TextSizeLimit",
+    ),
+    ("comprehend", "classify_document", {"Text": "a" * 5001, "EndpointArn": ENDPOINT}, "TextSizeLimitExceeded"),
+    (
+        "comprehend",
+        "start_sentiment_detection_job",
+        {
+            "InputDataConfig": {"S3Uri": "s3://my-bucket/a"},
+            "OutputDataConfig": {"S3Uri": "s3://my-bucket/b"},
+            "DataAccessRoleArn": "arn:aws:iam::1:no-role",
+            "LanguageCode": "en",
+        },
+        "no role that can be assumed",
+    ),
     ("bedrock-runtime", "invoke_model", {"modelId": "cohere.embed-v4:0", "body": '{"texts": ["a"]}'}, "input_type"),
 ]
 
