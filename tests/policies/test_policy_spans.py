@@ -12,6 +12,12 @@ from agentkit.agent import Agent
 from agentkit.errors import OverloadedError, RateLimitError, ServerError
 from agentkit.policies.cache import cached
 from agentkit.policies.fallback import fallback
+from agentkit.policies.limits import limited
+from agentkit.providers import task_model
+from agentkit.settings import Settings
+from agentkit.simulator.server import simulate
+from agentkit.simulator.status_faults import Status
+from agentkit.tasks.embed import embed
 from agentkit.testing.scripted import ScriptedModel, ScriptedTurn, calls
 from agentkit.tools import tool
 from agentkit.tracing.configure import configure
@@ -82,4 +88,22 @@ async def test_a_run_from_the_cache(watched: Watched, tmp_path: Path) -> None:
     await agent.run("MARKER")
     hits = [dict(span.attributes or {}).get("agentkit.cache.hit") for span in watched.finished if "chat" in span.name]
     assert hits == [None, None, True, True]
+    check_run(tmp_path, watched)
+
+
+async def test_tasks_that_another_model_took_over_and_that_a_cache_answered(watched: Watched, tmp_path: Path) -> None:
+    async with simulate(faults=[Status(503)]) as down, simulate() as up:
+        first, second = [
+            task_model(name, "embed", base_url=server.base_url, api_key="k", settings=Settings(attempts=1))
+            for name, server in (("mistral:mistral-embed", down), ("openai:text-embedding-3-small", up))
+        ]
+        await embed(limited(fallback(first, second), concurrency=1), "MARKER")
+        kept = cached(second)
+        for _ in range(2):
+            await embed(kept, "MARKER")
+    assert [span.name for span in watched.finished] == ["embeddings text-embedding-3-small"] * 3
+    told = [dict(span.attributes or {}) for span in watched.finished]
+    assert [each.get("gen_ai.provider.name") for each in told] == ["openai"] * 3
+    assert [each.get("agentkit.cache.hit") for each in told] == [None, None, True]
+    assert [each.get("gen_ai.usage.input_tokens") for each in told] == [2, 2, None]
     check_run(tmp_path, watched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anyio
@@ -64,12 +64,13 @@ async def server(anyio_backend: str) -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-def spans() -> InMemorySpanExporter:
+def spans() -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     configure(tracer_provider=provider)
-    return exporter
+    yield exporter
+    configure()
 
 
 def made(server: Simulator, name: str = SMALL, kind: TaskKind = "embed", **more: Any) -> TaskModel[Any, Any]:
