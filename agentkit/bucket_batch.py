@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from agentkit.batching import BatchCodec, BatchJob, BatchLine, BatchQuestion, BatchResult
 from agentkit.buckets import PIECE_BYTES, BatchStorage, BucketCodec, Place, place_of
 from agentkit.codec import WireRequest
-from agentkit.errors import ConfigurationError, ExchangeError
+from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError
 from agentkit.models import Sink
 from agentkit.remote import Endpoint, RemoteModel
 from agentkit.remote_batch import RemoteBatch
@@ -68,10 +68,18 @@ class BucketBatch(RemoteBatch):
         """All results of a batch that is over: whatever it wrote below its places. Raises ExchangeError."""
         rows: list[tuple[str, BatchResult]] = []
         for address in job.results:
-            for place in await self._objects(place_of(address), sink=sink):
+            for place in await self._objects(self._told(address), sink=sink):
                 if place.key.endswith((".jsonl", ".jsonl.out")):
                     rows += await self._get(place, self.codec.results, sink=sink)
         return rows
+
+    def _told(self, address: str) -> Place:
+        """Where the provider says that something is. Raises ProtocolError."""
+        try:
+            return place_of(address)
+        except ConfigurationError:
+            said = f"the provider says that results are at {address!r}, which is no place in a bucket"
+            raise ProtocolError(said, provider=self.identity.provider) from None
 
     async def _put(self, place: Place, data: bytes, *, sink: Sink | None) -> None:
         """Write an object, in place of one that may be there."""

@@ -31,6 +31,7 @@ from agentkit.models import Sink
 from agentkit.providers.aws.batches import s3_endpoint
 from agentkit.providers.aws.errors import decode_error
 from agentkit.providers.aws.s3 import S3Codec
+from agentkit.providers.aws.transform_jobs import PREFIX, connect_transform
 from agentkit.remote import RemoteModel
 from agentkit.settings import Settings
 
@@ -192,7 +193,7 @@ class AsyncInference(BucketBatch):
         async def get(each: _Invocation) -> None:
             for address, read in ((each.output, self._lines.answer), (each.failure, self._lines.failure)):
                 if address in there:
-                    rows.append((each.id, await self._get(place_of(address), read, sink=sink)))
+                    rows.append((each.id, await self._get(self._told(address), read, sink=sink)))
                     return
 
         await _side_by_side(partial(get, each) for each in asked)
@@ -224,7 +225,7 @@ class AsyncInference(BucketBatch):
         """The addresses of answers and failures that have come, and maybe others."""
         addresses = [address for each in asked for address in (each.output, each.failure) if address]
         folders = sorted({address.rpartition("/")[0] + "/" for address in addresses})
-        return {str(place) for folder in folders for place in await self._objects(place_of(folder), sink=sink)}
+        return {str(place) for folder in folders for place in await self._objects(self._told(folder), sink=sink)}
 
     async def _write(self, place: Place, rows: Sequence[_Invocation], *, sink: Sink | None) -> None:
         lines = [
@@ -261,9 +262,11 @@ class _Asking:
         raise ProtocolError("the server streamed the reply to an invocation, which was not asked for")
 
 
-def connect_batch(model: RemoteModel, storage: str | BatchStorage | None) -> AsyncInference:
-    """The batches of an endpoint of SageMaker. Raises ConfigurationError; sends nothing."""
+def connect_batch(model: RemoteModel, storage: str | BatchStorage | None) -> BucketBatch:
+    """The batches of an endpoint of SageMaker, or of a model without one. Raises ConfigurationError; sends nothing."""
     provider = model.identity.provider
+    if model.identity.model.startswith(PREFIX):
+        return connect_transform(model, storage)
     bucket = Bucket(S3Codec(provider), s3_endpoint(model), storage_of(storage, scheme="s3", provider=provider))
     return AsyncInference(model, AsyncInferenceCodec(model.codec, provider=provider), bucket)
 
