@@ -75,9 +75,9 @@ class Drive:
             if job is not None:
                 done += part.count if job.status != "running" else min(job.done, part.count)
                 failed += job.failed
-            elif part.is_over and not part.job:
+            elif part.is_over:
                 done += part.count
-                failed += part.count
+                failed += 0 if part.job else part.count
             words.append((job and job.raw) or (part.status if part.job or part.is_over else "not submitted"))
         is_over = all(part.is_over for part in self.state.parts)
         return BatchProgress(len(self.state.ids), done, failed, tuple(words), is_over)

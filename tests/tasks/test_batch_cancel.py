@@ -64,9 +64,11 @@ async def test_a_batch_that_is_over_is_not_ended_by_a_cancel(kind: str, tmp_path
         chosen = at(simulator, kind)
         await submit_batch(chosen, ["one", "two"], state=state)
         simulator.advance(100)
-        await cancel_batch(state, model=chosen)
+        seen = await cancel_batch(state, model=chosen)
+        again = await cancel_batch(state, model=chosen)
         done = await fetch_batch(state, model=chosen)
 
+    assert (seen.done, again.done, again.failed) == (2, 2, 0)
     assert told(done) == {"0": "echo one", "1": "echo two"}
 
 

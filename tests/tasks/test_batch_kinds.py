@@ -173,6 +173,15 @@ async def test_vectors_cost_half_and_are_as_long_as_asked_for() -> None:
     assert oracle("oracle_openai").check_batch_file(sent) == []
 
 
+async def test_geminis_vectors_are_counted_in_a_batch() -> None:
+    async with simulate() as simulator:
+        done = await batch(at(simulator, EMBEDDING["google"]), ["a cat", "a dog"], kind=Embed(), poll_seconds=0)
+
+    price = PriceBook().cost_of("google", "gemini-embedding-001", done.usage)
+    assert done.usage.input > 0
+    assert done.cost.usd == pytest.approx(price.usd / 2)
+
+
 async def test_a_request_of_ones_own_may_have_many_texts() -> None:
     requests = [EmbeddingRequest("", ("a cat", "a dog")), EmbeddingRequest("", ("a bird",), dimensions=4)]
     async with simulate() as simulator:
