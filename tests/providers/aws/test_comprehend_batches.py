@@ -47,7 +47,11 @@ async def test_each_text_has_its_label_or_its_error_under_its_id() -> None:
         done = await batch(model_at(server), texts, kind=OWN, storage=STORAGE, poll_seconds=0)
         assert operations(server)[:3] == ["PUT", "PUT", "StartSentimentDetectionJob"]
         kept = {address.rpartition("/")[2]: data for address, data in server.objects.items()}
-    assert {id: found[0].label for id, found in done.responses.items()} == {"b": "POSITIVE", "d": "NEGATIVE", "c": "NEUTRAL"}
+    assert {id: found[0].label for id, found in done.responses.items()} == {
+        "b": "POSITIVE",
+        "d": "NEGATIVE",
+        "c": "NEUTRAL",
+    }
     assert done.responses["b"][0].scores == {"POSITIVE": 0.94, "NEGATIVE": 0.02, "NEUTRAL": 0.02, "MIXED": 0.02}
     assert [(id, type(error)) for id, error in done.errors.items()] == [("a", BadRequestError)]
     assert kept["texts.txt"].splitlines()[3] == b"two lines"
