@@ -34,6 +34,7 @@ from agentkit.models import Model, Sink
 from agentkit.policies.limits import limited
 from agentkit.prices import PriceBook
 from agentkit.providers import model, task_model
+from agentkit.providers.google.batches import GeminiBatchesCodec
 from agentkit.providers.openai.batches import BatchesCodec
 from agentkit.simulator.forms import form_of
 from agentkit.simulator.media import tiny_png
@@ -180,6 +181,18 @@ async def test_geminis_vectors_are_counted_in_a_batch() -> None:
     price = PriceBook().cost_of("google", "gemini-embedding-001", done.usage)
     assert done.usage.input > 0
     assert done.cost.usd == pytest.approx(price.usd / 2)
+
+
+async def test_many_texts_are_uploaded_to_gemini(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GeminiBatchesCodec, "limits", BatchLimits(100, 10**6))
+    async with simulate() as simulator:
+        chosen = at(simulator, EMBEDDING["google"])
+        done = await batch(chosen, {"b": "a cat", "a": "a dog"}, kind=Embed(dimensions=8), poll_seconds=0)
+        at_once = await batch(chosen, {"b": "a cat", "a": "a dog"}, kind=Embed(dimensions=8), via="requests")
+        sent = [path for path in posted(simulator) if "files" in path or "async" in path]
+
+    assert vectors(done) == vectors(at_once)
+    assert sent == ["/upload/v1beta/files", "/v1beta/models/gemini-embedding-001:asyncBatchEmbedContent"]
 
 
 async def test_a_request_of_ones_own_may_have_many_texts() -> None:
