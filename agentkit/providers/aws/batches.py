@@ -32,7 +32,7 @@ from agentkit.remote_task import RemoteTask
 from agentkit.transport.layer import is_offline
 from agentkit.usage import count_of
 
-__all__ = ["ModelInvocationJobsCodec", "connect_batch", "s3_endpoint"]
+__all__ = ["ModelInvocationJobsCodec", "connect_batch", "s3_endpoint", "service_address"]
 
 Json = dict[str, Any]
 
@@ -181,7 +181,7 @@ def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | Batc
         )
     bucket = Bucket(S3Codec(provider), s3_endpoint(model), named)
     asked = copy(model)  # jobs are made elsewhere than answers
-    asked.endpoint = replace(model.endpoint, base_url=_address(model, "bedrock", "AWS_ENDPOINT_URL_BEDROCK"))
+    asked.endpoint = replace(model.endpoint, base_url=service_address(model, "bedrock", "AWS_ENDPOINT_URL_BEDROCK"))
     codec = ModelInvocationJobsCodec(
         model.codec, model=model.identity.model, role=named.role if named else "", provider=provider
     )
@@ -190,7 +190,7 @@ def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | Batc
 
 def s3_endpoint(model: RemoteModel | RemoteTask[Any, Any]) -> Endpoint:
     """S3 in the region of a model, with its credentials. Raises ConfigurationError where there are none."""
-    auth, address = _s3_signer(model), _address(model, "s3", "AWS_ENDPOINT_URL_S3")
+    auth, address = _s3_signer(model), service_address(model, "s3", "AWS_ENDPOINT_URL_S3")
     return Endpoint(address, {}, auth, None if auth is None else auth.renew)
 
 
@@ -209,7 +209,7 @@ def _s3_signer(model: RemoteModel | RemoteTask[Any, Any]) -> RequestSigner | Non
     return RequestSigner(source, region=region, service="s3")
 
 
-def _address(model: RemoteModel | RemoteTask[Any, Any], service: str, variable: str) -> str:
+def service_address(model: RemoteModel | RemoteTask[Any, Any], service: str, variable: str) -> str:
     """Where another service of the same region is; with an address of the user's own, it is asked there too."""
     base_url = model.endpoint.base_url
     said = os.environ.get(variable, "").strip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, UnsupportedError
 from agentkit.exchange import Request
 from agentkit.identity import Capabilities
 from agentkit.providers.aws.framed import Interface, RoutedCodec
@@ -48,5 +48,10 @@ def sagemaker_interface(provider: str, model: str, format: object | None) -> Int
 
 
 def _path(request: Request) -> str:
+    if request.model.startswith("transform/"):
+        raise UnsupportedError(
+            f"sagemaker:{request.model} is asked in batches alone; for an answer at once name an endpoint: "
+            "sagemaker:my-endpoint"
+        )
     function = "invocations-response-stream" if request.is_streamed else "invocations"
     return f"/endpoints/{quote(request.model, safe='')}/{function}"
