@@ -45,7 +45,7 @@ _INVOKE = "/model/ID/invoke"
 _BATCH = "POST /model-invocation-job"
 _BUCKET = BatchStorage("s3://bucket/batches", role="arn:aws:iam::123456789012:role/batches")
 _STARTED = {"TranscriptionJob": {"TranscriptionJobName": "ak-1", "TranscriptionJobStatus": "IN_PROGRESS"}}
-_KEPT = (b"", b"{}", b"{}")
+_KEPT = (b"",)
 
 
 BEDROCK = (
@@ -157,6 +157,8 @@ BEDROCK = (
                 holds("StartSentimentDetectionJob", words="Start"),
                 holds("Job"),
                 labels=None,
+                storage=_BUCKET,
+                replies=(b"", b""),
             ),
         ),
         cell("{}", no_calls("comprehend:sentiment", "classify")),
@@ -185,6 +187,7 @@ BEDROCK = (
 )
 
 _ENDPOINT = "sagemaker:my-endpoint"
+_TRANSFORM = "sagemaker:transform/my-model/ml.g5.2xlarge"
 _LISTED = (b"", b"<ListBucketResult></ListBucketResult>")
 
 SAGEMAKER = (
@@ -196,7 +199,7 @@ SAGEMAKER = (
         cell(
             "{}; {}",
             batch(_ENDPOINT, to("/async-invocations"), storage="s3://bucket/batches", replies=_LISTED),
-            batch("sagemaker-transform:my-model", holds("CreateTransformJob"), storage=_BUCKET, replies=_KEPT),
+            batch(_TRANSFORM, holds("CreateTransformJob"), storage="s3://bucket/batches", replies=(b"",)),
         ),
         cell("{} dependent", chat(_ENDPOINT, holds('"tools"', words="container"), tools=True)),
     ),

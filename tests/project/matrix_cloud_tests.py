@@ -58,7 +58,7 @@ CLOUD_TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         of(VECTORS, READ, "the_oracle_of_aws_accepts_every_request")
         + of("tasks/test_embed", "bedrock_is_asked_one_text_at_a_time_by_signed_requests"),
         WHOLE,
-        of("providers/aws/test_batches", "answers_of_records_are_read") + IN_BUCKETS,
+        of("tasks/test_bucket_batches", "vectors_come_under_the_ids_of_their_texts"),
         NO_AGENT,
     ),
     ("AWS Bedrock", "image generation"): (
@@ -68,7 +68,7 @@ CLOUD_TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
             "bedrock_gives_pictures_or_says_why_it_drew_none",
         ),
         of("providers/test_media_codecs", "what_a_model_does_not_offer_is_refused") + NO_PICTURES,
-        of("providers/aws/test_batches", "answers_of_records_are_read") + IN_BUCKETS,
+        of("tasks/test_bucket_batches", "pictures_of_bedrock_come_under_the_ids_of_their_prompts"),
         NO_AGENT,
     ),
     ("AWS Bedrock", "speech-to-text"): (
@@ -92,22 +92,33 @@ CLOUD_TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         )
         + BY_CHAT,
         WHOLE,
-        of(LABELS, "comprehend_is_asked_in_batches_by_signed_requests"),
+        of("providers/aws/test_analyses", "fifty_texts_are_two_exchanges_and_one_that_fails_has_an_error_of_its_own")
+        + of(
+            "providers/aws/test_comprehend_batches",
+            "each_text_has_its_label_or_its_error_under_its_id",
+            "boto3_starts_such_jobs_at_the_simulator",
+        ),
         NO_AGENT,
     ),
     ("AWS Bedrock", "vision"): (
         of("providers/aws/test_converse", "media_are_sent_by_their_bytes_or_their_place_in_s3")
+        + of("providers/aws/test_analyses", "a_picture_has_labels_with_scores_from_0_to_1")
         + of("providers/aws/test_converse_server", "the_oracle_accepts_every_request"),
         of(CONVERSE, SPLIT),
         of("providers/aws/test_batches", "a_job_is_created_once_in_the_form_of_its_lines") + IN_BUCKETS,
         of("providers/aws/test_converse", "media_that_a_tool_returned_stand_in_its_result"),
     ),
     ("AWS SageMaker", "any"): (
-        of("providers/aws/test_framed", "a_run_is_signed_and_accepted")
+        of("simulator/test_hosted", "every_format_answers_plain_and_streamed", "boto3_invokes_endpoints")
         + of("conformance/test_recordings_invoke", "the_recorded_endpoint_of_sagemaker_is_read"),
         of("providers/aws/test_framed", "a_stream_is_read_however_its_parts_are_cut"),
-        (),
-        of("providers/aws/test_framed", "a_run_is_signed_and_accepted")
+        of("providers/aws/test_async_inference", "each_input_has_its_answer_or_its_error_under_its_id")
+        + of(
+            "providers/aws/test_transform_jobs",
+            "each_input_has_its_answer_under_its_id",
+            "a_reply_that_is_lost_makes_no_second_job",
+        ),
+        of("simulator/test_hosted", "calls_are_made_and_told_apart")
         + of("providers/aws/test_text_forms", "tools_are_refused_in_words"),
     ),
     ("Azure OpenAI", "chat"): (

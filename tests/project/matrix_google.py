@@ -118,7 +118,7 @@ _DRAWS = "vertex:gemini-3.1-flash-image-preview"
 _IMAGEN = "vertex:imagen-4.0-generate-001"
 _BUCKET = "gs://bucket/batches"
 _JOBS = "POST batchPredictionJobs"
-_KEPT = (b"", b"{}", b"{}")
+_KEPT = (b"",)
 
 VERTEX = (
     Row(
@@ -140,7 +140,7 @@ VERTEX = (
         cell("{}", refused(embedding(_GEMINI_VECTORS, stream=True))),
         cell(
             "{}",
-            batch_of("embed", _OWN_VECTORS, to(_JOBS, words="batchPredictionJobs"), storage=_BUCKET, replies=_KEPT),
+            batch_of("embed", _OWN_VECTORS, to(_JOBS, words="batchPredictionJobs"), storage=_BUCKET, replies=_KEPT * 2),
         ),
         cell("{}", no_calls(_GEMINI_VECTORS, "embed")),
     ),

@@ -37,6 +37,9 @@ class Wire:
         return OneReply(self.replies[len(self.sent) - 1])
 
 
+_RANDOM = re.compile(r"ak-[0-9a-f]{16}")
+"""The names of batches."""
+
 Question = Callable[[Wire], Awaitable[object]]
 
 
@@ -137,10 +140,10 @@ def _refused(probe: Refused, wire: Wire, error: Exception | None) -> Seen:
 
 def _line(request: HttpRequest, stands_for: Mapping[str, str]) -> str:
     parts = urlsplit(request.url)
-    path = unquote(parts.path)
+    path = _RANDOM.sub("ak-...", unquote(parts.path))
     for part, word in stands_for.items():
         path = path.replace(part, word)
-    query = f"?{parts.query}" if parts.query else ""
+    query = f"?{_RANDOM.sub('ak-...', unquote(parts.query))}" if parts.query else ""
     return f"{request.method} {parts.netloc}{path}{query}"
 
 

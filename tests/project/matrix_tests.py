@@ -141,13 +141,13 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         of("providers/openai/test_responses", "TestEncode::shows_pictures_that_a_tool_returned_and_mentions_sounds"),
     ),
     ("Anthropic", "chat"): (
-        of(MESSAGES, READ, SENT) + of(OTHERS, "structured_output_is_read"),
-        of(MESSAGES, SPLIT) + of(OTHERS, "an_answer_streams"),
+        of(MESSAGES, READ, SENT) + of(OTHERS, "TestAnthropic::structured_output_is_read"),
+        of(MESSAGES, SPLIT) + of(OTHERS, "TestAnthropic::an_answer_streams"),
         of(BATCHES, "every_recorded_reply_decodes_as_expected")
         + of("tasks/test_batch", "what_is_sent_to_anthropic_is_accepted_by_the_oracle_with_the_betas_of_all")
         + of("simulator/test_batches", "anthropics_client_makes_a_batch_and_reads_it")
         + KILLED,
-        of(OTHERS, "tools_are_called_and_the_answer_follows")
+        of(OTHERS, "TestAnthropic::tools_are_called_and_the_answer_follows")
         + of("providers/anthropic/test_messages", "strict_tools_stay_within_what_one_request_may_hold"),
     ),
     ("Anthropic", "embedding"): (
@@ -195,7 +195,7 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         + of("simulator/test_batches", "googles_client_makes_a_batch_and_reads_it")
         + KILLED,
         of("providers/google/test_google_runs", "runs_tools_and_sends_signatures_back_in_their_places")
-        + of(OTHERS, "tools_are_called"),
+        + of(OTHERS, "TestGoogle::tools_are_called"),
     ),
     ("Gemini API", "embedding"): (
         of(VECTORS, READ, "the_oracle_of_gemini_accepts_every_request")
@@ -214,10 +214,11 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
     ("Gemini API", "speech-to-text"): (
         of("tasks/test_transcribe", "gemini_is_asked_for_the_words_alone")
         + of(
-            "providers/google/test_generate_content",
-            "extra_fields_are_laid_over_ours_and_extra_tools_stand_beside_ours",
+            "providers/google/test_transcripts",
+            "times_and_speakers_are_asked_for_by_its_own_transcription",
+            "a_config_of_ones_own_is_kept_and_its_transcript_read",
         ),
-        of(CONTENTS, SPLIT),
+        of("providers/google/test_transcripts", "a_streamed_transcription_is_whole_at_its_end") + of(CONTENTS, SPLIT),
         of(KINDS, "transcripts_travel_as_chats_at_gemini_and_by_address_at_groq"),
         NO_AGENT,
     ),
@@ -250,7 +251,7 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         of(VECTORS, READ, "the_oracle_of_vertex_accepts_every_request")
         + of("tasks/test_embed", "vertex_is_asked_below_its_publisher_with_a_token"),
         WHOLE,
-        IN_BUCKETS,
+        of("tasks/test_bucket_batches", "vectors_come_under_the_ids_of_their_texts"),
         NO_AGENT,
     ),
     ("Vertex AI", "image generation"): (
