@@ -10,7 +10,7 @@ from typing import Any
 
 from shared import SHARED
 
-__all__ = ["Recorded", "exchanges"]
+__all__ = ["FOLDER", "Recorded", "apis", "exchanges"]
 
 FOLDER = SHARED / "recordings"
 
@@ -30,6 +30,7 @@ class Recorded:
     """status, headers, text or body_b64."""
     expect: dict[str, Any] = field(repr=False)
     """What independent readers make of the response."""
+    api: str = ""
     features: tuple[str, ...] = ()
     fidelity: str = "raw"
     is_contested: bool = False
@@ -71,6 +72,12 @@ def _files() -> tuple[tuple[str, dict[str, Any]], ...]:
 
 
 @cache
+def apis() -> tuple[str, ...]:
+    """All API categories; none when the folder is absent."""
+    return tuple(sorted({entry["api"] for _, document in _files() for entry in document["exchanges"]}))
+
+
+@cache
 def exchanges(api: str) -> tuple[Recorded, ...]:
     """All exchanges of an API category, such as "chat_completions"; none when the folder is absent."""
     return tuple(
@@ -81,6 +88,7 @@ def exchanges(api: str) -> tuple[Recorded, ...]:
             request=entry["request"],
             response=entry["response"],
             expect=entry["expect"],
+            api=api,
             features=tuple(document.get("features", ())),
             fidelity=document.get("fidelity", "raw"),
             is_contested=bool(document.get("expect_contested")),
