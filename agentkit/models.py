@@ -12,7 +12,6 @@ from agentkit.identity import Capabilities, ModelIdentity
 from agentkit.messages import Message, Outcome
 
 __all__ = [
-    "SOME_THAT_CHAT",
     "Ask",
     "CallOffer",
     "Capabilities",
