@@ -12,11 +12,11 @@ The state is a file: stop the program whenever you like, run it again, and it go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
 
 import anyio
 
@@ -202,9 +202,41 @@ def batch_sync(
     poll_seconds: float = _POLL_SECONDS,
     on_event: Callable[[BatchEvent], None] | None = None,
 ) -> BatchResults[Answer]: ...
-def batch_sync(model: Any, requests: Any, **options: Any) -> BatchResults[Any]:
+def batch_sync(
+    model: AnyModel,
+    requests: AnyInputs,
+    *,
+    kind: BatchKind[Any] | None = None,
+    instructions: str = "",
+    settings: Settings | None = None,
+    via: Via = "batch",
+    state: str | Path | None = None,
+    storage: str | BatchStorage | None = None,
+    budget: Budget | None = None,
+    prices: PriceBook | None = None,
+    concurrency: int = _CONCURRENCY,
+    poll_seconds: float = _POLL_SECONDS,
+    on_event: Callable[[BatchEvent], None] | None = None,
+) -> BatchResults[Any]:
     """What `batch` gives, for callers without an event loop of their own."""
-    return call_in_portal(partial(batch, model, requests, **options))
+    return call_in_portal(
+        partial(
+            cast("Callable[..., Awaitable[BatchResults[Any]]]", batch),  # of one kind or another
+            model,
+            requests,
+            kind=kind,
+            instructions=instructions,
+            settings=settings,
+            via=via,
+            state=state,
+            storage=storage,
+            budget=budget,
+            prices=prices,
+            concurrency=concurrency,
+            poll_seconds=poll_seconds,
+            on_event=on_event,
+        )
+    )
 
 
 async def submit_batch(
