@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tasks.test_bucket_batches import Keeper, Stopped
 
-from agentkit.batching import BatchLine, BatchResult
+from agentkit.batching import BatchLimits, BatchLine, BatchResult, read_state
 from agentkit.codec import WireRequest
 from agentkit.errors import (
     BadRequestError,
@@ -111,6 +112,31 @@ async def test_what_was_asked_before_a_stop_is_not_asked_again(tmp_path: Path) -
     assert 0 < before < 20
     assert len(written) == 20
     assert invocations(simulator) <= 20 + 8  # those that were on their way
+
+
+@pytest.mark.parametrize("keeps_last", [True, False])
+async def test_a_stop_at_any_step_asks_nothing_twice(keeps_last: bool) -> None:
+    requests = [Request("", (user_message(str(place)),)) for place in range(5)]
+    async with simulate(Echo()) as simulator:
+        remote = connect_batch(at(simulator), storage=BUCKET)
+        remote.codec.limits = BatchLimits(2, 10**6)
+        for dies_at in range(10):
+            simulator.forget()
+            keeper = Keeper(planned(remote, requests, ids="abcde"), dies_at=dies_at, keeps_last=keeps_last)
+            first = Drive(remote, read_state(keeper.kept), keep=keeper)
+            try:
+                await first.submit(requests)
+                await first.wait(0)
+            except Stopped:
+                keeper.left = 99
+            second = Drive(remote, read_state(keeper.kept), keep=keeper)
+            await second.submit(requests)
+            await second.wait(0)
+            results = await second.results()
+
+            texts = [result.text for result in results if isinstance(result, Response)]
+            assert texts == [f"echo {number}" for number in range(5)]
+            assert (dies_at, invocations(simulator)) == (dies_at, 5)
 
 
 async def test_what_has_no_answer_in_time_has_expired() -> None:
