@@ -68,7 +68,8 @@ async def test_fifty_texts_are_two_exchanges_and_one_that_fails_has_an_error_of_
 @pytest.mark.anyio
 async def test_toxicity_language_and_a_classifier_of_ones_own() -> None:
     async with simulate() as server:
-        toxic = await classify(model_at(server, "comprehend:toxicity"), ["I kill you", "hi"] * 6, labels="moderation")
+        texts = ["I kill you", "hi"] * 6
+        toxic = await classify(model_at(server, "comprehend:toxicity"), texts, labels="moderation", concurrency=1)
         assert sorted(len(seen.json["TextSegments"]) for seen in server.requests) == [2, 10]
         language = await classify(model_at(server, "comprehend:language"), "Das ist es", labels=None)
         own = await classify(model_at(server, f"comprehend:{ENDPOINT}"), ["great", "broken"], labels=None)
