@@ -216,10 +216,14 @@ def test_a_server_ends_with_a_process_that_ends(tiny: Path) -> None:
     assert not is_running(int(done.stdout))
 
 
+HANGS_UP = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+"""Where the tests were started with nohup, their children would ignore it too."""
+
+
 @pytest.mark.parametrize("word", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_a_server_ends_with_a_process_that_is_killed(tiny: Path, word: signal.Signals) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT + "time.sleep(60)", str(tiny)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HANGS_UP + SCRIPT + "time.sleep(60)", str(tiny)], stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
         served = int(parent.stdout.readline())
