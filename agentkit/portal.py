@@ -9,17 +9,19 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar, cast
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
 import anyio
 from anyio.from_thread import BlockingPortal
 
 from agentkit.errors import ConfigurationError
 
-__all__ = ["call_in_portal"]
+__all__ = ["call_in_portal", "synchronous"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 WAIT_SECONDS = 0.1
@@ -120,3 +122,15 @@ atexit.register(_portal.close)
 def call_in_portal(fn: Callable[[], Awaitable[Any]]) -> Any:
     """The result of `await fn()`, run in the portal's event loop. Raises what it raises."""
     return _portal.call(fn)
+
+
+def synchronous(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """The function for callers without an event loop of their own; "_sync" is added to its name."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        return call_in_portal(partial(function, *args, **kwargs))
+
+    call.__name__ = call.__qualname__ = f"{function.__name__}_sync"
+    call.__doc__ = f"What `{function.__name__}` gives, for callers without an event loop of their own."
+    return call

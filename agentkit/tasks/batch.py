@@ -12,11 +12,10 @@ The state is a file: stop the program whenever you like, run it again, and it go
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 import anyio
 
@@ -26,7 +25,7 @@ from agentkit.errors import BudgetExceededError, ConfigurationError, StateError
 from agentkit.exchange import Delta, Request, Response
 from agentkit.messages import Prompt
 from agentkit.models import Model
-from agentkit.portal import call_in_portal
+from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
 from agentkit.settings import Settings
 from agentkit.task_model import TaskModel
@@ -169,74 +168,7 @@ async def batch(
             raise _late(seconds, state)
 
 
-@overload
-def batch_sync(
-    model: str | Model,
-    requests: BatchInputs,
-    *,
-    kind: None = None,
-    instructions: str = "",
-    settings: Settings | None = None,
-    via: Via = "batch",
-    state: str | Path | None = None,
-    storage: str | BatchStorage | None = None,
-    budget: Budget | None = None,
-    prices: PriceBook | None = None,
-    concurrency: int = _CONCURRENCY,
-    poll_seconds: float = _POLL_SECONDS,
-    on_event: Callable[[BatchEvent], None] | None = None,
-) -> BatchResults[Response]: ...
-@overload
-def batch_sync(
-    model: AnyModel,
-    requests: AnyInputs,
-    *,
-    kind: BatchKind[Answer],
-    settings: Settings | None = None,
-    via: Via = "batch",
-    state: str | Path | None = None,
-    storage: str | BatchStorage | None = None,
-    budget: Budget | None = None,
-    prices: PriceBook | None = None,
-    concurrency: int = _CONCURRENCY,
-    poll_seconds: float = _POLL_SECONDS,
-    on_event: Callable[[BatchEvent], None] | None = None,
-) -> BatchResults[Answer]: ...
-def batch_sync(
-    model: AnyModel,
-    requests: AnyInputs,
-    *,
-    kind: BatchKind[Any] | None = None,
-    instructions: str = "",
-    settings: Settings | None = None,
-    via: Via = "batch",
-    state: str | Path | None = None,
-    storage: str | BatchStorage | None = None,
-    budget: Budget | None = None,
-    prices: PriceBook | None = None,
-    concurrency: int = _CONCURRENCY,
-    poll_seconds: float = _POLL_SECONDS,
-    on_event: Callable[[BatchEvent], None] | None = None,
-) -> BatchResults[Any]:
-    """What `batch` gives, for callers without an event loop of their own."""
-    return call_in_portal(
-        partial(
-            cast("Callable[..., Awaitable[BatchResults[Any]]]", batch),  # of one kind or another
-            model,
-            requests,
-            kind=kind,
-            instructions=instructions,
-            settings=settings,
-            via=via,
-            state=state,
-            storage=storage,
-            budget=budget,
-            prices=prices,
-            concurrency=concurrency,
-            poll_seconds=poll_seconds,
-            on_event=on_event,
-        )
-    )
+batch_sync = synchronous(batch)
 
 
 async def submit_batch(

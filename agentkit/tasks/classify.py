@@ -28,7 +28,7 @@ from agentkit.classification import (
 from agentkit.errors import ConfigurationError, ProtocolError, UnsupportedError
 from agentkit.media import Image
 from agentkit.models import Model
-from agentkit.portal import call_in_portal
+from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
 from agentkit.providers import find_provider, task_model
 from agentkit.providers import model as chat_model
@@ -139,33 +139,7 @@ async def classify(
     return Classifications(found, account.usage, account.cost, name, tuple(notes))
 
 
-def classify_sync(
-    model: str | Model | ClassificationModel,
-    inputs: ClassificationInput | Sequence[ClassificationInput],
-    *,
-    labels: Labels,
-    multi: bool = False,
-    settings: Settings | None = None,
-    budget: Budget | None = None,
-    prices: PriceBook | None = None,
-    concurrency: int = _CONCURRENCY,
-    on_event: Listener | None = None,
-) -> Classifications:
-    """What `classify` gives, for callers without an event loop of their own."""
-    return call_in_portal(
-        partial(
-            classify,
-            model,
-            inputs,
-            labels=labels,
-            multi=multi,
-            settings=settings,
-            budget=budget,
-            prices=prices,
-            concurrency=concurrency,
-            on_event=on_event,
-        )
-    )
+classify_sync = synchronous(classify)
 
 
 def labels_of(labels: Labels, *, is_multiple: bool) -> tuple[Way, dict[str, str]]:

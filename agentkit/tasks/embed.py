@@ -24,7 +24,7 @@ from agentkit.embedding import (
 )
 from agentkit.errors import ConfigurationError, ProtocolError, UnsupportedError
 from agentkit.media import Image
-from agentkit.portal import call_in_portal
+from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
 from agentkit.providers import task_model
 from agentkit.settings import Settings
@@ -152,33 +152,7 @@ async def embed(
     return Embeddings(vectors, account.usage, account.cost, name, tuple(notes))
 
 
-def embed_sync(
-    model: str | EmbeddingModel,
-    inputs: EmbeddingInput | Sequence[EmbeddingInput],
-    *,
-    dimensions: int | None = None,
-    purpose: Purpose | None = None,
-    settings: Settings | None = None,
-    budget: Budget | None = None,
-    prices: PriceBook | None = None,
-    concurrency: int = _CONCURRENCY,
-    on_event: Listener | None = None,
-) -> Embeddings:
-    """What `embed` gives, for callers without an event loop of their own."""
-    return call_in_portal(
-        partial(
-            embed,
-            model,
-            inputs,
-            dimensions=dimensions,
-            purpose=purpose,
-            settings=settings,
-            budget=budget,
-            prices=prices,
-            concurrency=concurrency,
-            on_event=on_event,
-        )
-    )
+embed_sync = synchronous(embed)
 
 
 def _split(inputs: Sequence[EmbeddingInput], limits: EmbeddingLimits) -> list[tuple[EmbeddingInput, ...]]:

@@ -15,7 +15,7 @@ from agentkit.budget import Budget
 from agentkit.errors import ConfigurationError, ProtocolError
 from agentkit.imaging import GeneratedImage, ImageAnswer, ImageModel, ImageRequest
 from agentkit.media import Image
-from agentkit.portal import call_in_portal
+from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
 from agentkit.providers import task_model
 from agentkit.settings import Settings
@@ -127,43 +127,7 @@ async def _ask(chosen: ImageModel, asked: ImageRequest, account: TaskAccount, li
     return reply.answer
 
 
-def generate_image_sync(
-    model: str | ImageModel,
-    prompt: str,
-    *,
-    images: Sequence[Image] = (),
-    mask: Image | None = None,
-    size: str | None = None,
-    count: int = 1,
-    quality: str | None = None,
-    background: str | None = None,
-    output_format: str | None = None,
-    partial_images: int = 0,
-    settings: Settings | None = None,
-    budget: Budget | None = None,
-    prices: PriceBook | None = None,
-    on_event: Listener | None = None,
-) -> GeneratedImages:
-    """What `generate_image` gives, for callers without an event loop of their own."""
-    return call_in_portal(
-        partial(
-            generate_image,
-            model,
-            prompt,
-            images=images,
-            mask=mask,
-            size=size,
-            count=count,
-            quality=quality,
-            background=background,
-            output_format=output_format,
-            partial_images=partial_images,
-            settings=settings,
-            budget=budget,
-            prices=prices,
-            on_event=on_event,
-        )
-    )
+generate_image_sync = synchronous(generate_image)
 
 
 def _check(

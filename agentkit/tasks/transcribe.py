@@ -7,7 +7,6 @@ heard.text, heard.words[0].start
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +16,7 @@ from agentkit.budget import Budget
 from agentkit.errors import MediaError
 from agentkit.media import Audio, Inline, media_type_of
 from agentkit.models import ModelIdentity
-from agentkit.portal import call_in_portal
+from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
 from agentkit.providers import task_model
 from agentkit.settings import Settings
@@ -155,35 +154,7 @@ async def _ask(
     return reply.answer
 
 
-def transcribe_sync(
-    model: str | TranscriptionModel,
-    audio: str | Path | Audio,
-    *,
-    language: str | None = None,
-    prompt: str | None = None,
-    words: bool = False,
-    segments: bool = False,
-    settings: Settings | None = None,
-    budget: Budget | None = None,
-    prices: PriceBook | None = None,
-    on_event: Listener | None = None,
-) -> Transcription:
-    """What `transcribe` gives, for callers without an event loop of their own."""
-    return call_in_portal(
-        partial(
-            transcribe,
-            model,
-            audio,
-            language=language,
-            prompt=prompt,
-            words=words,
-            segments=segments,
-            settings=settings,
-            budget=budget,
-            prices=prices,
-            on_event=on_event,
-        )
-    )
+transcribe_sync = synchronous(transcribe)
 
 
 def _read(path: Path, limits: TranscriptionLimits, who: ModelIdentity) -> Audio:
