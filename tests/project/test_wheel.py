@@ -17,6 +17,7 @@ from project.environment import clean_environment
 SMOKE = Path(__file__).with_name("smoke.py")
 SOURCES = ("agentkit", "tools", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", ".gitignore")
 SLOWEST_HELP_SECONDS = 2.0
+LARGEST_WHEEL_BYTES = 2**20
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 
@@ -88,6 +89,10 @@ def test_the_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
     assert {name for name in names if ".dist-info/" not in name} == packaged
     assert {"agentkit/py.typed", "agentkit_tools/py.typed", "agentkit/data/models.json"} <= set(names)
     assert any(name.endswith("/licenses/LICENSE") for name in names)
+
+
+def test_the_wheel_is_smaller_than_a_megabyte(wheel: Path) -> None:
+    assert wheel.stat().st_size < LARGEST_WHEEL_BYTES
 
 
 def test_an_installation_runs_the_demo(bin_folder: Path, environment: dict[str, str], tmp_path: Path) -> None:
