@@ -6,6 +6,7 @@ tokens inside their input, Anthropic outside; reasoning tokens stand inside the 
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from agentkit.frozen import frozen
@@ -89,9 +90,17 @@ class Cost:
 
     def __str__(self) -> str:
         if self.is_known:
-            return f"${self.usd:.6f}".rstrip("0").rstrip(".") if self.usd else "$0"
-        return f"at least ${self.usd:.4f}" if self.usd else "unknown"
+            return _dollars(self.usd)
+        return f"at least {_dollars(self.usd)}" if self.usd else "unknown"
 
 
 Cost.unknown = Cost(0.0, False)
 Cost.zero = Cost(0.0)
+
+
+def _dollars(usd: float) -> str:
+    """Down to a millionth; of less than that two digits, for what costs something is not free."""
+    if not usd:
+        return "$0"
+    places = 1 - math.floor(math.log10(usd)) if 0 < usd < 1e-6 else 6
+    return f"${usd:.{places}f}".rstrip("0").rstrip(".")

@@ -17,5 +17,11 @@ def test_a_cost_that_is_partly_unknown_is_a_lower_bound() -> None:
     assert Cost(0.25) + Cost.unknown == Cost(0.25, is_known=False)
     assert Cost.zero + Cost.zero == Cost.zero
     assert [str(cost) for cost in (Cost.zero, Cost.unknown, Cost(0.0125), Cost(0.25, False))] == [
-        "$0", "unknown", "$0.0125", "at least $0.2500"
+        "$0", "unknown", "$0.0125", "at least $0.25"
     ]  # fmt: skip
+
+
+def test_what_costs_very_little_is_not_shown_as_free() -> None:
+    shown = [str(Cost(usd)) for usd in (2e-08, 0.000123456, 0.9999999, 123.5)]
+    assert shown == ["$0.00000002", "$0.000123", "$1", "$123.5"]
+    assert str(Cost(1.2345e-09, is_known=False)) == "at least $0.0000000012"

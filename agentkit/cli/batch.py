@@ -247,7 +247,7 @@ def _write(done: BatchResults[Any], output: str | None, *, folder: str | None, j
             print_json(row, is_one_line=True)
     for note in done.notes:
         notice(note)
-    notice(f"{done.model}: {len(rows) - failed} answers, {failed} errors; {done.usage}, {done.cost}")
+    notice(f"{done.model}: {len(rows) - failed} answers, {failed} errors; {done.usage}, cost {done.cost}")
     if failed:
         click.get_current_context().exit(1)
 

@@ -80,7 +80,7 @@ def command(
             click.echo(printable(f"{_words(each)}\t{cut(shown_input(entry), _SHOWN_CHARS)}"))
     for note in found.notes:
         notice(note)
-    notice(f"{found.model}: {found.usage}, {found.cost}")
+    notice(f"{found.model}: {found.usage}, cost {found.cost}")
     if any(each.error is not None for each in found):
         ctx.exit(FAILED)
 

@@ -69,4 +69,4 @@ def command(
             print_json(row, is_one_line=True)
     for note in found.notes:
         notice(note)
-    notice(f"{found.model}: {len(found)} x {found.dimensions} numbers; {found.usage}, {found.cost}")
+    notice(f"{found.model}: {len(found)} x {found.dimensions} numbers; {found.usage}, cost {found.cost}")

@@ -13,13 +13,12 @@ It works with any client, sync or async, of any vendor; agentkit need not be use
 from __future__ import annotations
 
 import datetime
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio.from_thread
-import pytest
 
 from agentkit.models import Model
 from agentkit.simulator.fault import Fault
@@ -139,7 +138,16 @@ class StartSimulator(Protocol):
     ) -> SimulatorOnThread: ...
 
 
-@pytest.fixture
+def _fixture(function: Callable[[], Iterator[StartSimulator]]) -> Any:
+    """A fixture of pytest, where that is installed; `start_simulator` does without."""
+    try:
+        import pytest  # in no dependency of ours: who tests with it has it
+    except ModuleNotFoundError:
+        return function
+    return pytest.fixture(function)
+
+
+@_fixture
 def simulator() -> Iterator[StartSimulator]:
     """Starts simulators, as many as a test wants; they end with the test."""
     with ExitStack() as stack:

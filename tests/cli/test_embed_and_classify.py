@@ -36,7 +36,7 @@ def test_texts_become_lines_with_vectors() -> None:
         [{"input": text, "embedding": vector(text, dimensions=4).tolist()} for text in ("a cat", "a dog")],
     )
     assert "using the vectors of offline:" in told
-    assert "matcher: 2 x 4 numbers; 4 tokens in, 0 out, $0" in told
+    assert "matcher: 2 x 4 numbers; 4 tokens in, 0 out, cost $0" in told
 
 
 def test_texts_come_from_files_and_standard_input(tmp_path: Path) -> None:
