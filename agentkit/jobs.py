@@ -38,9 +38,10 @@ class JobDone(Generic[Told]):
 class JobStep(Generic[Told]):
     """One exchange of a chain."""
 
-    kind: Literal["start", "look", "fetch"]
-    """A start makes something at the provider: it is not sent again where it may have been received. Before a look that
-    follows another one a while is waited."""
+    kind: Literal["start", "put", "look", "fetch"]
+    """A start makes something at the provider: it is not sent again where it may have been received. What is put is the
+    same however often it is sent, so that a job which begins with it is taken up by the same question. Before a look
+    that follows another one a while is waited."""
     wire: WireRequest
     read: Callable[[JobReply], JobStep[Told] | JobDone[Told]] = field(repr=False)
     """What follows. Raises ProtocolError, or the error with which the job has ended."""
@@ -48,6 +49,12 @@ class JobStep(Generic[Told]):
     """The provider's id of the job, once it is known."""
     address: str = field(default="", repr=False)
     """Where it is asked, when not at the provider's own address; no key is sent there."""
+    status: str = ""
+    """Where the job stands, in the provider's word, for those who wait."""
+    refused: Callable[[ExchangeError], JobStep[Told] | None] | None = field(default=None, repr=False)
+    """What follows an error all the same; None where it is the last word."""
+    is_stored: bool = False
+    """It is asked of the storage of whoever asks, or at `address` with that storage's signature."""
 
 
 class JobCodec(Protocol[Asked, Told]):

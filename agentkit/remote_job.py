@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,12 +16,13 @@ from agentkit.classification import ClassificationAnswer, ClassificationOffer, C
 from agentkit.codec import WireRequest
 from agentkit.deadlines import advice
 from agentkit.errors import DeadlineError, ExchangeError, ProtocolError
-from agentkit.exchange import RunAccount, Waiting
+from agentkit.exchange import AttemptFailed, RunAccount, Waiting
 from agentkit.jobs import JobCodec, JobDone, JobReply, JobStep, parts_of
 from agentkit.models import ModelIdentity, Sink
 from agentkit.remote import Endpoint
 from agentkit.remote_task import RemoteTask
 from agentkit.retention import unretained
+from agentkit.retry import LONGEST_WAIT_SECONDS
 from agentkit.settings import Deadlines, Settings
 from agentkit.task_model import TaskReply
 from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest
@@ -69,9 +71,10 @@ class RemoteJob(Generic[Asked, Told]):
         *,
         transport: Transport,
         settings: Settings | None = None,
+        storage: Endpoint | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
-        """`sleep` is for tests."""
+        """`storage` is where steps are asked that are stored; `sleep` is for tests."""
         self.codec = codec
         self.identity = identity
         self.endpoint = endpoint
@@ -82,6 +85,7 @@ class RemoteJob(Generic[Asked, Told]):
         """Gives numbers from 0 to 1, for waits."""
         self.wall_clock: Callable[[], float] = time.time
         """Seconds since 1970, for dates that providers ask to wait for."""
+        self._storage = storage
         self._sleep = sleep
 
     def __repr__(self) -> str:
@@ -100,29 +104,40 @@ class RemoteJob(Generic[Asked, Told]):
             answer = await chain.perform()
             return TaskReply(answer, chain.attempts, chain.notes)
         assert seconds is not None
-        raise self._late(seconds, chain.job)
+        raise self._late(seconds, chain)
 
     async def exchange(
         self, step: JobStep[Told], settings: Settings, *, sink: Sink | None, account: RunAccount | None
-    ) -> JobReply:
+    ) -> TaskReply[JobReply]:
         """One exchange of a chain. Raises ExchangeError."""
-        ours, provider = self.endpoint, self.identity.provider
-        endpoint = elsewhere(step.address, than=ours, provider=provider) if step.address else ours
-        task = RemoteTask(_Exchange(self.codec, step.wire), endpoint, self.identity, transport=self.transport)
+        task = RemoteTask(
+            _Exchange(self.codec, step.wire), self._endpoint_of(step), self.identity, transport=self.transport
+        )
         task.random, task.wall_clock = self.random, self.wall_clock
         own = Settings(
             attempts=1 if step.kind == "start" else settings.attempts,
             deadlines=settings.deadlines,
-            headers=None if step.address else settings.headers,
+            headers=None if step.address or step.is_stored else settings.headers,
         )
-        return (await task.perform(None, own, sink=sink, account=account)).answer
+        return await task.perform(None, own, sink=sink, account=account)
 
     async def wait(self, seconds: float) -> None:
         """Wait before the next look; not at all while a recording is replayed."""
         await self._sleep(0.0 if is_offline() else seconds)
 
-    def _late(self, seconds: float, job: str) -> DeadlineError:
-        where = f"the job {job} goes on at the provider" if job else "it is not known to have been started"
+    def _endpoint_of(self, step: JobStep[Told]) -> Endpoint:
+        stored = self._storage if step.is_stored else None
+        if not step.address:
+            return stored or self.endpoint
+        there = elsewhere(step.address, than=self.endpoint, provider=self.identity.provider)
+        return there if stored is None else replace(there, auth=stored.auth, renew=stored.renew)
+
+    def _late(self, seconds: float, chain: _Chain[Asked, Told]) -> DeadlineError:
+        where = "it is not known to have been started"
+        if chain.job:
+            where = f"the job {chain.job} goes on at the provider"
+            where += f", where it is {chain.status}" if chain.status else ""
+            where += "; the same question takes it up" if chain.is_found_again else ""
         error = DeadlineError(
             f"the job took longer than {seconds:g} s, waits included ({where}); {advice('exchange_seconds')}",
             provider=self.identity.provider,
@@ -175,9 +190,12 @@ class TranscriptionJob(RemoteJob[TranscriptionRequest, TranscriptionAnswer]):
         *,
         transport: Transport,
         settings: Settings | None = None,
+        storage: Endpoint | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
-        super().__init__(codec, endpoint, identity, transport=transport, settings=settings, sleep=sleep)
+        super().__init__(
+            codec, endpoint, identity, transport=transport, settings=settings, storage=storage, sleep=sleep
+        )
         self.limits = codec.limits(identity.model)
         """What it listens to at a time."""
 
@@ -195,52 +213,91 @@ class _Chain(Generic[Asked, Told]):
         account: RunAccount | None,
     ) -> None:
         self.attempts = 1
-        """How many requests its start took."""
+        """How many requests it took, as one exchange counts them: one, and those that were sent again."""
         self.notes = first.wire.notes
         self.job = ""
+        self.is_found_again = first.kind == "put"
+        """Whether the same question, asked later, takes up the same job."""
         self._owner = owner
         self._step = first
         self._settings = settings
         self._sink = sink
         self._account = account
 
+    @property
+    def status(self) -> str:
+        """Where the job stands, as far as that was told."""
+        return self._step.status
+
     async def perform(self) -> Told:
-        step, wait, was_look = self._step, self._owner.codec.poll_seconds, False
+        wait, was_look = self._owner.codec.poll_seconds, False
         while True:
+            step = self._step
             self.job = step.job or self.job
             if step.kind == "look" and was_look:
                 await self._wait(wait)
                 wait = max(wait, min(wait * _POLL_GROWTH, _SLOWEST_POLL_SECONDS))
             was_look = step.kind == "look"
-            reply = await self._started(step) if step.kind == "start" else await self._asked(step)
-            following = self._read(step, reply)
+            following = await self._followed(step)
             if isinstance(following, JobDone):
                 return following.answer
-            step = following
+            self._step = following
 
     async def _wait(self, seconds: float) -> None:
-        if self._sink is not None and self._sink.emit((Waiting(f"the job {self.job}", seconds),)):
+        told = f"the job {self.job}, {self.status}" if self.status else f"the job {self.job}"
+        if self._sink is not None and self._sink.emit((Waiting(told, seconds),)):
             await self._sink.drain()
         await self._owner.wait(seconds)
 
+    async def _followed(self, step: JobStep[Told]) -> JobStep[Told] | JobDone[Told]:
+        """What follows a step, which is performed."""
+        try:
+            reply = await self._started(step) if step.kind == "start" else await self._asked(step)
+        except ExchangeError as error:
+            following = step.refused(error) if step.refused is not None else None
+            if following is None:
+                raise
+            self.attempts += error.attempts - 1
+            return following
+        return self._read(step, reply)
+
     async def _asked(self, step: JobStep[Told]) -> JobReply:
-        return await self._owner.exchange(step, self._settings, sink=self._sink, account=self._account)
+        reply = await self._owner.exchange(step, self._settings, sink=self._sink, account=self._account)
+        self.attempts += reply.attempts - 1
+        return reply.answer
 
     async def _started(self, step: JobStep[Told]) -> JobReply:
         """Start the job, once: where it may have been started although no reply came, that is the last word."""
-        allowed = self._settings.attempts or _STARTS
         while True:
             try:
                 return await self._asked(step)
             except ExchangeError as error:
-                is_refused = error.status in _REFUSED or isinstance(error, NotSentError)
-                if not error.is_retryable or not is_refused or self.attempts == allowed:
-                    if error.is_retryable and not is_refused:
-                        error.add_note("the job may have been started all the same, so it was not started again")
-                    error.attempts = self.attempts
+                error.attempts = self.attempts
+                wait = error.retry_after_seconds or self._owner.codec.poll_seconds
+                if not self._may_start_again(error, wait):
                     raise
-                await self._owner.wait(error.retry_after_seconds or self._owner.codec.poll_seconds)
-                self.attempts += 1
+                failed = AttemptFailed(self.attempts, f"{type(error).__name__}: {error}", wait)
+            if self._sink is not None and self._sink.emit((failed,)):
+                await self._sink.drain()
+            await self._owner.wait(wait)
+            self.attempts += 1
+
+    def _may_start_again(self, error: ExchangeError, wait: float) -> bool:
+        """Whether the start is to be sent once more after this wait; a note says why not."""
+        if not error.is_retryable:
+            return False
+        if error.status not in _REFUSED and not isinstance(error, NotSentError):
+            error.add_note("the job may have been started all the same, so it was not started again")
+            return False
+        if self.attempts == (self._settings.attempts or _STARTS):
+            return False
+        if wait > min(LONGEST_WAIT_SECONDS, anyio.current_effective_deadline() - anyio.current_time()):
+            error.add_note(f"the provider asks to wait {wait:.4g} s, which is longer than we do; no job was started")
+            return False
+        if self._account is not None and not self._account.reserve_retry():
+            error.add_note("not tried again, since the run has no retries left; allow more with Budget(retries=...)")
+            return False
+        return True
 
     def _read(self, step: JobStep[Told], reply: JobReply) -> JobStep[Told] | JobDone[Told]:
         try:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from jumping_clock import jumping
 
+from agentkit.budget import Budget, Ledger
 from agentkit.codec import WireRequest
-from agentkit.errors import ConnectionFailedError, DeadlineError, ExchangeError, ProtocolError, ServerError
-from agentkit.exchange import Delta, Waiting
+from agentkit.errors import (
+    ConnectionFailedError,
+    DeadlineError,
+    ExchangeError,
+    ProtocolError,
+    RateLimitError,
+    ServerError,
+)
+from agentkit.exchange import AttemptFailed, Delta, Waiting
 from agentkit.jobs import JobDone, JobReply, JobStep, id_in
 from agentkit.models import ModelIdentity
 from agentkit.providers.openai.errors import decode_error
@@ -172,6 +180,83 @@ async def test_a_start_that_was_refused_is_asked_again() -> None:
     wire = Wire([Said(b"{}", 429, {"retry-after": "7"}), Said(b"{}", 503), STARTED, Said(b"done")])
     reply = await job(wire).perform(Question("hello"), Settings())
     assert (reply.answer, reply.attempts) == ("done", 3)
+
+
+async def test_a_start_is_not_waited_for_longer_than_anybody_waits() -> None:
+    for seconds, settings in (("3600", Settings()), ("60", Settings(deadlines=Deadlines(exchange_seconds=30)))):
+        wire = Wire([Said(b"{}", 429, {"retry-after": seconds}), STARTED])
+        with pytest.raises(RateLimitError) as caught:
+            await job(wire).perform(Question("hello"), settings)
+        assert (len(wire.sent), caught.value.attempts) == (1, 1)
+        assert f"asks to wait {seconds} s, which is longer than we do" in caught.value.__notes__[-1]
+
+
+async def test_what_was_refused_is_told_and_counts_as_a_retry_of_the_run() -> None:
+    sink, account = Sink(), Ledger(Budget(retries=1))
+    wire = Wire([Said(b"{}", 429, {"retry-after": "7"})])
+    with pytest.raises(RateLimitError) as caught:
+        await job(wire).perform(Question("hello"), Settings(), sink=sink, account=account)
+    (failed,) = sink.told
+    assert isinstance(failed, AttemptFailed)
+    assert (failed.attempt, failed.wait_seconds, len(wire.sent)) == (1, 7.0, 2)
+    assert "the run has no retries left" in caught.value.__notes__[-1]
+
+
+class PutCodec(Codec):
+    """Its jobs are named by whoever asks, and lie in a storage."""
+
+    def begin(self, asked: Question) -> JobStep[str]:
+        wire = WireRequest("/bucket/hello", asked.text.encode(), "PUT")
+        return JobStep("put", wire, lambda reply: self._named(), is_stored=True)
+
+    def _named(self) -> JobStep[str]:
+        def refused(error: ExchangeError) -> JobStep[str] | None:
+            return self._look("mine") if error.status == 409 else None
+
+        return JobStep("put", WireRequest("/jobs/mine", b"", "PUT"), lambda reply: self._look("mine"), refused=refused)
+
+    def _looked(self, id: str, reply: JobReply) -> JobStep[str] | JobDone[str]:
+        following = super()._looked(id, reply)
+        if isinstance(following, JobDone):
+            return following
+        return replace(following, status="QUEUED", is_stored=following.kind == "fetch")
+
+
+def put_job(wire: Wire) -> RemoteJob[Question, str]:
+    endpoint, storage = Endpoint("https://api.example/v1", {"api-key": "SECRET"}), Endpoint("https://store.example")
+    storage = replace(storage, auth=signed)
+    return RemoteJob(PutCodec(), endpoint, ModelIdentity("test", "m"), transport=wire, storage=storage)
+
+
+async def signed(request: HttpRequest) -> HttpRequest:
+    return replace(request, headers=(*request.headers, ("signed", "yes")))
+
+
+async def test_what_is_put_is_sent_again_and_its_refusal_may_be_followed() -> None:
+    lost = ConnectionFailedError("lost")
+    wire = Wire([Said(), lost, Said(b"{}", 409), Said(b"https://files.example/mine"), Said(b"the text")])
+    reply = await put_job(wire).perform(Question("hello"), Settings(headers={"x-mine": "1"}))
+
+    assert (reply.answer, reply.attempts) == ("the text", 2)
+    assert [(sent.method, sent.url) for sent in wire.sent] == [
+        ("PUT", "https://store.example/bucket/hello"),
+        ("PUT", "https://api.example/v1/jobs/mine"),
+        ("PUT", "https://api.example/v1/jobs/mine"),
+        ("GET", "https://api.example/v1/jobs/mine"),
+        ("GET", "https://files.example/result"),
+    ]
+    told = [{"signed", "api-key", "x-mine"} & {name for name, _ in sent.headers} for sent in wire.sent]
+    assert told == [{"signed"}, *[{"api-key", "x-mine"}] * 3, {"signed"}]
+    with pytest.raises(ExchangeError, match="HTTP 400"):
+        await put_job(Wire([Said(), Said(b"{}", 400)])).perform(Question("hello"), Settings())
+
+
+async def test_where_a_job_stands_is_told_while_it_is_waited_for_and_when_nobody_waits_any_more() -> None:
+    sink = Sink()
+    with pytest.raises(DeadlineError, match=r"the job mine goes on .*, where it is QUEUED; the same question takes it"):
+        settings = Settings(deadlines=Deadlines(exchange_seconds=1))
+        await put_job(Wire([Said(), Said(), RUNNING])).perform(Question("hello"), settings, sink=sink)
+    assert [told for told in sink.told if isinstance(told, Waiting)] == [Waiting("the job mine, QUEUED", 2.0)]
 
 
 async def test_a_look_that_fails_is_tried_again() -> None:

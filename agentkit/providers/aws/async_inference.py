@@ -267,7 +267,8 @@ def connect_batch(model: RemoteModel, storage: str | BatchStorage | None) -> Buc
     provider = model.identity.provider
     if model.identity.model.startswith(PREFIX):
         return connect_transform(model, storage)
-    bucket = Bucket(S3Codec(provider), s3_endpoint(model), storage_of(storage, scheme="s3", provider=provider))
+    s3 = s3_endpoint(model.endpoint, model=model.identity.model)
+    bucket = Bucket(S3Codec(provider), s3, storage_of(storage, scheme="s3", provider=provider))
     return AsyncInference(model, AsyncInferenceCodec(model.codec, provider=provider), bucket)
 
 

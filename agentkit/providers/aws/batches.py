@@ -179,41 +179,38 @@ def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | Batc
             f"{provider} reads and writes {named.address} in the name of a role of yours: pass "
             f'storage=BatchStorage("{named.address}", role="arn:aws:iam::ACCOUNT:role/NAME"), or --role in a shell'
         )
-    bucket = Bucket(S3Codec(provider), s3_endpoint(model), named)
+    id = model.identity.model
+    bucket = Bucket(S3Codec(provider), s3_endpoint(model.endpoint, model=id), named)
     asked = copy(model)  # jobs are made elsewhere than answers
-    asked.endpoint = replace(model.endpoint, base_url=service_address(model, "bedrock", "AWS_ENDPOINT_URL_BEDROCK"))
-    codec = ModelInvocationJobsCodec(
-        model.codec, model=model.identity.model, role=named.role if named else "", provider=provider
-    )
+    base_url = service_address(model.endpoint, "bedrock", "AWS_ENDPOINT_URL_BEDROCK", model=id)
+    asked.endpoint = replace(model.endpoint, base_url=base_url)
+    codec = ModelInvocationJobsCodec(model.codec, model=id, role=named.role if named else "", provider=provider)
     return BucketBatch(asked, codec, bucket)
 
 
-def s3_endpoint(model: RemoteModel | RemoteTask[Any, Any]) -> Endpoint:
+def s3_endpoint(endpoint: Endpoint, *, model: str) -> Endpoint:
     """S3 in the region of a model, with its credentials. Raises ConfigurationError where there are none."""
-    auth, address = _s3_signer(model), service_address(model, "s3", "AWS_ENDPOINT_URL_S3")
-    return Endpoint(address, {}, auth, None if auth is None else auth.renew)
-
-
-def _s3_signer(model: RemoteModel | RemoteTask[Any, Any]) -> RequestSigner | None:
-    endpoint = model.endpoint
+    address = service_address(endpoint, "s3", "AWS_ENDPOINT_URL_S3", model=model)
     if isinstance(endpoint.auth, RequestSigner):
-        return endpoint.auth.to("s3")
+        signer = endpoint.auth.to("s3")
+        return Endpoint(address, {}, signer, endpoint.renew and signer.renew)
     if "authorization" not in endpoint.headers or is_offline():  # a server of the user's own, or a replay
-        return None
+        return Endpoint(address, {})
     source = CredentialSource()
     if not source.may_be_found:
         raise ConfigurationError(
             "a key of Bedrock opens no buckets: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY besides, or a profile"
         )
-    region = region_of(endpoint.base_url, model.identity.model) or find_region() or "us-east-1"
-    return RequestSigner(source, region=region, service="s3")
+    region = region_of(endpoint.base_url, model) or find_region() or "us-east-1"
+    signer = RequestSigner(source, region=region, service="s3")
+    return Endpoint(address, {}, signer, signer.renew)
 
 
-def service_address(model: RemoteModel | RemoteTask[Any, Any], service: str, variable: str) -> str:
+def service_address(endpoint: Endpoint, service: str, variable: str, *, model: str) -> str:
     """Where another service of the same region is; with an address of the user's own, it is asked there too."""
-    base_url = model.endpoint.base_url
-    said = os.environ.get(variable, "").strip()
-    region = region_of(base_url, model.identity.model)
+    base_url = endpoint.base_url
+    said = os.environ.get(variable, "").strip().rstrip("/")
+    region = region_of(base_url, model)
     if said or region is None or ".amazonaws.com" not in base_url:
         return said or base_url
     return home_of(service, region)

@@ -205,7 +205,7 @@ def connect_batch(model: RemoteTask[Any, Any], storage: str | BatchStorage | Non
             f"{identity.provider} reads and writes {named.address} in the name of a role of yours: pass "
             f'storage=BatchStorage("{named.address}", role="arn:aws:iam::ACCOUNT:role/NAME"), or --role in a shell'
         )
-    bucket = Bucket(S3Codec(identity.provider), s3_endpoint(model), named)
+    bucket = Bucket(S3Codec(identity.provider), s3_endpoint(model.endpoint, model=identity.model), named)
     lines = ComprehendLineCodec(identity.provider)
     texts = RemoteTask(lines, model.endpoint, identity, transport=model.transport, settings=model.settings)
     codec = ComprehendJobsCodec(identity.model, role=named.role if named else "", provider=identity.provider)

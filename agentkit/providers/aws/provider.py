@@ -152,8 +152,15 @@ def signer(
     """What signs a request, and what finds other credentials when those were refused.
 
     Neither where requests go to a server of the user's own and there are no credentials: it may need none.
-    Raises MissingKeyError where credentials cannot be found, ConfigurationError for a profile that is incomplete.
+    Raises MissingKeyError where credentials cannot be found, ConfigurationError for a profile that is incomplete, and
+    for an API key where there are none.
     """
+    if KEY_VARIABLE not in provider.key_variables and (options.api_key or isinstance(options.credentials, str)):
+        raise ConfigurationError(
+            f"{provider.name} has no API keys, its requests are signed: leave out api_key=, and set AWS_ACCESS_KEY_ID "
+            "and AWS_SECRET_ACCESS_KEY or pass credentials=Credentials(...) (agentkit.providers.aws.signing); a server "
+            "of your own can be told headers="
+        )
     source = CredentialSource(
         explicit=_explicit(options.credentials), provider=provider.name, variables=provider.key_variables
     )

@@ -8,17 +8,18 @@ from typing import Any, Protocol
 
 from agentkit.classification import ClassificationCodec
 from agentkit.models import ModelIdentity
+from agentkit.providers.aws.batches import s3_endpoint
 from agentkit.providers.aws.comprehend import ComprehendCodec
 from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
 from agentkit.providers.aws.guardrails import GuardrailCodec
 from agentkit.providers.aws.pictures import InvokeImagesCodec
-from agentkit.providers.aws.provider import RequestSigner, address_of, connect, home_of, signer
+from agentkit.providers.aws.provider import address_of, connect, signer
 from agentkit.providers.aws.rekognition import RekognitionCodec
 from agentkit.providers.aws.transcribe import TranscribeCodec
-from agentkit.providers.aws.transcription_jobs import TranscribeModel
 from agentkit.providers.chat_speech import ChatTranscriptionModel
-from agentkit.providers.table import Options, Provider, TaskKind, host_and_port, value_of
+from agentkit.providers.table import Options, Provider, TaskKind, host_and_port
 from agentkit.remote import Endpoint, RemoteModel
+from agentkit.remote_job import TranscriptionJob
 from agentkit.remote_task import RemoteClassificationModel, RemoteEmbeddingModel, RemoteImageModel
 from agentkit.task_model import TaskModel
 from agentkit.transport.default import default_transport
@@ -71,31 +72,15 @@ def _connect_classifier(
     )
 
 
-def _connect_transcribe(provider: Provider, model: str, options: Options) -> TranscribeModel:
+def _connect_transcribe(provider: Provider, model: str, options: Options) -> TranscriptionJob:
     endpoint, identity = _service(provider, model, options, service="transcribe")
-    return TranscribeModel(
+    return TranscriptionJob(
         TranscribeCodec(provider.vendor),
         endpoint,
         identity,
         transport=options.transport or default_transport(),
         settings=options.settings,
-        storage=_storage(endpoint),
-    )
-
-
-def _storage(endpoint: Endpoint) -> Endpoint | None:
-    """S3 beside a service, at the same server where that is the user's own; None where there are no credentials."""
-    auth = endpoint.auth
-    if not isinstance(auth, RequestSigner):
-        return None
-    said = value_of(("AWS_ENDPOINT_URL_S3",))
-    is_at_amazon = endpoint.host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    signer = auth.to("s3")
-    return Endpoint(
-        said or (home_of("s3", auth.region) if is_at_amazon else endpoint.base_url),
-        {},
-        signer,
-        endpoint.renew and signer.renew,
+        storage=s3_endpoint(endpoint, model=model),
     )
 
 

@@ -8,8 +8,10 @@ asked: a start whose reply was lost cannot start a second job, and who asks the 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,11 +20,12 @@ from agentkit.buckets import Place, place_of
 from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
-from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
+from agentkit.jobs import JobDone, JobReply, JobStep, parts_of
 from agentkit.json_bytes import json_bytes
-from agentkit.media import Inline, Remote
-from agentkit.providers.aws.errors import decode_error
+from agentkit.media import Audio, Inline, Remote
 from agentkit.providers.aws.json_protocol import operation
+from agentkit.providers.aws.s3 import S3Codec
 from agentkit.transcription import Segment, TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest, Word
 
 __all__ = ["StartedJob", "TranscribeCodec"]
@@ -49,6 +52,9 @@ _REGIONS = (
 )
 _LANGUAGES = {code.partition("-")[0]: code for code in _REGIONS.split()}
 """ISO 639-1 -> the code that is taken for it where no region is said."""
+_MOST_FAILED_JOBS = 20
+"""So many jobs of one name may have failed before another one is not tried."""
+_S3 = re.compile(r"(?:.+\.)?s3[.-](?:.+\.)?amazonaws\.com(?:\.cn)?")
 _SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
 
 
@@ -69,13 +75,25 @@ class StartedJob:
 class TranscribeCodec:
     """The client half of transcription jobs. A model is "standard", or the name of a language model of one's own."""
 
+    poll_seconds = 2.0
+
     def __init__(self, provider: str = "aws-transcribe") -> None:
         self.name = f"{provider}:jobs"
         self._provider = provider
+        self._store = S3Codec(provider)
 
     def limits(self, model: str) -> TranscriptionLimits:
         """What it listens to at a time: the sound lies in S3, and the service measures it itself."""
         return TranscriptionLimits()
+
+    def begin(self, asked: TranscriptionRequest) -> JobStep[TranscriptionAnswer]:
+        """Puts the recording into S3 where it is given itself, and starts the job. Raises what `question` does."""
+        source, place = asked.audio.source, self.upload(asked)
+        if place is None or not isinstance(source, Inline):
+            return self._started(asked, self.question(asked), 1)
+        question = self.question(replace(asked, audio=Audio(Remote(str(place)))))
+        wire = replace(self._store.put(place, source.data), headers=(("content-type", source.media_type),))
+        return JobStep("put", wire, lambda reply: self._started(asked, question, 1), is_stored=True)
 
     def question(self, asked: TranscriptionRequest) -> Json:
         """What a job is started with, its name included. Raises UnsupportedError for what the service does not do."""
@@ -121,14 +139,6 @@ class TranscribeCodec:
             raise UnsupportedError(f"{self._provider} reads {', '.join(sorted(_FORMATS))}; got {source.media_type}")
         return place_of(f"{str(prefix).rstrip('/')}/{hashlib.sha256(source.data).hexdigest()[:32]}.{ending}")
 
-    def start(self, question: Json) -> WireRequest:
-        """Starts a job."""
-        return operation(_SERVICE, "StartTranscriptionJob", question)
-
-    def look(self, name: str) -> WireRequest:
-        """Asks where a job stands."""
-        return operation(_SERVICE, "GetTranscriptionJob", {"TranscriptionJobName": name})
-
     def job(self, body: bytes) -> StartedJob:
         """The job that was started or looked at. Raises ProtocolError."""
         job = object_of(object_of(reply_of(body, provider=self._provider)).get("TranscriptionJob"))
@@ -157,8 +167,53 @@ class TranscribeCodec:
         )
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
-        """The typed error of a reply whose status is not 200."""
-        return decode_error(status, headers, body, provider=self._provider)
+        """The typed error of a reply whose status is not 200, of the service or of S3."""
+        return self._store.decode_error(status, headers, body)
+
+    def _started(self, asked: TranscriptionRequest, question: Json, number: int) -> JobStep[TranscriptionAnswer]:
+        """Starts a job. A name that is taken is that of the same question, asked before: it is looked at."""
+        base = str(question["TranscriptionJobName"])
+        name = base if number == 1 else f"{base}-{number}"
+
+        def look(status: str, *, is_ours: bool) -> JobStep[TranscriptionAnswer]:
+            wire = operation(_SERVICE, "GetTranscriptionJob", {"TranscriptionJobName": name})
+            return JobStep("look", wire, partial(looked, is_ours=is_ours), name, status=status)
+
+        def looked(reply: JobReply, *, is_ours: bool) -> JobStep[TranscriptionAnswer]:
+            job = self.job(reply.body)
+            if job.status == "COMPLETED":
+                return self._fetched(asked, job)
+            if job.status != "FAILED":
+                return look(job.status, is_ours=is_ours)
+            if is_ours or number == _MOST_FAILED_JOBS:
+                reason = job.problem or "no reason was given"
+                raise BadRequestError(f"the transcription job {name} failed: {reason}", code=job.status)
+            # What a job lacked that failed before may be there now, so it does not stand in the way.
+            return self._started(asked, question, number + 1)
+
+        def refused(error: ExchangeError) -> JobStep[TranscriptionAnswer] | None:
+            return look("", is_ours=False) if error.error_type == "ConflictException" else None
+
+        wire = operation(_SERVICE, "StartTranscriptionJob", {**question, "TranscriptionJobName": name})
+        return JobStep("put", wire, lambda reply: look(self.job(reply.body).status, is_ours=True), refused=refused)
+
+    def _fetched(self, asked: TranscriptionRequest, job: StartedJob) -> JobStep[TranscriptionAnswer]:
+        """Fetches a transcript: with a signature of ours where it lies in a bucket of one's own."""
+        parts = parts_of(job.transcript, provider=self._provider)
+        if not job.transcript:
+            raise ProtocolError(
+                f"the transcription job {job.name} has no transcript ('TranscriptFileUri' is missing)",
+                provider=self._provider,
+            )
+        is_ours = _S3.fullmatch(parts.hostname or "") is not None and "signature=" not in parts.query.lower()
+        return JobStep(
+            "fetch",
+            WireRequest(f"{parts.path}?{parts.query}" if parts.query else parts.path, b"", "GET", headers=()),
+            lambda reply: JobDone(self.transcript(reply.body, asked, language=job.language)),
+            job.name,
+            address=job.transcript,
+            is_stored=is_ours,
+        )
 
     def _address(self, asked: TranscriptionRequest) -> str:
         source = asked.audio.source

@@ -194,9 +194,10 @@ def connect_transform(model: RemoteModel, storage: str | BatchStorage | None) ->
             f"{provider}:{id} has to name a model and the machine that it runs on: "
             f"{provider}:{PREFIX}my-model/ml.g5.2xlarge"
         )
-    bucket = Bucket(S3Codec(provider), s3_endpoint(model), storage_of(storage, scheme="s3", provider=provider))
+    s3 = s3_endpoint(model.endpoint, model=id)
+    bucket = Bucket(S3Codec(provider), s3, storage_of(storage, scheme="s3", provider=provider))
     asked = copy(model)  # jobs are made elsewhere than answers
     asked.codec = _LineCodec(model.codec)
-    base_url = service_address(model, "api.sagemaker", "AWS_ENDPOINT_URL_SAGEMAKER")
+    base_url = service_address(model.endpoint, "api.sagemaker", "AWS_ENDPOINT_URL_SAGEMAKER", model=id)
     asked.endpoint = replace(model.endpoint, base_url=base_url)
     return BucketBatch(asked, TransformJobsCodec(model.codec, model=name, instance=instance, provider=provider), bucket)

@@ -6,6 +6,7 @@ import importlib.util
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from conformance.formats import aws_oracle
 
 from agentkit.agent import Agent
 from agentkit.errors import AuthenticationError, ConfigurationError, MissingKeyError
-from agentkit.providers import model
+from agentkit.providers import model, task_model
 from agentkit.providers.aws.signing import Credentials
 from agentkit.remote import RemoteModel
 from agentkit.settings import Settings
@@ -192,6 +193,24 @@ async def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nosuch")
     with pytest.raises(ConfigurationError, match="there is no profile 'nosuch'"):
         model(NAME, region="us-east-1")
+
+
+@pytest.mark.parametrize("given", [{"api_key": "k-123"}, {"credentials": "k-123"}], ids=["api_key", "credentials"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("sagemaker:mine", None),
+        ("sagemaker-tgi:mine", None),
+        ("comprehend:sentiment", "classify"),
+        ("rekognition:labels", "classify"),
+        ("aws-transcribe:standard", "transcribe"),
+    ],
+)
+async def test_a_key_is_refused_where_requests_are_signed(name: str, kind: Any, given: dict[str, Any]) -> None:
+    made = model if kind is None else partial(task_model, kind=kind)
+    with pytest.raises(ConfigurationError, match=r"has no API keys, .* leave out api_key=, and set AWS_") as caught:
+        made(name, region="us-east-1", **given)
+    assert "k-123" not in str(caught.value)
 
 
 async def test_without_credentials_and_without_botocore_the_key_is_said_to_miss(
