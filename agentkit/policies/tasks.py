@@ -15,11 +15,12 @@ from dataclasses import fields, replace
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from agentkit.classification import ClassificationAnswer, ClassificationOffer
-from agentkit.embedding import EmbeddingLimits
+from agentkit.embedding import EmbeddingAnswer, EmbeddingLimits
 from agentkit.errors import ConfigurationError
 from agentkit.exchange import Memo, Request, Response, RunAccount
 from agentkit.frozen import frozen
-from agentkit.imaging import ImageLimits
+from agentkit.imaging import ImageAnswer, ImageLimits
+from agentkit.media import Inline
 from agentkit.messages import AssistantMessage
 from agentkit.models import Model, ModelIdentity, Sink, identity_of
 from agentkit.remote_task import RemoteTask
@@ -51,14 +52,8 @@ class TaskResponse(Response):
     """An answer that is not a chat's, as policies see it."""
 
     answer: Any = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it answers all that was asked."""
-        answer: Any = self.answer
-        return not isinstance(answer, ClassificationAnswer) or all(
-            each.error is None for each in answer.classifications
-        )
+    is_whole: bool = True
+    """Whether it answers all that was asked, and will still do so later."""
 
 
 class TaskAsModel:
@@ -96,6 +91,7 @@ class TaskAsModel:
             attempts=reply.attempts,
             notes=reply.notes,
             answer=answer,
+            is_whole=_is_whole(answer, asked),
         )
 
 
@@ -190,6 +186,21 @@ def _common(one: Bounds, other: Bounds) -> Bounds:
         known = [value for each in (one, other) if (value := getattr(each, field.name)) is not None]
         least[field.name] = min(known, default=None)
     return replace(one, **least)
+
+
+def _is_whole(answer: Any, asked: Any) -> bool:
+    """Whether each input has what was asked for, and pictures are here: addresses of them end within hours."""
+    match answer:
+        case ClassificationAnswer(found):
+            return len(found) == len(asked.inputs) and all(each.error is None for each in found)
+        case EmbeddingAnswer(vectors):
+            sizes = {len(vector) for vector in vectors}
+            wanted = {asked.dimensions} if asked.dimensions is not None else sizes
+            return len(vectors) == len(asked.inputs) and len(sizes) == 1 and 0 not in sizes and sizes == wanted
+        case ImageAnswer(images):
+            return bool(images) and all(isinstance(each.image.source, Inline) for each in images)
+        case _:
+            return True
 
 
 def _asked_of(asked: Any, model: str) -> Any:

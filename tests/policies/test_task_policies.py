@@ -30,7 +30,8 @@ from agentkit.errors import (
     UnsupportedError,
 )
 from agentkit.exchange import AttemptFailed, ModelSwitched, PartialImage, TextDelta, Waiting
-from agentkit.media import Audio, Image, Inline
+from agentkit.imaging import GeneratedImage, ImageAnswer, ImageLimits, ImageRequest
+from agentkit.media import Audio, Image, Inline, Remote
 from agentkit.models import ModelIdentity
 from agentkit.policies.cache import cached
 from agentkit.policies.fallback import fallback
@@ -257,6 +258,38 @@ async def test_labels_with_an_error_are_asked_for_again() -> None:
     for _ in range(2):
         await classify(model, ["one", "two"], labels=["a", "b"])
     assert half.count == 2
+
+
+@pytest.mark.parametrize("numbers", [[], [[1.0, 2.0]], [[1.0], [1.0, 2.0]], [[], []]], ids=repr)
+async def test_vectors_that_do_not_fit_the_inputs_are_asked_for_again(numbers: list[list[float]]) -> None:
+    class Odd(Vectors):
+        async def perform(self, asked: EmbeddingRequest, settings: Settings, **_: object) -> TaskReply[EmbeddingAnswer]:
+            self.asked.append(asked)
+            return TaskReply(EmbeddingAnswer(tuple(array("f", row) for row in numbers)))
+
+    odd = Odd("m")
+    model = cached(odd)
+    for _ in range(2):
+        with pytest.raises(ProtocolError):
+            await embed(model, ["one", "two"])
+    assert len(odd.asked) == 2
+
+
+async def test_addresses_of_pictures_are_not_kept_since_they_end() -> None:
+    class Elsewhere:
+        identity = ModelIdentity("acme", "m")
+        limits = ImageLimits(1)
+        count = 0
+
+        async def perform(self, asked: ImageRequest, settings: Settings, **_: object) -> TaskReply[ImageAnswer]:
+            self.count += 1
+            return TaskReply(ImageAnswer((GeneratedImage(Image(Remote("https://x.example/cat.png"))),)))
+
+    elsewhere = Elsewhere()
+    model = cached(elsewhere)
+    for _ in range(2):
+        await generate_image(model, "a cat")
+    assert elsewhere.count == 2
 
 
 async def test_policies_go_into_each_other(server: Simulator) -> None:
