@@ -289,7 +289,7 @@ AWS_CELLS: dict[str, list[tuple[int, Any]]] = {
         (400, aws("ServiceQuotaExceededException")),
         (403, aws("AccessDeniedException", "Your AWS Marketplace subscription for this model cannot be completed")),
     ],
-    "Overloaded": [(503, aws("ServiceUnavailableException")), (429, aws("ModelNotReadyException"))],
+    "Overloaded": [(503, aws("ServiceUnavailableException"))],
     "ServerError": [
         (500, aws("InternalServerException")),
         (424, aws("ModelErrorException")),
@@ -301,8 +301,9 @@ AWS_CELLS: dict[str, list[tuple[int, Any]]] = {
 CELLS |= {(row, AWS): cells for row, cells in AWS_CELLS.items()}
 
 LOADING = [
-    (HUGGING_FACE, {"error": "Model x is currently loading", "estimated_time": 2.5}),
-    (COMPATIBLE, openai("Loading model", kind="unavailable_error")),
+    (HUGGING_FACE, 503, {"error": "Model x is currently loading", "estimated_time": 2.5}),
+    (COMPATIBLE, 503, openai("Loading model", kind="unavailable_error")),
+    (AWS, 429, aws("ModelNotReadyException")),
 ]
 """Cold starts: of the row "Overloaded" too, but waited for within the deadlines."""
 
@@ -357,12 +358,12 @@ async def test_each_cell_is_of_the_class_of_its_row_and_costs_its_requests(row: 
             assert (status, body, *await requests_of(codec, *[reply] * 9)) == (status, body, kind, allowed)
 
 
-@pytest.mark.parametrize(("provider", "body"), LOADING, ids=["hugging face", "llama.cpp"])
-async def test_a_model_that_loads_is_waited_for_within_the_deadlines(provider: str, body: Any) -> None:
-    (codec,) = CODECS[provider]
-    reply = FakeReply(503, [json.dumps(body).encode()])
-    error, requests = await requests_of(codec, *[reply] * 9_999)
-    assert (error, requests > 100) == (ModelLoadingError, True)
+@pytest.mark.parametrize(("provider", "status", "body"), LOADING, ids=["hugging face", "llama.cpp", "aws"])
+async def test_a_model_that_loads_is_waited_for_within_the_deadlines(provider: str, status: int, body: Any) -> None:
+    reply = FakeReply(status, [json.dumps(body).encode()])
+    for codec in CODECS[provider]:
+        error, requests = await requests_of(codec, *[reply] * 9_999)
+        assert (error, requests > 100) == (ModelLoadingError, True)
 
 
 @needs_shared

@@ -31,6 +31,7 @@ from agentkit.errors import (
     ContextLengthError,
     DeadlineError,
     ExchangeError,
+    ModelLoadingError,
     ModelNotFoundError,
     NotFoundError,
     OverloadedError,
@@ -50,7 +51,7 @@ EXCEPTIONS: dict[str, tuple[int, type[ExchangeError]]] = {
     "TooManyRequestsException": (429, RateLimitError),
     "LimitExceededException": (429, RateLimitError),
     "ServiceQuotaExceededException": (400, QuotaExceededError),
-    "ModelNotReadyException": (429, OverloadedError),
+    "ModelNotReadyException": (429, ModelLoadingError),  # imported models that were idle, serverless endpoints
     "ModelTimeoutException": (408, DeadlineError),
     "ModelErrorException": (424, ServerError),
     "ModelError": (424, ServerError),
