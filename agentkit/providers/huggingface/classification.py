@@ -7,6 +7,7 @@ zero-shot with a list of labels, older ones with lists of labels and scores side
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any, cast
 
 from agentkit.classification import (
@@ -15,11 +16,13 @@ from agentkit.classification import (
     ClassificationOffer,
     ClassificationRequest,
     chosen,
+    objects_of,
 )
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
+from agentkit.json_value import number_of
 from agentkit.media import Inline
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 
@@ -84,7 +87,7 @@ class HuggingFaceClassificationCodec:
             labels, scores = fields.get("labels"), fields.get("scores")
             if not isinstance(labels, list) or not isinstance(scores, list):
                 raise ProtocolError("the reply holds no labels with scores", provider=self._provider)
-            pairs = zip(cast("list[Any]", labels), cast("list[Any]", scores), strict=False)
+            pairs = zip_longest(cast("list[Any]", labels), cast("list[Any]", scores))
             rows: Any = [{"label": label, "score": score} for label, score in pairs]
         else:
             rows = reply
@@ -97,7 +100,12 @@ class HuggingFaceClassificationCodec:
         return decode_error(status, headers, body, provider=self._provider)
 
     def _scores(self, rows: Any) -> dict[str, float]:
-        try:
-            return {str(row["label"]): float(row["score"]) for row in rows}
-        except (TypeError, KeyError, ValueError):
-            raise ProtocolError("the reply holds no labels with scores", provider=self._provider) from None
+        told = cast("list[Any]", rows) if isinstance(rows, list) else []
+        found = {
+            str(row["label"]): score
+            for row in objects_of(told)
+            if row.get("label") is not None and (score := number_of(row.get("score"))) is not None
+        }
+        if not found or len(found) != len(told):
+            raise ProtocolError("the reply holds no labels with scores", provider=self._provider)
+        return found

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from agentkit.classification import object_of as json_object
 from agentkit.codec import WireRequest
+from agentkit.error_bodies import one_line
 from agentkit.errors import (
     ContentFilteredError,
     DeadlineError,
@@ -24,7 +25,7 @@ from agentkit.imaging import ImageAnswer, ImageLimits, ImageRequest
 from agentkit.json_bytes import json_bytes
 from agentkit.providers.huggingface.images import width_and_height
 from agentkit.providers.huggingface.transcriptions import LIMITS, address_of
-from agentkit.providers.openai.errors import decode_error
+from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.providers.openai.images import image_of
 from agentkit.providers.openai.task_events import object_of
 from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest
@@ -32,6 +33,7 @@ from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, Tra
 __all__ = ["ReplicateImagesCodec", "ReplicateSpeechCodec"]
 
 _HEADERS = (("content-type", "application/json"), ("prefer", "wait"))
+_FAILED = ("failed", "canceled", "aborted")
 _REFUSED = re.compile(r"nsfw|sensitive|safety|flagged|moderation", re.IGNORECASE)
 
 
@@ -94,10 +96,10 @@ class ReplicateSpeechCodec:
         rows = cast("list[Any]", output) if isinstance(output, list) else [output]
         first = rows[0] if rows else None
         fields = json_object(first) or {"text": first}
-        text = next((fields[name] for name in ("translation", "transcription", "text") if fields.get(name)), None)
-        if not isinstance(text, str):
+        texts = [text for name in ("translation", "transcription", "text") if isinstance(text := fields.get(name), str)]
+        if not texts:
             raise ProtocolError("the prediction holds no transcript", provider=self._provider)
-        return TranscriptionAnswer(text, language=str(fields.get("detected_language") or ""))
+        return TranscriptionAnswer(max(texts, key=bool), language=str(fields.get("detected_language") or ""))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
@@ -113,14 +115,15 @@ def _prediction(model: str, given: Mapping[str, Any]) -> WireRequest:
 
 
 def _output(body: bytes, provider: str) -> Any:
-    """What a prediction gave. Raises DeadlineError while there is nothing yet, ServerError, ContentFilteredError."""
+    """What a prediction gave. Raises DeadlineError while it is not done, ServerError, ContentFilteredError, and the
+    error that came with status 200."""
     reply = object_of(body, provider)
     output, status = reply.get("output"), reply.get("status")
-    if status in ("failed", "canceled"):
-        said = str(reply.get("error") or status)
+    if status in _FAILED:
+        said = one_line(str(reply.get("error") or status))
         kind = ContentFilteredError if _REFUSED.search(said) else ServerError
         raise kind(f"replicate's prediction failed: {said}", provider=provider)
-    if output is None:
+    if not output and status not in (None, "succeeded"):  # an output may be there while the status is yet "processing"
         error = DeadlineError(
             f"replicate's prediction {reply.get('id')} is {status} after the minute for which it is waited; ask again "
             "when its model is warm",
@@ -128,4 +131,8 @@ def _output(body: bytes, provider: str) -> Any:
         )
         error.is_retryable = False
         raise error
+    if output is None and reply.get("error"):
+        raise error_in_stream(reply, provider=provider)
+    if output is None:
+        raise ProtocolError("the reply holds no prediction ('output' is missing)", provider=provider)
     return output

@@ -17,7 +17,7 @@ from agentkit.providers.openai.errors import decode_error
 from agentkit.providers.openai.transcriptions import TranscriptionsCodec
 from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest, Word
 
-__all__ = ["LIMITS", "SpeechRecognitionCodec", "address_of", "transcript_of"]
+__all__ = ["LIMITS", "SpeechRecognitionCodec", "address_of", "refuse_both_times", "transcript_of"]
 
 LIMITS = TranscriptionLimits(bytes=25 * 2**20)
 """What is listened to at a time."""
@@ -44,8 +44,7 @@ class SpeechRecognitionCodec:
             raise UnsupportedError(f"{who} takes the sound itself, not where it lies: pass a path or bytes")
         if asked.prompt:
             raise UnsupportedError(f"{who} takes no prompt beside the sound; leave it out")
-        if asked.words and asked.segments:
-            raise UnsupportedError(f"{who} tells the times of words or of segments, not of both; ask for one")
+        refuse_both_times(asked, who)
         model = asked.model.removesuffix(":hf-inference")
         path = f"/hf-inference/models/{model}" if self._is_router else "/"
         parameters: dict[str, Any] = {}
@@ -74,6 +73,12 @@ def transcript_of(body: bytes, provider: str) -> TranscriptionAnswer:
         words = tuple(Word(piece.text.strip(), piece.start, piece.end) for piece in answer.segments)
         return replace(answer, segments=(), words=words)
     return answer
+
+
+def refuse_both_times(asked: TranscriptionRequest, who: str) -> None:
+    """Raises UnsupportedError where words and segments are asked for at once."""
+    if asked.words and asked.segments:
+        raise UnsupportedError(f"{who} tells the times of words or of segments, not of both; ask for one")
 
 
 def address_of(asked: TranscriptionRequest, who: str) -> str:

@@ -122,6 +122,7 @@ def _facts_of_object(body: dict[str, Any]) -> _Facts:
         code,
         _text(_object(inner.get("innererror")).get("code")),
         _text(inner.get("status")),
+        _complaint(inner.get("detail")),
         "flagged for moderation" if metadata.get("reasons") or metadata.get("flagged_input") else "",
     )
     if filtered := _filtered(_object(inner.get("innererror"))):
@@ -135,6 +136,11 @@ def _facts_of_object(body: dict[str, Any]) -> _Facts:
         hints=" ".join(hint for hint in hints if hint),
         wait_seconds=_wait_of(body, inner, f"{message} {raw}"[:PAGE_CHARACTERS]),
     )
+
+
+def _complaint(detail: Any) -> str:
+    """The type of the first complaint in a list; so fal refuses prompts, with "content_policy_violation"."""
+    return _text(_object(cast("list[Any]", detail)[0]).get("type")) if isinstance(detail, list) and detail else ""
 
 
 def _filtered(inner: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from agentkit.errors import (
     DeadlineError,
     ModelNotFoundError,
     ProtocolError,
+    RateLimitError,
     ServerError,
     UnsupportedError,
 )
@@ -26,6 +27,7 @@ from agentkit.imaging import ImageRequest
 from agentkit.media import Audio, Image, Inline, Remote, Uploaded
 from agentkit.policies.limits import limited
 from agentkit.providers import task_model
+from agentkit.providers.huggingface.classification import HuggingFaceClassificationCodec
 from agentkit.providers.huggingface.embeddings import FeatureExtractionCodec
 from agentkit.providers.huggingface.fal import FalImagesCodec, FalSpeechCodec
 from agentkit.providers.huggingface.mapping import MappingCodec, Served
@@ -327,6 +329,8 @@ def test_partners_fetch_sounds_and_refuse_what_they_do_not_know() -> None:
     assert json.loads(wire.body) == {"audio_url": HEARD, "language": "en", "chunk_level": "word"}
     for codec, request, words in (
         (FalSpeechCodec(), heard(prompt="Ada"), "takes no prompt"),
+        (FalSpeechCodec(), heard(words=True, segments=True), "not of both"),
+        (FalSpeechCodec(), heard(audio=Audio(Inline(b"OggS", "audio/ogg"))), "MP3, WAV and WebM inside a request"),
         (ReplicateSpeechCodec(), heard(words=True), "text without times"),
         (ReplicateSpeechCodec(), heard(language="en"), "in a field of its own"),
         (ReplicateSpeechCodec(), heard(audio=Audio(Uploaded("f", "openai"))), "not a file at a provider"),
@@ -340,8 +344,62 @@ def test_partners_fetch_sounds_and_refuse_what_they_do_not_know() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "named"),
+    [("audio/wav", "audio/x-wav"), ("audio/mpeg", "audio/mpeg"), ("audio/webm;codecs=opus", "video/webm")],
+)
+def test_sounds_inside_a_request_are_named_as_fal_knows_them(given: str, named: str) -> None:
+    wire = FalSpeechCodec().encode(heard(audio=Audio(Inline(b"ID3", given))))
+    assert json.loads(wire.body) == {"audio_url": f"data:{named};base64,SUQz"}
+
+
+def test_a_transcript_of_fal_may_stand_in_output_with_segments() -> None:
+    reply = {"output": "Hi. Bye now.", "segments": [{"text": "Hi. Bye now.", "start": 0.5, "end": 2}]}
+    told = FalSpeechCodec().decode(said(reply))
+    assert told == TranscriptionAnswer("Hi. Bye now.", (Segment("Hi. Bye now.", 0.5, 2.0),))
+
+
+def test_a_picture_that_fals_checker_blackened_is_an_error() -> None:
+    reply = {"images": [{"url": "https://x.example/black.png"}], "has_nsfw_concepts": [False]}
+    assert len(FalImagesCodec().decode(said(reply)).images) == 1
+    with pytest.raises(ContentFilteredError, match="safety checker blackened"):
+        FalImagesCodec().decode(said({**reply, "has_nsfw_concepts": [True]}))
+
+
+def test_a_prompt_that_fal_refuses_for_its_content_is_told_from_a_bad_request() -> None:
+    complaint = {"loc": ["body", "prompt"], "msg": "Flagged by a checker.", "type": "content_policy_violation"}
+    error = FalImagesCodec().decode_error(422, {}, said({"detail": [complaint]}))
+    assert (type(error), error.message) == (ContentFilteredError, "body.prompt: Flagged by a checker.")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        [],
+        [[]],
+        {"labels": ["a", "b"], "scores": [0.5]},
+        [{"label": "a", "score": 10**400}],
+        [{"label": "a", "score": "nan"}],
+        [{"label": "a", "score": 0.5}, "b"],
+        [{"label": None, "score": 0.5}],
+    ],
+    ids=lambda reply: str(reply)[:30],
+)
+def test_labels_without_scores_are_an_error_and_not_made_up(reply: Any) -> None:
+    with pytest.raises(ProtocolError, match="holds no labels with scores"):
+        HuggingFaceClassificationCodec().decode(said(reply))
+
+
+@pytest.mark.parametrize(
     ("output", "text"),
-    [("Hello", "Hello"), (["Hello"], "Hello"), ([{"text": "Hello"}], "Hello"), ({"translation": "Hello"}, "Hello")],
+    [
+        ("Hello", "Hello"),
+        (["Hello"], "Hello"),
+        ([{"text": "Hello"}], "Hello"),
+        ({"translation": "Hello"}, "Hello"),
+        ({"transcription": "Hello", "translation": ""}, "Hello"),
+        ("", ""),
+        ({"transcription": "", "translation": None}, ""),
+    ],
 )
 def test_every_form_of_a_transcript_of_replicate_is_read(output: Any, text: str) -> None:
     assert ReplicateSpeechCodec().decode(said({"output": output})) == TranscriptionAnswer(text)
@@ -353,6 +411,10 @@ def test_every_form_of_a_transcript_of_replicate_is_read(output: Any, text: str)
         ({"id": "p1", "status": "processing", "output": None}, DeadlineError, "prediction p1 is processing after the"),
         ({"status": "failed", "error": "CUDA out of memory"}, ServerError, "failed: CUDA out of memory"),
         ({"status": "failed", "error": "NSFW content detected"}, ContentFilteredError, "NSFW content detected"),
+        ({"status": "aborted"}, ServerError, "failed: aborted"),
+        ({"id": "p1", "status": "processing", "output": []}, DeadlineError, "prediction p1 is processing after the"),
+        ({"error": "rate limit exceeded"}, RateLimitError, "rate limit exceeded"),
+        ({}, ProtocolError, "'output' is missing"),
         ({"output": []}, ProtocolError, "holds no"),
         ({"output": 7}, ProtocolError, "no"),
     ],
@@ -413,7 +475,7 @@ async def test_predict_of_text_embeddings_inference_has_its_parameters_beside_th
     assert list(found) == [Classification(("POSITIVE",), {"POSITIVE": 0.9, "NEGATIVE": 0.1})]
     assert wire.sent[0].url == "http://127.0.0.1:8080/predict"
     assert wire.body() == {"inputs": "Fine!", "truncate": True, "raw_scores": False}
-    with pytest.raises(UnsupportedError, match="does not classify by labels of yours"):
+    with pytest.raises(UnsupportedError, match="labels of (yours|its own)"):
         await classify(model, "Fine!", labels=["a", "b"])
     with pytest.raises(UnsupportedError, match="reads texts only"):
         await classify(model, PICTURE, labels=None)
@@ -430,7 +492,7 @@ def test_a_text_that_is_too_long_for_text_embeddings_inference_is_one_that_is_to
 @pytest.mark.anyio
 async def test_policies_hold_for_partners_and_hear_what_their_replies_say() -> None:
     wire = InTurn([mapping("together", "feature-extraction"), VECTORS])
-    slow = limited(made("embed", "together", wire), concurrency=1)
+    slow: Any = limited(made("embed", "together", wire), concurrency=1)
     assert list(await embed(slow, ["hello"])) == [array("f", [0.5, 1.0])]
     seen: list[ReplySeen] = []
     question = EmbeddingRequest("a/b:together", ("hello",))
