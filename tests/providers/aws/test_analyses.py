@@ -69,7 +69,7 @@ async def test_fifty_texts_are_two_exchanges_and_one_that_fails_has_an_error_of_
 async def test_toxicity_language_and_a_classifier_of_ones_own() -> None:
     async with simulate() as server:
         texts = ["I kill you", "hi"] * 6
-        toxic = await classify(model_at(server, "comprehend:toxicity"), texts, labels="moderation", concurrency=1)
+        toxic = await classify(model_at(server, "comprehend:toxicity"), texts, labels="moderation")
         assert sorted(len(seen.json["TextSegments"]) for seen in server.requests) == [2, 10]
         language = await classify(model_at(server, "comprehend:language"), "Das ist es", labels=None)
         own = await classify(model_at(server, f"comprehend:{ENDPOINT}"), ["great", "broken"], labels=None)
