@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias, cast, get_args, runtime_checkable
 
 from agentkit.classification import ClassificationAnswer, ClassificationRequest
 from agentkit.codec import WireRequest
@@ -38,6 +39,7 @@ __all__ = [
     "LineEncoder",
     "item_id",
     "json_rows",
+    "moment_of",
     "position_of",
     "read_state",
     "renamed",
@@ -320,19 +322,33 @@ def renamed(response: Response, names: Mapping[str, str]) -> Response:
 
 
 def json_rows(body: bytes, *, provider: str) -> list[dict[str, Any]]:
-    """The objects of a JSONL document. Raises ProtocolError for a line that is none."""
+    """The objects of a JSONL document; a line that is none is left out, so that one bad line does not cost the answers
+    in all others. Raises ProtocolError where no line is one."""
     rows: list[dict[str, Any]] = []
+    problem = ""
     for number, line in enumerate(body.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
             value = json_value(line)
         except ValueError as error:
-            raise ProtocolError(f"line {number} of the results is not JSON: {error}", provider=provider) from None
-        if not isinstance(value, dict):
-            raise ProtocolError(f"line {number} of the results is no object", provider=provider)
-        rows.append(cast("dict[str, Any]", value))
+            problem = problem or f"line {number} of the results is not JSON: {error}"
+            continue
+        if isinstance(value, dict):
+            rows.append(cast("dict[str, Any]", value))
+        else:
+            problem = problem or f"line {number} of the results is no object"
+    if problem and not rows:
+        raise ProtocolError(problem, provider=provider)
     return rows
+
+
+def moment_of(value: object) -> float | None:
+    """Seconds since 1970 of a date as ISO 8601 writes it; None for anything else."""
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except ValueError:
+        return None
 
 
 def state_to_json(state: BatchState) -> dict[str, Any]:
@@ -375,7 +391,7 @@ def read_state(document: object) -> BatchState:
             str(fields["model"]),
             str(fields["digest"]),
             tuple(str(id) for id in fields["ids"]),
-            tuple(BatchPart(**part) for part in fields["parts"]),
+            _parts_in(fields["parts"], count=len(fields["ids"])),
             {str(wire): str(own) for wire, own in fields["names"].items()},
             tuple(str(note) for note in fields["notes"]),
             dict(fields.get("task") or _CHAT),
@@ -384,6 +400,24 @@ def read_state(document: object) -> BatchState:
         raise StateError(
             f"the state of the batch cannot be read ({type(error).__name__}: {error}); was it edited?"
         ) from None
-    if sum(part.count for part in state.parts) != len(state.ids):
-        raise StateError(f"the state of the batch has {len(state.ids)} ids, and parts of another size; was it edited?")
     return state
+
+
+def _parts_in(value: object, *, count: int) -> tuple[BatchPart, ...]:
+    """The parts in a document, which follow each other and hold so many inputs. Raises TypeError, ValueError."""
+    parts: list[BatchPart] = []
+    first = 0
+    for fields in cast("list[dict[str, Any]]", value):
+        part = BatchPart(**fields)
+        texts = part.file, part.job
+        if part.first != first or not isinstance(cast("object", part.count), int) or part.count < 1:
+            raise ValueError(f"a part has {part.count!r} inputs from {part.first!r} on")
+        if part.status not in get_args(BatchStatus) or not all(isinstance(text, str) for text in texts):  # pyright: ignore[reportUnnecessaryIsInstance]  # from outside
+            raise ValueError(f"a part is {part.status!r}")
+        if part.asked is not None:
+            float(part.asked)
+        parts.append(part)
+        first += part.count
+    if first != count:
+        raise ValueError(f"{count} ids, and parts of {first} inputs")
+    return tuple(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -220,7 +221,7 @@ def _inputs(source: str, kind: BatchKind[Any] | None) -> dict[str, Any]:
     """The inputs by their ids; a line without one has its number, from 1. Raises ConfigurationError, OSError."""
     text = (sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()).decode("utf-8-sig", "replace")
     found: dict[str, Any] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(re.split(r"\r\n?|\n", text), 1):  # JSON may hold what else `splitlines` breaks at
         if not line.strip():
             continue
         id, entry = entry_of(line.strip(), number, kind)

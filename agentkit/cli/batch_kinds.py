@@ -31,6 +31,7 @@ __all__ = ["WishedKind", "asks_kind", "entry_of", "rows_of"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _KINDS = ("chat", "embed", "classify", "image", "transcribe")
+_LONGEST_NAME = 100
 _OF_MODELS = {"embedding": "embed", "image": "image", "transcription": "transcribe", "moderation": "classify"}
 """Kind of a model in the catalog -> what it is asked for."""
 
@@ -123,10 +124,11 @@ def entry_of(line: str, number: int, kind: BatchKind[Any] | None) -> tuple[str, 
 
 def rows_of(done: BatchResults[Any], folder: Path) -> list[dict[str, Any]]:
     """A row for each input, in their order; pictures are written into a folder. Raises MediaError, OSError."""
-    return [{"id": id, **_row(id, result, folder)} for id, result in done.items()]
+    names: set[str] = set()
+    return [{"id": id, **_row(id, result, folder, names)} for id, result in done.items()]
 
 
-def _row(id: str, result: Any, folder: Path) -> dict[str, Any]:
+def _row(id: str, result: Any, folder: Path, names: set[str]) -> dict[str, Any]:
     told: dict[str, Any]
     match result:
         case ExchangeError():
@@ -146,7 +148,7 @@ def _row(id: str, result: Any, folder: Path) -> dict[str, Any]:
             if each.error is not None:
                 return {"error": {"type": type(each.error).__name__, "message": str(each.error)}}
         case GeneratedImages():
-            told = {"images": _saved(id, result, folder)}
+            told = {"images": _saved(id, result, folder, names)}
         case Transcription():
             told = {"text": result.text, "language": result.language, "duration_seconds": result.duration_seconds}
         case _:
@@ -154,13 +156,17 @@ def _row(id: str, result: Any, folder: Path) -> dict[str, Any]:
     return {**told, "usage": asdict(result.usage)}
 
 
-def _saved(id: str, made: GeneratedImages, folder: Path) -> list[str]:
+def _saved(id: str, made: GeneratedImages, folder: Path, names: set[str]) -> list[str]:
+    """Where the pictures of an input are; `names` are those of the files that were written before."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = re.sub(r"[^\w-]", "_", id)
-    return [
-        str(image.save(folder / (f"{stem}-{place}" if place else stem), overwrite=True))
-        for place, image in enumerate(made.images)
-    ]
+    places: list[str] = []
+    for number, image in enumerate(made.images):
+        stem = re.sub(r"[^\w-]", "_", id)[:_LONGEST_NAME] + (f"-{number}" if number else "")
+        while stem.casefold() in names:  # of another id that is written the same way
+            stem += "_"
+        names.add(stem.casefold())
+        places.append(str(image.save(folder / stem, overwrite=True)))
+    return places
 
 
 def _detected(model: str) -> str:

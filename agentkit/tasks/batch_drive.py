@@ -28,6 +28,9 @@ _SLOWEST_POLL_SECONDS = 60.0
 _POLL_GROWTH = 1.5
 _LOST_LOOKS = 10
 """So many looks in a row may fail: a day is long, and no outage of some minutes should end the wait."""
+_REFUSED = (400, 403, 404)
+"""A creation may be refused so since its file is there no longer: some providers keep files for two days. The next
+call uploads it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +165,20 @@ class Drive:
         if part.asked is None:
             part = self._put(position, replace(part, asked=remote.now()))
         if job is None:
-            job = await remote.create(
-                name,
-                file=part.file,
-                lines=lines,
-                wires=[item.wire for item in items],
-                since=part.asked or 0.0,
-                known=self._known,
-                sink=self._sink,
-            )
+            try:
+                job = await remote.create(
+                    name,
+                    file=part.file,
+                    lines=lines,
+                    wires=[item.wire for item in items],
+                    since=part.asked or 0.0,
+                    known=self._known,
+                    sink=self._sink,
+                )
+            except ExchangeError as error:
+                if part.file and error.status in _REFUSED:
+                    self._put(position, replace(part, file=""))
+                raise
         part = self._put(position, replace(part, job=job.id))
         if job.status == "running":  # lists tell less of what is over: where its results are, say
             self._jobs[position] = job
@@ -192,8 +200,11 @@ class Drive:
         return job is None or job.status == "running"
 
     def _disown_foreign(self, position: int, ids: Sequence[str]) -> None:
-        """Raises StateError when a batch that was taken for ours is somebody else's; the part is free again then."""
-        if not ids or any(position_of(id, self.state.name) is not None for id in ids):
+        """Raises StateError when a batch that was taken for ours is somebody else's; the part is free again then.
+
+        One that bears our name is ours whatever is in its results: to submit it again would cost it twice.
+        """
+        if self._remote.codec.keeps_names or not ids or any(position_of(id, self.state.name) is not None for id in ids):
             return
         part = self.state.parts[position]
         self._put(position, replace(part, job="", asked=None, status="running"))

@@ -58,10 +58,10 @@ def held(path: Path | None) -> Generator[None]:
         return
     beside = path.with_name(f"{path.name}.lock")
     descriptor = _locked(beside, path)
+    _held.add(descriptor)
     try:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
-        _held.add(descriptor)
         yield
     finally:
         if descriptor in _held:

@@ -102,5 +102,10 @@ def _evened(parts: tuple[BatchPart, ...], least: int) -> tuple[BatchPart, ...]:
     if lack <= 0 or len(parts) == 1:
         return parts
     *rest, before, last = parts
+    if before.count - lack < least:
+        raise ConfigurationError(
+            f"the requests are so large that their last {before.count + last.count} make no two batches of {least} at "
+            'the least; ask those in another batch, with more of their kind, or at once with via="requests"'
+        )
     before, last = replace(before, count=before.count - lack), BatchPart(last.first - lack, least)
     return (*rest, before, last)

@@ -8,14 +8,14 @@ creation was cut off is known by its size, its time, and in the end by the ids o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, json_rows
+from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, json_rows, moment_of
+from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
 from agentkit.errors import DeadlineError, ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
-from agentkit.json_value import json_value
 from agentkit.providers.anthropic.errors import decode_error, error_in_stream
 from agentkit.providers.anthropic.messages import VERSION
 
@@ -69,9 +69,7 @@ class MessageBatchesCodec:
 
     def jobs(self, body: bytes) -> list[BatchJob]:
         """The latest batches, newest first. Raises ProtocolError."""
-        data: Any = self._object(body).get("data")
-        entries = cast("list[Any]", data) if isinstance(data, list) else []
-        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+        return [self._job(entry) for entry in objects_of(self._object(body).get("data"))]
 
     def more(self, body: bytes, *, seen: int) -> WireRequest | None:
         """Asks for those that are older than a list."""
@@ -91,7 +89,7 @@ class MessageBatchesCodec:
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """The results. Raises ProtocolError."""
         return [
-            (str(row.get("custom_id")), self._result(_object(row.get("result"))))
+            (str(row.get("custom_id")), self._result(object_of(row.get("result"))))
             for row in map(self._replied, json_rows(body, provider=self._provider))
         ]
 
@@ -107,7 +105,7 @@ class MessageBatchesCodec:
                 except ExchangeError as error:
                     return error
             case "errored":
-                return error_in_stream(_object(result.get("error")), provider=self._provider)
+                return error_in_stream(object_of(result.get("error")), provider=self._provider)
             case "expired":
                 return DeadlineError("the batch expired before this input was answered; submit it again")
             case "canceled":
@@ -119,7 +117,7 @@ class MessageBatchesCodec:
         id, raw = fields.get("id"), str(fields.get("processing_status"))
         if not isinstance(id, str) or not id:
             raise ProtocolError("the reply names no batch ('id' is missing)", provider=self._provider)
-        found = _object(fields.get("request_counts"))
+        found = object_of(fields.get("request_counts"))
         counts = {str(kind): count for kind, count in found.items() if isinstance(count, int)}
         total = sum(counts.values())
         is_over = raw == "ended"
@@ -130,7 +128,7 @@ class MessageBatchesCodec:
             total,
             total - counts.get("processing", 0),
             sum(counts.get(kind, 0) for kind in ("errored", "canceled", "expired")),
-            created=_seconds(fields.get("created_at")),
+            created=moment_of(fields.get("created_at")),
             results=(id,) if is_over else (),
         )
 
@@ -138,11 +136,7 @@ class MessageBatchesCodec:
         return WireRequest(path, b"", "GET", headers=(("anthropic-version", VERSION),))
 
     def _object(self, body: bytes) -> Json:
-        try:
-            fields = _object(json_value(body))
-        except ValueError as error:
-            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
-        return self._replied(fields)
+        return self._replied(object_of(reply_of(body, provider=self._provider)))
 
     def _replied(self, fields: Json) -> Json:
         """The reply. Raises the error that it reports."""
@@ -162,14 +156,3 @@ def _headers(wires: Sequence[WireRequest]) -> tuple[tuple[str, str], ...]:
                 betas.update(dict.fromkeys(value.split(",")))
     headers = (("content-type", "application/json"), ("anthropic-version", version))
     return (*headers, ("anthropic-beta", ",".join(betas))) if betas else headers
-
-
-def _object(value: object) -> Json:
-    return cast("Json", value) if isinstance(value, dict) else {}
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return None

@@ -12,17 +12,26 @@ import os
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
-from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
+from agentkit.batching import (
+    AnswerDecoder,
+    BatchJob,
+    BatchLimits,
+    BatchLine,
+    BatchResult,
+    BatchStatus,
+    json_rows,
+    moment_of,
+)
 from agentkit.bucket_batch import Bucket, BucketBatch
 from agentkit.buckets import BatchStorage, storage_of
+from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
 from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
-from agentkit.json_value import json_value
 from agentkit.providers.aws.credentials import CredentialSource, find_region
 from agentkit.providers.aws.errors import EXCEPTIONS, decode_error
 from agentkit.providers.aws.provider import RequestSigner, home_of, region_of
@@ -101,9 +110,7 @@ class ModelInvocationJobsCodec:
 
     def jobs(self, body: bytes) -> list[BatchJob]:
         """The latest jobs, newest first. Raises ProtocolError."""
-        found: Any = self._object(body).get("invocationJobSummaries")
-        entries = cast("list[Any]", found) if isinstance(found, list) else []
-        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+        return [self._job(entry) for entry in objects_of(self._object(body).get("invocationJobSummaries"))]
 
     def more(self, body: bytes, *, seen: int) -> WireRequest | None:
         """Asks for those that are older than a list."""
@@ -133,7 +140,7 @@ class ModelInvocationJobsCodec:
                 return self._inner.decode(json_bytes(row["modelOutput"]))
             except ExchangeError as error:
                 return error
-        error = _object(row.get("error"))
+        error = object_of(row.get("error"))
         if not error:
             return ProtocolError("a line of the results holds neither an answer nor an error", provider=self._provider)
         code, said = str(error.get("errorCode")), str(error.get("errorMessage") or "")
@@ -147,7 +154,7 @@ class ModelInvocationJobsCodec:
             raise ProtocolError("the reply names no batch ('jobArn' is missing)", provider=self._provider)
         raw = str(fields.get("status") or "Submitted")
         status = _STATUSES.get(raw, "running")
-        output = _object(_object(fields.get("outputDataConfig")).get("s3OutputDataConfig")).get("s3Uri")
+        output = object_of(object_of(fields.get("outputDataConfig")).get("s3OutputDataConfig")).get("s3Uri")
         folder = f"{str(output).rstrip('/')}/{id.rpartition('/')[2]}/"
         done, failed = count_of(fields.get("processedRecordCount")), count_of(fields.get("errorRecordCount"))
         return BatchJob(
@@ -158,16 +165,13 @@ class ModelInvocationJobsCodec:
             done,
             failed,
             str(fields.get("jobName") or ""),
-            _seconds(fields.get("submitTime")),
+            moment_of(fields.get("submitTime")),
             (folder,) if output and status != "running" else (),
             str(fields.get("message") or ""),
         )
 
     def _object(self, body: bytes) -> Json:
-        try:
-            return _object(json_value(body))
-        except ValueError as error:
-            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+        return object_of(reply_of(body, provider=self._provider))
 
 
 def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | BatchStorage | None) -> BucketBatch:
@@ -218,14 +222,3 @@ def service_address(endpoint: Endpoint, service: str, variable: str, *, model: s
 
 def _get(path: str) -> WireRequest:
     return WireRequest(path, b"", "GET", headers=())
-
-
-def _object(value: object) -> Json:
-    return cast("Json", value) if isinstance(value, dict) else {}
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return None

@@ -8,11 +8,22 @@ lines, whose answers come as a file, with the lines' keys. Errors are google.rpc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, cast
+from typing import Any
+from urllib.parse import quote
 
-from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
+from agentkit.batching import (
+    AnswerDecoder,
+    BatchJob,
+    BatchLimits,
+    BatchLine,
+    BatchResult,
+    BatchStatus,
+    json_rows,
+    moment_of,
+)
+from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -74,7 +85,7 @@ class GeminiBatchesCodec:
 
     def uploaded(self, body: bytes) -> str:
         """The file's name. Raises ProtocolError."""
-        name = _object(self._object(body).get("file")).get("name")
+        name = object_of(self._object(body).get("file")).get("name")
         if not isinstance(name, str) or not name:
             raise ProtocolError("the reply names no file ('file.name' is missing)", provider=self._provider)
         return name
@@ -91,7 +102,7 @@ class GeminiBatchesCodec:
 
     def look(self, job: str) -> WireRequest:
         """Asks where a batch stands."""
-        return WireRequest(f"/{job}", b"", "GET", headers=())
+        return _get(f"/{job}")
 
     def job(self, body: bytes) -> BatchJob:
         """Where it stands. Raises ProtocolError."""
@@ -99,18 +110,16 @@ class GeminiBatchesCodec:
 
     def listing(self) -> WireRequest:
         """Asks for the latest batches."""
-        return WireRequest("/batches?pageSize=100", b"", "GET", headers=())
+        return _get("/batches?pageSize=100")
 
     def jobs(self, body: bytes) -> list[BatchJob]:
         """The latest batches. Raises ProtocolError."""
-        found: Any = self._object(body).get("operations")
-        entries = cast("list[Any]", found) if isinstance(found, list) else []
-        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+        return [self._job(entry) for entry in objects_of(self._object(body).get("operations"))]
 
     def more(self, body: bytes, *, seen: int) -> WireRequest | None:
         """Asks for those that come after a list."""
-        token = self._object(body).get("nextPageToken")
-        return WireRequest(f"/batches?pageSize=100&pageToken={token}", b"", "GET", headers=()) if token else None
+        token = str(self._object(body).get("nextPageToken") or "")
+        return _get(f"/batches?pageSize=100&pageToken={quote(token, safe='')}") if token else None
 
     def cancel(self, job: str) -> WireRequest:
         """Asks to end a batch."""
@@ -119,26 +128,24 @@ class GeminiBatchesCodec:
     def fetch(self, place: str) -> WireRequest:
         """Asks for the batch, which holds its results, or for the file of them."""
         if place.startswith("files/"):
-            return WireRequest(f"/{place}:download?alt=media", b"", "GET", headers=())
+            return _get(f"/{place}:download?alt=media")
         return self.look(place)
 
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """The results in a batch or in a file. Raises ProtocolError."""
         try:
-            fields = _object(json_value(body))
+            fields = object_of(json_value(body))
         except ValueError:  # lines, each of which is an object
             fields = {}
         if "key" not in fields:
             self._replied(fields)
         if "metadata" not in fields or "key" in fields:
             return [(str(row.get("key")), self._result(row)) for row in json_rows(body, provider=self._provider)]
-        output = _object(fields.get("response")) or _object(_object(fields.get("metadata")).get("output"))
+        output = object_of(fields.get("response")) or object_of(object_of(fields.get("metadata")).get("output"))
         rows = output.get("inlinedResponses") or output.get("inlinedEmbedContentResponses")
-        found: Any = _object(rows).get("inlinedResponses")
-        entries = cast("list[Any]", found) if isinstance(found, list) else []
         told: list[tuple[str, BatchResult]] = []
-        for row in map(_object, entries):
-            metadata = _object(row.get("metadata"))
+        for row in objects_of(object_of(rows).get("inlinedResponses")):
+            metadata = object_of(row.get("metadata"))
             told.append((str(metadata.get("key", metadata.get("custom_id"))), self._result(row)))
         return told
 
@@ -147,28 +154,30 @@ class GeminiBatchesCodec:
         return decode_error(status, headers, body, provider=self._provider)
 
     def _result(self, row: Json) -> BatchResult:
-        if "response" in row:
+        if "response" in row and not row.get("error"):
             try:
-                return self._inner.decode(json_bytes(_with_usage(_object(row["response"]))))
+                return self._inner.decode(json_bytes(_with_usage(object_of(row["response"]))))
             except ExchangeError as error:
                 return error
-        error = _object(row.get("error"))
+        error = object_of(row.get("error"))
         code = count_of(error.get("code"))
         status = _HTTP.get(code, code if code >= 400 else 500)
         return decode_error(status, {}, json_bytes({"error": error | {"code": status}}), provider=self._provider)
 
     def _job(self, fields: Json) -> BatchJob:
-        told = _object(fields.get("metadata"))
+        told = object_of(fields.get("metadata"))
         id = fields.get("name") or told.get("name")
         if not isinstance(id, str) or not id:
             raise ProtocolError("the reply names no batch ('name' is missing)", provider=self._provider)
         raw = str(told.get("state"))
         status = _STATUSES.get(raw.partition("_STATE_")[2], "running")
-        stats = _object(told.get("batchStats"))
+        stats = object_of(told.get("batchStats"))
         total, waiting = count_of(stats.get("requestCount")), count_of(stats.get("pendingRequestCount"))
         failed = count_of(stats.get("failedRequestCount"))
-        problem = str(_object(fields.get("error")).get("message") or "")
-        output = _object(fields.get("response")) or _object(told.get("output"))
+        problem = str(object_of(fields.get("error")).get("message") or "")
+        if fields.get("done") is True and status == "running":  # over, in a state that is not known here
+            status = "failed" if fields.get("error") else "ended"
+        output = object_of(fields.get("response")) or object_of(told.get("output"))
         place = str(output.get("responsesFile") or id)
         return BatchJob(
             id,
@@ -178,17 +187,13 @@ class GeminiBatchesCodec:
             max(0, total - waiting),
             failed,
             str(told.get("displayName") or ""),
-            _seconds(told.get("createTime")),
+            moment_of(told.get("createTime")),
             (place,) if status != "running" else (),
             problem,
         )
 
     def _object(self, body: bytes) -> Json:
-        try:
-            fields = _object(json_value(body))
-        except ValueError as error:
-            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
-        return self._replied(fields)
+        return self._replied(object_of(reply_of(body, provider=self._provider)))
 
     def _replied(self, fields: Json) -> Json:
         """The reply. Raises the error that it reports; a batch that failed has a name beside its own."""
@@ -203,19 +208,12 @@ def _inline(line: bytes) -> bytes:
     return b'{"request":' + request[:-1] + b',"metadata":' + key + b"}}"
 
 
+def _get(path: str) -> WireRequest:
+    return WireRequest(path, b"", "GET", headers=())
+
+
 def _with_usage(answer: Json) -> Json:
     """An embedding with its tokens where single replies have them."""
     if "tokenCount" not in answer:
         return answer
     return answer | {"usageMetadata": {"promptTokenCount": answer["tokenCount"]}}
-
-
-def _object(value: object) -> Json:
-    return cast("Json", value) if isinstance(value, dict) else {}
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return None

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
+from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
-from agentkit.json_value import json_value
 from agentkit.multipart import FilePart, FormField, multipart
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 
@@ -86,9 +87,7 @@ class BatchesCodec:
 
     def jobs(self, body: bytes) -> list[BatchJob]:
         """The latest batches, newest first. Raises ProtocolError."""
-        data: Any = self._object(body).get("data")
-        entries = cast("list[Any]", data) if isinstance(data, list) else []
-        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+        return [self._job(entry) for entry in objects_of(self._object(body).get("data"))]
 
     def more(self, body: bytes, *, seen: int) -> WireRequest | None:
         """Asks for those that are older than a list."""
@@ -117,7 +116,7 @@ class BatchesCodec:
 
     def _job(self, fields: Json) -> BatchJob:
         raw = str(fields.get("status"))
-        counts = _object(fields.get("request_counts"))
+        counts = object_of(fields.get("request_counts"))
         done, failed = _count(counts.get("completed")), _count(counts.get("failed"))
         problems = _problems(fields.get("errors"))
         places = (fields.get("output_file_id"), fields.get("error_file_id"))
@@ -129,7 +128,7 @@ class BatchesCodec:
             _count(counts.get("total")),
             done + failed,
             failed,
-            str(_object(fields.get("metadata")).get("agentkit") or ""),
+            str(object_of(fields.get("metadata")).get("agentkit") or ""),
             float(created) if isinstance(created, int | float) else None,
             tuple(str(place) for place in places if place),
             "; ".join(text for _, text in problems[:3]),
@@ -137,11 +136,7 @@ class BatchesCodec:
         )
 
     def _object(self, body: bytes) -> Json:
-        try:
-            value = json_value(body)
-        except ValueError as error:
-            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
-        return replied(_object(value), provider=self._provider)
+        return replied(object_of(reply_of(body, provider=self._provider)), provider=self._provider)
 
     def _id(self, fields: Json, kind: str) -> str:
         id = fields.get("id")
@@ -167,7 +162,7 @@ def result_rows(body: bytes, *, provider: str) -> list[Json]:
 
 def line_result(row: Mapping[str, Any], inner: AnswerDecoder, *, provider: str) -> BatchResult:
     """The answer or the error in one line of results."""
-    response, error = row.get("response"), _object(row.get("error"))
+    response, error = row.get("response"), object_of(row.get("error"))
     if isinstance(response, dict):
         reply = cast("Json", response)
         status, body = _count(reply.get("status_code")) or 200, json_bytes(reply.get("body"))
@@ -193,17 +188,11 @@ def _get(path: str) -> WireRequest:
 
 def _problems(errors: object) -> list[tuple[int, str]]:
     """(line or 0, what is wrong with it)."""
-    data: Any = _object(errors).get("data")
-    entries = cast("list[Any]", data) if isinstance(data, list) else []
     found: list[tuple[int, str]] = []
-    for entry in map(_object, entries):
+    for entry in objects_of(object_of(errors).get("data")):
         said = str(entry.get("message") or entry.get("code") or "refused")
         found.append((_count(entry.get("line")), said))
     return found
-
-
-def _object(value: object) -> Json:
-    return cast("Json", value) if isinstance(value, dict) else {}
 
 
 def _count(value: object) -> int:

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus
+from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -47,7 +49,7 @@ class MistralBatchesCodec:
 
     def line(self, line: BatchLine) -> bytes:
         """One entry of the list of requests."""
-        body = _object(json_value(line.wire.body))
+        body = object_of(json_value(line.wire.body))
         return json_bytes({"custom_id": line.id, "body": {name: body[name] for name in body if name != "model"}})
 
     def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
@@ -60,7 +62,7 @@ class MistralBatchesCodec:
 
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a batch; its metadata hold its name, by which it is found again."""
-        model = _object(json_value(wires[0].body)).get("model")
+        model = object_of(json_value(wires[0].body)).get("model")
         fields = {"endpoint": f"/v1{wires[0].path}", "model": model, "metadata": {"agentkit": name}}
         return WireRequest(_PATH, json_bytes(fields)[:-1] + b',"requests":[' + b",".join(lines) + b"]}")
 
@@ -78,9 +80,7 @@ class MistralBatchesCodec:
 
     def jobs(self, body: bytes) -> list[BatchJob]:
         """The latest batches. Raises ProtocolError."""
-        data: Any = self._object(body).get("data")
-        entries = cast("list[Any]", data) if isinstance(data, list) else []
-        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+        return [self._job(entry) for entry in objects_of(self._object(body).get("data"))]
 
     def more(self, body: bytes, *, seen: int) -> WireRequest | None:
         """Asks for those that come after a list: pages have numbers, from 0."""
@@ -100,8 +100,7 @@ class MistralBatchesCodec:
         """The results in a file or in a batch. Raises ProtocolError."""
         rows = result_rows(body, provider=self._provider)
         if len(rows) == 1 and rows[0].get("object") == "batch":
-            outputs: Any = rows[0].get("outputs")
-            rows = [_object(row) for row in cast("list[Any]", outputs)] if isinstance(outputs, list) else []
+            rows = objects_of(rows[0].get("outputs"))
         return [(str(row.get("custom_id")), line_result(row, self._inner, provider=self._provider)) for row in rows]
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
@@ -118,7 +117,7 @@ class MistralBatchesCodec:
         done, failed = count_of(fields.get("completed_requests")), count_of(fields.get("failed_requests"))
         found: Any = fields.get("errors")
         entries = cast("list[Any]", found) if isinstance(found, list) else []
-        problems = [str(_object(each).get("message") or each) for each in entries]
+        problems = [str(object_of(each).get("message") or each) for each in entries]
         return BatchJob(
             id,
             status,
@@ -126,23 +125,15 @@ class MistralBatchesCodec:
             count_of(fields.get("total_requests")),
             max(done, failed),
             failed,
-            str(_object(fields.get("metadata")).get("agentkit") or ""),
+            str(object_of(fields.get("metadata")).get("agentkit") or ""),
             float(count_of(fields.get("created_at"))) or None,
             tuple(inside or files) if status != "running" else (),
             "; ".join(problems[:3]),
         )
 
     def _object(self, body: bytes) -> Json:
-        try:
-            fields = _object(json_value(body))
-        except ValueError as error:
-            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
-        return replied(fields, provider=self._provider)
+        return replied(object_of(reply_of(body, provider=self._provider)), provider=self._provider)
 
 
 def _get(path: str) -> WireRequest:
     return WireRequest(path, b"", "GET", headers=())
-
-
-def _object(value: object) -> Json:
-    return cast("Json", value) if isinstance(value, dict) else {}

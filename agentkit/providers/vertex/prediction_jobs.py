@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
-from agentkit.batching import AnswerDecoder, BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
+from agentkit.batching import (
+    AnswerDecoder,
+    BatchJob,
+    BatchLimits,
+    BatchLine,
+    BatchResult,
+    BatchStatus,
+    json_rows,
+    moment_of,
+)
+from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
+from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -93,9 +103,7 @@ class BatchPredictionJobsCodec:
 
     def jobs(self, body: bytes) -> list[BatchJob]:
         """The latest jobs, newest first. Raises ProtocolError."""
-        found: Any = self._object(body).get("batchPredictionJobs")
-        entries = cast("list[Any]", found) if isinstance(found, list) else []
-        return [self._job(cast("Json", entry)) for entry in entries if isinstance(entry, dict)]
+        return [self._job(entry) for entry in objects_of(self._object(body).get("batchPredictionJobs"))]
 
     def more(self, body: bytes, *, seen: int) -> WireRequest | None:
         """Asks for those that are older than a list."""
@@ -128,15 +136,15 @@ class BatchPredictionJobsCodec:
         said = row.get("error") or row.get("status")
         if not said:
             return ProtocolError("a line of the results holds neither an answer nor an error", provider=self._provider)
-        told = _object(said) or _object_in(str(said))
-        error = _object(told.get("error")) or told or {"message": str(said)}
+        told = object_of(said) or _object_in(str(said))
+        error = object_of(told.get("error")) or told or {"message": str(said)}
         words = str(said).partition(":")[0].strip().lower()  # such as "Bad Request: {...}"
         status = count_of(error.get("code")) or _PHRASES.get(words, 500)
         return decode_error(status, {}, json_bytes({"error": error | {"code": status}}), provider=self._provider)
 
     def _answer_in(self, row: Json) -> Json | None:
         """What the provider would have answered alone."""
-        return _object(row.get("response")) or None
+        return object_of(row.get("response")) or None
 
     def _job(self, fields: Json) -> BatchJob:
         name = fields.get("name")
@@ -144,11 +152,11 @@ class BatchPredictionJobsCodec:
             raise ProtocolError("the reply names no batch ('name' is missing)", provider=self._provider)
         raw = str(fields.get("state") or "JOB_STATE_PENDING")
         status = _STATUSES.get(raw.partition("_STATE_")[2], "running")
-        stats = _object(fields.get("completionStats"))
+        stats = object_of(fields.get("completionStats"))
         counts = [count_of(stats.get(f"{kind}Count")) for kind in ("successful", "failed", "incomplete")]
-        folder = _object(fields.get("outputInfo")).get("gcsOutputDirectory")
+        folder = object_of(fields.get("outputInfo")).get("gcsOutputDirectory")
         if not folder:
-            folder = _object(_object(fields.get("outputConfig")).get("gcsDestination")).get("outputUriPrefix")
+            folder = object_of(object_of(fields.get("outputConfig")).get("gcsDestination")).get("outputUriPrefix")
         return BatchJob(
             name.rpartition("/")[2],
             status,
@@ -157,28 +165,25 @@ class BatchPredictionJobsCodec:
             counts[0] + counts[1],
             counts[1],
             str(fields.get("displayName") or ""),
-            _seconds(fields.get("createTime")),
+            moment_of(fields.get("createTime")),
             (f"{str(folder).rstrip('/')}/",) if folder and status != "running" else (),
-            str(_object(fields.get("error")).get("message") or ""),
+            str(object_of(fields.get("error")).get("message") or ""),
         )
 
     def _object(self, body: bytes) -> Json:
-        try:
-            return _object(json_value(body))
-        except ValueError as error:
-            raise ProtocolError(f"the reply is not JSON: {error}", provider=self._provider) from None
+        return object_of(reply_of(body, provider=self._provider))
 
 
 def _labelled(body: bytes, id: str) -> bytes:
     """A request with its id among its labels, of which it may have some already."""
     if b'"labels"' not in body:
         return body[:-1] + b',"labels":' + json_bytes({_LABEL: id}) + b"}"
-    fields = _object(json_value(body))
-    return json_bytes(fields | {"labels": _object(fields.get("labels")) | {_LABEL: id}})
+    fields = object_of(json_value(body))
+    return json_bytes(fields | {"labels": object_of(fields.get("labels")) | {_LABEL: id}})
 
 
 def _id_of(row: Json) -> str:
-    labels = _object(_object(row.get("request")).get("labels"))
+    labels = object_of(object_of(row.get("request")).get("labels"))
     return str(row.get("custom_id") or labels.get(_LABEL))
 
 
@@ -186,21 +191,10 @@ def _object_in(text: str) -> Json:
     """The JSON object in a sentence."""
     found = re.search(r"\{.*\}", text, re.DOTALL)
     try:
-        return _object(json_value(found[0].encode())) if found else {}
+        return object_of(json_value(found[0].encode())) if found else {}
     except ValueError:
         return {}
 
 
 def _get(path: str) -> WireRequest:
     return WireRequest(path, b"", "GET", headers=())
-
-
-def _object(value: object) -> Json:
-    return cast("Json", value) if isinstance(value, dict) else {}
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return None
