@@ -32,6 +32,7 @@ OWN = "hf-inference"
 """The partner that is Hugging Face itself."""
 
 _HUB = "https://huggingface.co"
+_ROUTER = "router.huggingface.co"
 _POLICIES = frozenset({"auto", "fastest", "cheapest", "preferred"})
 
 TASK_NAMES: Mapping[TaskKind, str] = {
@@ -97,7 +98,9 @@ def connect_partner(
     """A task of the partner that the model's name says; it offers the task."""
     row = PARTNERS[identity.model.partition(":")[2]]
     endpoint = Endpoint(router.url(row.base), router.headers)
-    hub = Endpoint(value_of(("HF_ENDPOINT",)) or _HUB, router.headers)
+    own_hub = value_of(("HF_ENDPOINT",))
+    # The key and headers of somebody else's router are not for the hub, which tells partners of anybody's question.
+    hub = Endpoint(own_hub or _HUB, router.headers if own_hub or router.host == _ROUTER else {})
     transport = options.transport or default_transport()
     vendor, wanted = provider.vendor, TASK_NAMES[kind]
     mapping = RemoteTask(MappingCodec(vendor), hub, identity, transport=transport, settings=options.settings)

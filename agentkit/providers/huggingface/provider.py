@@ -10,11 +10,11 @@ from agentkit.providers.openai.chat import ChatCodec
 from agentkit.providers.openai.chat_rules import ChatRules
 from agentkit.providers.openai_family import capabilities_of, place_of
 from agentkit.providers.table import Options, Provider
-from agentkit.remote import RemoteModel
+from agentkit.remote import Endpoint, RemoteModel
 from agentkit.settings import Deadlines, Settings
 from agentkit.transport.default import default_transport
 
-__all__ = ["connect"]
+__all__ = ["connect", "patient"]
 
 _LONGEST_SECONDS = 600.0
 _ROUTER = "router.huggingface.co"
@@ -34,8 +34,7 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         rules = _as_tgi(rules)
         if not urlsplit(endpoint.base_url).path:  # as the page of an endpoint shows it
             endpoint = replace(endpoint, base_url=endpoint.url("/v1"))
-        if place.host.endswith(_ENDPOINTS):
-            endpoint = replace(endpoint, headers={_HOLD: _patience(options.settings), **endpoint.headers})
+        endpoint = patient(endpoint, place.host, options.settings)
     elif model.endswith(_OWN):
         rules = _as_tgi(rules)
     return RemoteModel(
@@ -45,6 +44,13 @@ def connect(provider: Provider, model: str, options: Options) -> Model:
         transport=options.transport or default_transport(),
         settings=options.settings,
     )
+
+
+def patient(endpoint: Endpoint, host: str, settings: Settings | None) -> Endpoint:
+    """The endpoint, held on to while it wakes where it is one of Hugging Face's that may have been scaled to zero."""
+    if not host.endswith(_ENDPOINTS):
+        return endpoint
+    return replace(endpoint, headers={_HOLD: _patience(settings), **endpoint.headers})
 
 
 def _patience(settings: Settings | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from agentkit.providers.huggingface.classification import HuggingFaceClassificat
 from agentkit.providers.huggingface.embeddings import FeatureExtractionCodec
 from agentkit.providers.huggingface.images import TextToImageCodec
 from agentkit.providers.huggingface.partners import OWN, connect_partner, refuse_unoffered
+from agentkit.providers.huggingface.provider import patient
 from agentkit.providers.huggingface.transcriptions import SpeechRecognitionCodec
 from agentkit.providers.openai.embeddings import EmbeddingRules, EmbeddingsCodec
 from agentkit.providers.openai_family import place_of
@@ -39,7 +41,7 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
     path = urlsplit(options.base_url or "").path.rstrip("/")
     # Chat has its own version of the address, at the router as at dedicated endpoints; /embed may be a part of it.
     base = str.removesuffix(str.removesuffix(place.endpoint.base_url, "/v1"), "/embed" if kind == "embed" else "")
-    endpoint = Endpoint(base, place.endpoint.headers)
+    endpoint = patient(Endpoint(base, place.endpoint.headers), place.host, options.settings)
     identity = place.identity(provider, model, api=kind)
     if partner not in ("", OWN):
         return connect_partner(provider, kind, identity, options, router=endpoint)
@@ -58,6 +60,7 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
         return RemoteTranscriptionModel(listener, endpoint, identity, transport=transport, settings=options.settings)
     if path.endswith("/v1") and not is_router:  # where Text Embeddings Inference speaks OpenAI's format
         vectors = EmbeddingsCodec(provider.vendor, rules=_TEI)
-        return RemoteEmbeddingModel(vectors, place.endpoint, identity, transport=transport, settings=options.settings)
+        spoken = replace(endpoint, base_url=place.endpoint.base_url)
+        return RemoteEmbeddingModel(vectors, spoken, identity, transport=transport, settings=options.settings)
     codec = FeatureExtractionCodec(provider.vendor, is_router=is_router)
     return RemoteEmbeddingModel(codec, endpoint, identity, transport=transport, settings=options.settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from canaries import KEY
@@ -36,6 +37,7 @@ from agentkit.providers.huggingface.replicate import ReplicateImagesCodec, Repli
 from agentkit.settings import Settings
 from agentkit.simulator.forms import form_of
 from agentkit.simulator.media import tiny_png
+from agentkit.task_model import TaskModel
 from agentkit.tasks.classify import classify
 from agentkit.tasks.embed import embed
 from agentkit.tasks.generate_image import generate_image
@@ -215,6 +217,30 @@ async def test_the_hub_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None
         "https://hub.example/api/models/a/b",
         "https://router.example/together/v1/embeddings",
     ]
+
+
+@pytest.mark.anyio
+async def test_the_key_of_a_router_elsewhere_is_not_told_to_the_hub() -> None:
+    wire = InTurn([mapping("together", "feature-extraction"), VECTORS] * 2)
+    await embed(made("embed", "together", wire, base_url="https://router.example/v1"), ["hello"])
+    await embed(made("embed", "together", wire), ["hello"])
+    told = [(urlsplit(sent.url).hostname, "authorization" in dict(sent.headers)) for sent in wire.sent]
+    assert told == [
+        ("huggingface.co", False),
+        ("router.example", True),
+        ("huggingface.co", True),
+        ("router.huggingface.co", True),
+    ]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["", "/v1"])
+async def test_an_endpoint_that_sleeps_holds_requests_for_tasks_too(path: str) -> None:
+    wire = InTurn([VECTORS if path else b"[[0.5, 1.0]]"])
+    base_url = f"https://x.us-east-1.aws.endpoints.huggingface.cloud{path}"
+    model: Any = task_model("huggingface:a/b", "embed", base_url=base_url, api_key=KEY, transport=wire)
+    await embed(model, ["hello"])
+    assert dict(wire.sent[0].headers)["x-scale-up-timeout"] == "270"
 
 
 @pytest.mark.anyio
@@ -475,7 +501,7 @@ async def test_predict_of_text_embeddings_inference_has_its_parameters_beside_th
     assert list(found) == [Classification(("POSITIVE",), {"POSITIVE": 0.9, "NEGATIVE": 0.1})]
     assert wire.sent[0].url == "http://127.0.0.1:8080/predict"
     assert wire.body() == {"inputs": "Fine!", "truncate": True, "raw_scores": False}
-    with pytest.raises(UnsupportedError, match="labels of (yours|its own)"):
+    with pytest.raises(UnsupportedError, match=r"labels of (yours|its own)"):
         await classify(model, "Fine!", labels=["a", "b"])
     with pytest.raises(UnsupportedError, match="reads texts only"):
         await classify(model, PICTURE, labels=None)
@@ -492,7 +518,8 @@ def test_a_text_that_is_too_long_for_text_embeddings_inference_is_one_that_is_to
 @pytest.mark.anyio
 async def test_policies_hold_for_partners_and_hear_what_their_replies_say() -> None:
     wire = InTurn([mapping("together", "feature-extraction"), VECTORS])
-    slow: Any = limited(made("embed", "together", wire), concurrency=1)
+    partner: TaskModel[Any, Any] = made("embed", "together", wire)
+    slow = limited(partner, concurrency=1)
     assert list(await embed(slow, ["hello"])) == [array("f", [0.5, 1.0])]
     seen: list[ReplySeen] = []
     question = EmbeddingRequest("a/b:together", ("hello",))
