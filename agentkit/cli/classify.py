@@ -20,6 +20,12 @@ OFFLINE_NOTICE = (
     "using the model offline: (it matches words, it is no language model); "
     "for another one: --model openai:gpt-6-luna, or AGENTKIT_MODEL"
 )
+_OPTIONS = {
+    "labels=[...]": "--label LABEL",
+    "labels=None": "leave --label out",
+    'labels="moderation"': "--moderation",
+}
+"""What errors advise a program, and what that is in a shell."""
 _SHOWN_CHARS = 80
 FAILED = 1
 
@@ -70,7 +76,10 @@ def command(
             on_event=tell_attempts,
         )
     except UnsupportedError as error:
-        raise UnsupportedError(str(error).replace("labels=[...]", "--label LABEL")) from error
+        told = str(error)
+        for argument, option in _OPTIONS.items():
+            told = told.replace(argument, option)
+        raise UnsupportedError(told) from error
     for entry, each in zip(inputs, found, strict=True):
         if json:
             print_json(_as_json(shown_input(entry), each), is_one_line=True)

@@ -34,13 +34,13 @@ from agentkit.providers.table import (
 )
 from agentkit.settings import Settings
 from agentkit.suitability import Able, Checking, Known
-from agentkit.task_model import TaskModel
 from agentkit.transport.protocol import Transport
 
 __all__ = [
     "PROVIDERS",
     "Provider",
     "RetirementWarning",
+    "TaskKind",
     "abilities",
     "all_providers",
     "find_provider",
@@ -138,15 +138,18 @@ def task_model(
     project: str | None = None,
     credentials: object | None = None,
     pin: bool | None = None,
-) -> TaskModel[Any, Any]:
+) -> Any:
     """The model of a name such as "openai:text-embedding-3-small" for an API that is not chat. Nothing is sent.
 
-    `kind` is "embed", "classify", "generate_image" or "transcribe". The other options are those of `model`, pin=True
-    and AGENTKIT_PIN among them. Raises UnsupportedError where the provider does not offer it, naming those that do, and
-    what `model` raises.
+    `kind` is "embed", "classify", "generate_image" or "transcribe", and says what it is: an EmbeddingModel,
+    ClassificationModel, ImageModel or TranscriptionModel, which a type checker takes on trust. The other options are
+    those of `model`, pin=True and AGENTKIT_PIN among them. Raises UnsupportedError where the provider does not offer
+    it, naming those that do, and what `model` raises.
     """
     options = Options(settings, base_url, api_key, headers, transport, region, project, credentials)
     del base_url, api_key, headers, credentials
+    if kind not in TASK_WORDS:
+        raise ConfigurationError(f"the task is {kind!r}; it is one of {', '.join(map(repr, TASK_WORDS))}")
     provider, id = _named(name, options)
     if kind not in provider.tasks:
         others = ", ".join(row.name for row in PROVIDERS.values() if kind in row.tasks)

@@ -32,7 +32,7 @@ from agentkit.tasks.chat_classifier import ChatClassifier
 from agentkit.tasks.classify import Classifications, Labels, expected_of_classification, labels_of
 from agentkit.tasks.embed import Embeddings
 from agentkit.tasks.generate_image import GeneratedImages, expected_of_images
-from agentkit.tasks.perform import about_tokens
+from agentkit.tasks.perform import about_tokens, task_of
 from agentkit.tasks.transcribe import Transcription, expected_of_transcription
 from agentkit.telemetry import names
 from agentkit.transcription import TranscriptionAnswer, TranscriptionRequest
@@ -173,7 +173,7 @@ class Embed:
 
     def connect(self, model: Any) -> AnyTask:
         """Who does it."""
-        return task_model(model, "embed") if isinstance(model, str) else cast("AnyTask", model)
+        return task_of(model, "embed")
 
     def question(self, entry: Any, settings: Settings) -> EmbeddingRequest:
         """An input as a request: a text, an Image, or an EmbeddingRequest of your own."""
@@ -279,7 +279,7 @@ class GenerateImage:
 
     def connect(self, model: Any) -> AnyTask:
         """Who does it."""
-        return task_model(model, "generate_image") if isinstance(model, str) else cast("AnyTask", model)
+        return task_of(model, "generate_image")
 
     def question(self, entry: Any, settings: Settings) -> ImageRequest:
         """An input as a request: a prompt, or an ImageRequest of your own."""
@@ -331,7 +331,7 @@ class Transcribe:
 
     def connect(self, model: Any) -> AnyTask:
         """Who does it."""
-        return task_model(model, "transcribe") if isinstance(model, str) else cast("AnyTask", model)
+        return task_of(model, "transcribe")
 
     def question(self, entry: Any, settings: Settings) -> TranscriptionRequest:
         """An input as a request: a path or an Audio. Raises MediaError."""

@@ -10,10 +10,10 @@ checked[0].is_flagged
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, TypeAlias, cast, overload
+from typing import Literal, TypeAlias, overload
 
 from agentkit.budget import Budget
 from agentkit.classification import (
@@ -30,11 +30,11 @@ from agentkit.media import Image
 from agentkit.models import Model
 from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
-from agentkit.providers import find_provider, task_model
+from agentkit.providers import find_provider
 from agentkit.providers import model as chat_model
 from agentkit.settings import Settings
 from agentkit.tasks.chat_classifier import ChatClassifier
-from agentkit.tasks.perform import Listener, TaskAccount, about_tokens, perform, side_by_side
+from agentkit.tasks.perform import Listener, TaskAccount, about_tokens, perform, side_by_side, task_of
 from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.usage import Cost, Usage
@@ -167,19 +167,34 @@ def _classifier(model: str | Model | ClassificationModel, way: Way) -> Classific
         prefix, colon, _ = model.partition(":")
         provider = find_provider(prefix, is_whole=not colon)
         if "classify" in provider.tasks:
-            found = cast("ClassificationModel", task_model(model, "classify"))
+            found: ClassificationModel = task_of(model, "classify")
             if way in found.offer.ways:
                 return found
+            if way != "labels" or not provider.module:
+                raise UnsupportedError(_lacks(model, way, found.offer.ways))
         if way == "labels":
             return ChatClassifier(chat_model(model))
-        raise UnsupportedError(f"{model} {_LACKS[way]}")
+        raise UnsupportedError(_lacks(model, way))
     if isinstance(model, Model):
         if way != "labels":
-            raise UnsupportedError(f"a model that chats {_LACKS[way]}")
+            raise UnsupportedError(_lacks("a model that chats", way))
         return ChatClassifier(model)
-    if way not in model.offer.ways:
-        raise UnsupportedError(f"{model.identity.provider}:{model.identity.model} {_LACKS[way]}")
-    return model
+    given: ClassificationModel = task_of(model, "classify")
+    if way not in given.offer.ways:
+        raise UnsupportedError(_lacks(f"{given.identity.provider}:{given.identity.model}", way, given.offer.ways))
+    return given
+
+
+def _lacks(who: str, way: Way, ways: Collection[Way] = ()) -> str:
+    """That a model does not classify so, and how it does, if it does at all, or who else."""
+    offered = [words for other, words in _OFFERS.items() if other in ways and "labels" not in ways]
+    return f"{who} {' and '.join(offered)}" if offered else f"{who} {_LACKS[way]}"
+
+
+_OFFERS: Mapping[Way, str] = {
+    "own": "has labels of its own, and takes no others: labels=None",
+    "moderation": 'moderates, and has no other labels: labels="moderation"',
+}
 
 
 _LACKS: Mapping[Way, str] = {

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast, overload
+from typing import get_args, overload
 
 from agentkit.budget import Budget
 from agentkit.embedding import (
@@ -26,9 +26,8 @@ from agentkit.errors import ConfigurationError, ProtocolError, UnsupportedError
 from agentkit.media import Image
 from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
-from agentkit.providers import task_model
 from agentkit.settings import Settings
-from agentkit.tasks.perform import Listener, TaskAccount, about_tokens, perform, side_by_side
+from agentkit.tasks.perform import Listener, TaskAccount, about_tokens, perform, side_by_side, task_of
 from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.usage import Cost, Usage
@@ -107,10 +106,8 @@ async def embed(
     model does not have), and what `model` raises.
     """
     given = (inputs,) if isinstance(inputs, str | Image) else tuple(inputs)
-    for position, entry in enumerate(given):
-        if isinstance(entry, str) and not entry.strip():
-            raise ConfigurationError(f"input {position} is an empty text, of which no provider makes a vector")
-    chosen = cast("EmbeddingModel", task_model(model, "embed")) if isinstance(model, str) else model
+    _check(given, dimensions, purpose)
+    chosen: EmbeddingModel = task_of(model, "embed")
     account = TaskAccount.of(budget, prices)
     known = settings or Settings()
     refuse_unstreamed("embed", chosen, None, settings=known)
@@ -153,6 +150,21 @@ async def embed(
 
 
 embed_sync = synchronous(embed)
+
+
+def _check(inputs: Sequence[object], dimensions: int | None, purpose: str | None) -> None:
+    """Raises ConfigurationError for what no model takes."""
+    for position, entry in enumerate(inputs):
+        if not isinstance(entry, str | Image):
+            raise ConfigurationError(f"input {position} is a {type(entry).__name__}; give texts, or Images")
+        if isinstance(entry, str) and not entry.strip():
+            raise ConfigurationError(
+                f"input {position} is an empty text, of which no provider makes a vector: leave it out"
+            )
+    if dimensions is not None and dimensions < 1:
+        raise ConfigurationError(f"dimensions is {dimensions}; give 1 or more, or leave it out")
+    if purpose is not None and purpose not in get_args(Purpose):
+        raise ConfigurationError(f"the purpose is {purpose!r}; it is one of {', '.join(map(repr, get_args(Purpose)))}")
 
 
 def _split(inputs: Sequence[EmbeddingInput], limits: EmbeddingLimits) -> list[tuple[EmbeddingInput, ...]]:

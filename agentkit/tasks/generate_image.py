@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
 
 from agentkit.budget import Budget
 from agentkit.errors import ConfigurationError, ProtocolError
@@ -17,9 +16,8 @@ from agentkit.imaging import GeneratedImage, ImageAnswer, ImageModel, ImageReque
 from agentkit.media import Image
 from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
-from agentkit.providers import task_model
 from agentkit.settings import Settings
-from agentkit.tasks.perform import Listener, TaskAccount, perform, side_by_side
+from agentkit.tasks.perform import Listener, TaskAccount, perform, side_by_side, task_of
 from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.usage import Cost, Usage
@@ -77,7 +75,7 @@ async def generate_image(
     provider refuses to draw), BudgetExceededError, UnsupportedError, and what `model` raises.
     """
     _check(prompt, images, mask, count=count, partial_images=partial_images, is_heard=on_event is not None)
-    chosen = cast("ImageModel", task_model(model, "generate_image")) if isinstance(model, str) else model
+    chosen: ImageModel = task_of(model, "generate_image")
     account = TaskAccount.of(budget, prices)
     asked = ImageRequest(
         chosen.identity.model,
@@ -131,12 +129,15 @@ generate_image_sync = synchronous(generate_image)
 
 
 def _check(
-    prompt: str, images: Sequence[Image], mask: Image | None, *, count: int, partial_images: int, is_heard: bool
+    prompt: str, images: Sequence[object], mask: Image | None, *, count: int, partial_images: int, is_heard: bool
 ) -> None:
     if not prompt.strip():
         raise ConfigurationError("the prompt is empty; say what the picture shall show")
     if count < 1:
         raise ConfigurationError(f"count is {count}; give 1 or more")
+    for given in images if mask is None else (*images, mask):
+        if not isinstance(given, Image):
+            raise ConfigurationError(f"{given!r} is no picture to work from; write Image.from_file({given!r})")
     if mask is not None and not images:
         raise ConfigurationError("a mask says where a picture may change, and there is none: pass images=[...] too")
     if not 0 <= partial_images <= _MOST_LOOKS:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 from opentelemetry.util.types import AttributeValue
 
 from agentkit.budget import Budget, Ledger
+from agentkit.classification import ClassificationOffer
+from agentkit.embedding import EmbeddingLimits
 from agentkit.errors import AgentkitError, BudgetExceededError, ConfigurationError, UnsupportedError
 from agentkit.exchange import Delta, ResponseFinished, ResponseStarted
+from agentkit.imaging import ImageLimits
 from agentkit.media import Image
 from agentkit.policies.tasks import TaskPolicy
 from agentkit.prices import PriceBook
+from agentkit.providers import TaskKind, task_model
 from agentkit.settings import Settings
 from agentkit.task_model import TaskModel, TaskReply
 from agentkit.telemetry import TELEMETRY
+from agentkit.transcription import TranscriptionLimits
 from agentkit.usage import Cost, Usage
 
-__all__ = ["Listener", "TaskAccount", "about_tokens", "perform", "side_by_side"]
+__all__ = ["Listener", "TaskAccount", "about_tokens", "perform", "side_by_side", "task_of"]
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
@@ -29,6 +34,14 @@ _NO_BOUND = Budget(retries=None)
 _BYTES_PER_TOKEN = 3
 """So few that the tokens of a request are rather over- than underestimated."""
 _IMAGE_TOKENS = 1_000
+
+_MARKS: Mapping[TaskKind, tuple[str, type, str]] = {
+    "embed": ("limits", EmbeddingLimits, "openai:text-embedding-3-small"),
+    "generate_image": ("limits", ImageLimits, "openai:gpt-image-2"),
+    "transcribe": ("limits", TranscriptionLimits, "openai:gpt-transcribe"),
+    "classify": ("offer", ClassificationOffer, "openai:gpt-6-luna"),
+}
+"""By what the models of a task are known, and the name of one."""
 
 Listener: TypeAlias = Callable[[Delta], None]
 """Told what happens while a task runs: failed attempts and their waits, partial results where they are streamed."""
@@ -47,6 +60,22 @@ class TaskAccount:
     def of(cls, budget: Budget | None, prices: PriceBook | None) -> TaskAccount:
         """An account for a budget, without bound where none is given; a task has no steps to bound."""
         return cls(Ledger(replace(budget or _NO_BOUND, steps=None)), prices or PriceBook())
+
+
+def task_of(model: object, kind: TaskKind) -> Any:
+    """Who does a task: the model of a name, or a model of that task as it is.
+
+    Raises ConfigurationError for a model of something else, and what `task_model` raises.
+    """
+    if isinstance(model, str):
+        return task_model(model, kind)
+    mark, bounds, example = _MARKS[kind]
+    if not isinstance(getattr(model, mark, None), bounds):
+        raise ConfigurationError(
+            f"{model!r} is no model for {kind}: give a name such as {example!r}, or what task_model({example!r}, "
+            f"{kind!r}) makes, inside limited(...), cached(...) and fallback(...) too"
+        )
+    return model
 
 
 def about_tokens(entry: str | Image) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from anyio import to_thread
 
@@ -18,9 +17,8 @@ from agentkit.media import Audio, Inline, media_type_of
 from agentkit.models import ModelIdentity
 from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
-from agentkit.providers import task_model
 from agentkit.settings import Settings
-from agentkit.tasks.perform import Listener, TaskAccount, perform, side_by_side
+from agentkit.tasks.perform import Listener, TaskAccount, perform, side_by_side, task_of
 from agentkit.tasks.streaming import refuse_unstreamed
 from agentkit.telemetry import names
 from agentkit.transcription import (
@@ -89,7 +87,7 @@ async def transcribe(
     ExchangeError, BudgetExceededError, MediaError (no sound, or more of it than the model takes at a time: nothing is
     cut off), UnsupportedError, and what `model` raises.
     """
-    chosen = cast("TranscriptionModel", task_model(model, "transcribe")) if isinstance(model, str) else model
+    chosen: TranscriptionModel = task_of(model, "transcribe")
     if isinstance(audio, str) and "://" in audio:
         audio = Audio.from_url(audio)
     if isinstance(audio, Audio):
