@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from conformance.wires import InTurn, OneReply
 from jumping_clock import jumping
 
 from agentkit.budget import Budget, Ledger
@@ -34,36 +35,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return jumping(request.param)
-
-
-@dataclass
-class Said:
-    """One reply, or what happens in its place."""
-
-    body: bytes = b""
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        yield self.body
-
-    async def aclose(self) -> None:
-        pass
-
-
-@dataclass
-class Wire:
-    """Answers in turn; the last one again and again."""
-
-    says: list[Said | ExchangeError]
-    sent: list[HttpRequest] = field(default_factory=list[HttpRequest])
-
-    async def send(self, request: HttpRequest, *, connect_seconds: float) -> Said:
-        self.sent.append(request)
-        said = self.says[min(len(self.sent), len(self.says)) - 1]
-        if isinstance(said, ExchangeError):
-            raise said
-        return said
 
 
 @dataclass
@@ -100,8 +71,8 @@ class Codec:
         return decode_error(status, headers, body, provider="test")
 
 
-STARTED = Said(headers={"location": "https://elsewhere.example/jobs/j1?x=1"}, status=202)
-RUNNING = Said(b"running")
+STARTED = OneReply(headers={"location": "https://elsewhere.example/jobs/j1?x=1"}, status=202)
+RUNNING = OneReply(b"running")
 
 
 class Sink:
@@ -116,13 +87,13 @@ class Sink:
         pass
 
 
-def job(wire: Wire) -> RemoteJob[Question, str]:
+def job(wire: InTurn) -> RemoteJob[Question, str]:
     endpoint = Endpoint("https://api.example/v1", {"api-key": "SECRET"})
     return RemoteJob(Codec(), endpoint, ModelIdentity("test", "m"), transport=wire)
 
 
 async def test_a_job_is_looked_at_at_once_and_then_ever_more_seldom() -> None:
-    wire, sink = Wire([STARTED, RUNNING, RUNNING, RUNNING, Said(b"done")]), Sink()
+    wire, sink = InTurn([STARTED, RUNNING, RUNNING, RUNNING, OneReply(b"done")]), Sink()
     reply = await job(wire).perform(Question("hello"), Settings(headers={"x-mine": "1"}), sink=sink)
 
     assert (reply.answer, reply.attempts) == ("done", 1)
@@ -136,7 +107,7 @@ async def test_a_job_is_looked_at_at_once_and_then_ever_more_seldom() -> None:
 
 
 async def test_results_elsewhere_are_fetched_without_our_key() -> None:
-    wire = Wire([STARTED, Said(b"https://files.example/signed"), Said(b"the text")])
+    wire = InTurn([STARTED, OneReply(b"https://files.example/signed"), OneReply(b"the text")])
     reply = await job(wire).perform(Question("hello"), Settings(headers={"x-mine": "1"}))
 
     assert reply.answer == "the text"
@@ -151,14 +122,14 @@ async def test_results_at_a_less_safe_address_are_not_fetched() -> None:
         ("https://files.example:port/x", "an address that is none"),
         ("http://[", "an address that is none"),
     ):
-        wire = Wire([STARTED, Said(address.encode())])
+        wire = InTurn([STARTED, OneReply(address.encode())])
         with pytest.raises(ProtocolError, match=words):
             await job(wire).perform(Question("hello"), Settings())
         assert len(wire.sent) == 2
 
 
 async def test_a_deadline_is_that_of_the_whole_job_and_names_it() -> None:
-    wire = Wire([STARTED, RUNNING])
+    wire = InTurn([STARTED, RUNNING])
     with pytest.raises(DeadlineError, match=r"longer than 60 s.*the job j1 goes on at the provider") as caught:
         await job(wire).perform(Question("hello"), Settings(deadlines=Deadlines(exchange_seconds=60)))
     assert (caught.value.deadline, caught.value.seconds) == ("exchange_seconds", 60)
@@ -166,25 +137,25 @@ async def test_a_deadline_is_that_of_the_whole_job_and_names_it() -> None:
 
 
 async def test_a_job_that_may_have_been_started_is_not_started_again() -> None:
-    wire = Wire([ConnectionFailedError("lost")])
+    wire = InTurn([ConnectionFailedError("lost")])
     with pytest.raises(ConnectionFailedError) as caught:
         await job(wire).perform(Question("hello"), Settings())
     assert len(wire.sent) == 1
     assert "not started again" in caught.value.__notes__[-1]
 
     with pytest.raises(ServerError):
-        await job(Wire([Said(b"{}", 500)])).perform(Question("hello"), Settings())
+        await job(InTurn([OneReply(b"{}", 500)])).perform(Question("hello"), Settings())
 
 
 async def test_a_start_that_was_refused_is_asked_again() -> None:
-    wire = Wire([Said(b"{}", 429, {"retry-after": "7"}), Said(b"{}", 503), STARTED, Said(b"done")])
+    wire = InTurn([OneReply(b"{}", 429, {"retry-after": "7"}), OneReply(b"{}", 503), STARTED, OneReply(b"done")])
     reply = await job(wire).perform(Question("hello"), Settings())
     assert (reply.answer, reply.attempts) == ("done", 3)
 
 
 async def test_a_start_is_not_waited_for_longer_than_anybody_waits() -> None:
     for seconds, settings in (("3600", Settings()), ("60", Settings(deadlines=Deadlines(exchange_seconds=30)))):
-        wire = Wire([Said(b"{}", 429, {"retry-after": seconds}), STARTED])
+        wire = InTurn([OneReply(b"{}", 429, {"retry-after": seconds}), STARTED])
         with pytest.raises(RateLimitError) as caught:
             await job(wire).perform(Question("hello"), settings)
         assert (len(wire.sent), caught.value.attempts) == (1, 1)
@@ -193,7 +164,7 @@ async def test_a_start_is_not_waited_for_longer_than_anybody_waits() -> None:
 
 async def test_what_was_refused_is_told_and_counts_as_a_retry_of_the_run() -> None:
     sink, account = Sink(), Ledger(Budget(retries=1))
-    wire = Wire([Said(b"{}", 429, {"retry-after": "7"})])
+    wire = InTurn([OneReply(b"{}", 429, {"retry-after": "7"})])
     with pytest.raises(RateLimitError) as caught:
         await job(wire).perform(Question("hello"), Settings(), sink=sink, account=account)
     (failed,) = sink.told
@@ -222,7 +193,7 @@ class PutCodec(Codec):
         return replace(following, status="QUEUED", is_stored=following.kind == "fetch")
 
 
-def put_job(wire: Wire) -> RemoteJob[Question, str]:
+def put_job(wire: InTurn) -> RemoteJob[Question, str]:
     endpoint, storage = Endpoint("https://api.example/v1", {"api-key": "SECRET"}), Endpoint("https://store.example")
     storage = replace(storage, auth=signed)
     return RemoteJob(PutCodec(), endpoint, ModelIdentity("test", "m"), transport=wire, storage=storage)
@@ -234,7 +205,9 @@ async def signed(request: HttpRequest) -> HttpRequest:
 
 async def test_what_is_put_is_sent_again_and_its_refusal_may_be_followed() -> None:
     lost = ConnectionFailedError("lost")
-    wire = Wire([Said(), lost, Said(b"{}", 409), Said(b"https://files.example/mine"), Said(b"the text")])
+    wire = InTurn(
+        [OneReply(), lost, OneReply(b"{}", 409), OneReply(b"https://files.example/mine"), OneReply(b"the text")]
+    )
     reply = await put_job(wire).perform(Question("hello"), Settings(headers={"x-mine": "1"}))
 
     assert (reply.answer, reply.attempts) == ("the text", 2)
@@ -248,27 +221,27 @@ async def test_what_is_put_is_sent_again_and_its_refusal_may_be_followed() -> No
     told = [{"signed", "api-key", "x-mine"} & {name for name, _ in sent.headers} for sent in wire.sent]
     assert told == [{"signed"}, *[{"api-key", "x-mine"}] * 3, {"signed"}]
     with pytest.raises(ExchangeError, match="HTTP 400"):
-        await put_job(Wire([Said(), Said(b"{}", 400)])).perform(Question("hello"), Settings())
+        await put_job(InTurn([OneReply(), OneReply(b"{}", 400)])).perform(Question("hello"), Settings())
 
 
 async def test_where_a_job_stands_is_told_while_it_is_waited_for_and_when_nobody_waits_any_more() -> None:
     sink = Sink()
     with pytest.raises(DeadlineError, match=r"the job mine goes on .*, where it is QUEUED; the same question takes it"):
         settings = Settings(deadlines=Deadlines(exchange_seconds=1))
-        await put_job(Wire([Said(), Said(), RUNNING])).perform(Question("hello"), settings, sink=sink)
+        await put_job(InTurn([OneReply(), OneReply(), RUNNING])).perform(Question("hello"), settings, sink=sink)
     assert [told for told in sink.told if isinstance(told, Waiting)] == [Waiting("the job mine, QUEUED", 2.0)]
 
 
 async def test_a_look_that_fails_is_tried_again() -> None:
-    wire = Wire([STARTED, Said(b"{}", 500), Said(b"done")])
+    wire = InTurn([STARTED, OneReply(b"{}", 500), OneReply(b"done")])
     assert (await job(wire).perform(Question("hello"), Settings())).answer == "done"
 
 
 async def test_a_reply_without_a_job_is_told_with_who_gave_it() -> None:
     with pytest.raises(ProtocolError, match="does not say where the job is") as caught:
-        await job(Wire([Said(status=202)])).perform(Question("hello"), Settings())
+        await job(InTurn([OneReply(status=202)])).perform(Question("hello"), Settings())
     assert (caught.value.provider, caught.value.model) == ("test", "m")
 
 
 def test_its_repr_shows_no_key() -> None:
-    assert repr(job(Wire([]))) == "RemoteJob(test:m, test:jobs, Endpoint(https://api.example/v1, headers: api-key))"
+    assert repr(job(InTurn([]))) == "RemoteJob(test:m, test:jobs, Endpoint(https://api.example/v1, headers: api-key))"

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+from agentkit.errors import ExchangeError
 from agentkit.transport.protocol import HttpRequest
 
-__all__ = ["InTurn", "Seen", "served"]
+__all__ = ["InTurn", "OneReply", "Seen", "served"]
 
 
 @dataclass
 class OneReply:
     """A reply in one piece."""
 
-    body: bytes
+    body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
 
@@ -35,14 +36,17 @@ class OneReply:
 
 @dataclass
 class InTurn:
-    """Answers the requests with these bodies in turn; the last one again and again."""
+    """Answers the requests with these in turn, or fails with them; with the last one again and again."""
 
-    bodies: Sequence[bytes]
+    says: Sequence[bytes | OneReply | ExchangeError]
     sent: list[HttpRequest] = field(default_factory=list[HttpRequest])
 
     async def send(self, request: HttpRequest, *, connect_seconds: float) -> OneReply:
         self.sent.append(request)
-        return OneReply(self.bodies[min(len(self.sent), len(self.bodies)) - 1])
+        said = self.says[min(len(self.sent), len(self.says)) - 1]
+        if isinstance(said, ExchangeError):
+            raise said
+        return OneReply(said) if isinstance(said, bytes) else said
 
     def body(self, at: int = -1) -> dict[str, Any]:
         """The JSON body of a request."""

@@ -41,7 +41,7 @@ from agentkit.remote_task import RemoteTask
 from agentkit.transport.layer import is_offline
 from agentkit.usage import count_of
 
-__all__ = ["ModelInvocationJobsCodec", "connect_batch", "s3_endpoint", "service_address"]
+__all__ = ["ModelInvocationJobsCodec", "connect_batch", "s3_endpoint", "service_address", "storage_with_role"]
 
 Json = dict[str, Any]
 
@@ -177,12 +177,7 @@ class ModelInvocationJobsCodec:
 def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | BatchStorage | None) -> BucketBatch:
     """The batches of a model of Bedrock. Raises ConfigurationError, MissingKeyError; sends nothing."""
     provider = model.identity.provider
-    named = storage_of(storage, scheme="s3", provider=provider)
-    if named is not None and not named.role:
-        raise ConfigurationError(
-            f"{provider} reads and writes {named.address} in the name of a role of yours: pass "
-            f'storage=BatchStorage("{named.address}", role="arn:aws:iam::ACCOUNT:role/NAME"), or --role in a shell'
-        )
+    named = storage_with_role(storage, provider=provider)
     id = model.identity.model
     bucket = Bucket(S3Codec(provider), s3_endpoint(model.endpoint, model=id), named)
     asked = copy(model)  # jobs are made elsewhere than answers
@@ -190,6 +185,17 @@ def connect_batch(model: RemoteModel | RemoteTask[Any, Any], storage: str | Batc
     asked.endpoint = replace(model.endpoint, base_url=base_url)
     codec = ModelInvocationJobsCodec(model.codec, model=id, role=named.role if named else "", provider=provider)
     return BucketBatch(asked, codec, bucket)
+
+
+def storage_with_role(storage: str | BatchStorage | None, *, provider: str) -> BatchStorage | None:
+    """A bucket that the service itself reads and writes. Raises ConfigurationError without the role for it."""
+    named = storage_of(storage, scheme="s3", provider=provider)
+    if named is not None and not named.role:
+        raise ConfigurationError(
+            f"{provider} reads and writes {named.address} in the name of a role of yours: pass "
+            f'storage=BatchStorage("{named.address}", role="arn:aws:iam::ACCOUNT:role/NAME"), or --role in a shell'
+        )
+    return named
 
 
 def s3_endpoint(endpoint: Endpoint, *, model: str) -> Endpoint:

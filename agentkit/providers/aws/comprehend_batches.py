@@ -15,15 +15,15 @@ from typing import Any, cast
 
 from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
 from agentkit.bucket_batch import Bucket, BucketBatch
-from agentkit.buckets import BatchStorage, Place, place_of, storage_of
+from agentkit.buckets import BatchStorage, Place, place_of
 from agentkit.classification import ClassificationAnswer, ClassificationRequest, object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
-from agentkit.errors import ConfigurationError, ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value, number_of
 from agentkit.models import Sink
-from agentkit.providers.aws.batches import s3_endpoint
+from agentkit.providers.aws.batches import s3_endpoint, storage_with_role
 from agentkit.providers.aws.comprehend import SERVICE, ComprehendCodec, classified_row
 from agentkit.providers.aws.errors import decode_error
 from agentkit.providers.aws.json_protocol import operation
@@ -199,12 +199,7 @@ class ComprehendBatch(BucketBatch):
 def connect_batch(model: RemoteTask[Any, Any], storage: str | BatchStorage | None = None) -> ComprehendBatch:
     """The batches of one of Comprehend's analyses. Raises UnsupportedError, ConfigurationError; sends nothing."""
     identity = model.identity
-    named = storage_of(storage, scheme="s3", provider=identity.provider)
-    if named is not None and not named.role:
-        raise ConfigurationError(
-            f"{identity.provider} reads and writes {named.address} in the name of a role of yours: pass "
-            f'storage=BatchStorage("{named.address}", role="arn:aws:iam::ACCOUNT:role/NAME"), or --role in a shell'
-        )
+    named = storage_with_role(storage, provider=identity.provider)
     bucket = Bucket(S3Codec(identity.provider), s3_endpoint(model.endpoint, model=identity.model), named)
     lines = ComprehendLineCodec(identity.provider)
     texts = RemoteTask(lines, model.endpoint, identity, transport=model.transport, settings=model.settings)

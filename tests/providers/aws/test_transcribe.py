@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from conformance.wires import InTurn, OneReply
 from jumping_clock import jumping
 from shared import needs_shared, oracle
 from tracing.watched import Watched, check
@@ -37,7 +36,6 @@ from agentkit.simulator.server import simulate
 from agentkit.simulator.status_faults import Status
 from agentkit.tasks.transcribe import transcribe
 from agentkit.transcription import Segment, TranscriptionRequest, Word
-from agentkit.transport.protocol import HttpRequest
 
 KEYS = Credentials("AKIDEXAMPLE", "some-secret")
 PLACE = "s3://my-bucket/calls/talk.mp3"
@@ -47,59 +45,29 @@ SIGNED = "https://s3.eu-west-1.amazonaws.com/aws-transcripts/1/asrOutput.json?X-
 TRANSCRIPT = {"results": {"transcripts": [{"transcript": "Hello."}], "items": []}}
 
 
-@dataclass
-class Said:
-    """One reply."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict[str, str])
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        yield self.body
-
-    async def aclose(self) -> None:
-        pass
+def operations(wire: InTurn) -> list[str]:
+    """What was asked for, in turn."""
+    return [dict(request.headers).get("x-amz-target", request.method).rpartition(".")[2] for request in wire.sent]
 
 
-@dataclass
-class Wire:
-    """Answers in turn, the last one again and again."""
-
-    says: list[Said | ExchangeError]
-    sent: list[HttpRequest] = field(default_factory=list[HttpRequest])
-
-    async def send(self, request: HttpRequest, *, connect_seconds: float) -> Said:
-        self.sent.append(request)
-        said = self.says[min(len(self.sent), len(self.says)) - 1]
-        if isinstance(said, ExchangeError):
-            raise said
-        return said
-
-    @property
-    def operations(self) -> list[str]:
-        """What was asked for, in turn."""
-        return [dict(request.headers).get("x-amz-target", request.method).rpartition(".")[2] for request in self.sent]
-
-
-def told(status: str, **more: Any) -> Said:
+def told(status: str, **more: Any) -> OneReply:
     job = {"TranscriptionJobName": "agentkit-1", "TranscriptionJobStatus": status, **more}
-    return Said(200, json.dumps({"TranscriptionJob": job}).encode())
+    return OneReply(json.dumps({"TranscriptionJob": job}).encode())
 
 
-def refused(name: str, status: int = 400, words: str = "no") -> Said:
-    return Said(status, json.dumps({"__type": name, "Message": words}).encode())
+def refused(name: str, status: int = 400, words: str = "no") -> OneReply:
+    return OneReply(json.dumps({"__type": name, "Message": words}).encode(), status)
 
 
 DONE = told("COMPLETED", LanguageCode="en-US", Transcript={"TranscriptFileUri": SIGNED})
-WRITTEN = Said(200, json.dumps(TRANSCRIPT).encode())
+WRITTEN = OneReply(json.dumps(TRANSCRIPT).encode())
 
 
 def model_at(url: str, name: str = "aws-transcribe:", **more: Any) -> Any:
     return task_model(name, "transcribe", base_url=url, **more)
 
 
-def model_on(wire: Wire, settings: Settings | None = None) -> Any:
+def model_on(wire: InTurn, settings: Settings | None = None) -> Any:
     more: dict[str, Any] = {"transport": wire, "region": "eu-west-1", "credentials": KEYS}
     return task_model("aws-transcribe:", "transcribe", settings=settings, **more)
 
@@ -196,9 +164,9 @@ async def test_the_checker_accepts_its_span(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_requests_are_signed_and_the_signed_address_is_left_as_it_is() -> None:
-    wire = Wire([told("IN_PROGRESS"), DONE, WRITTEN])
+    wire = InTurn([told("IN_PROGRESS"), DONE, WRITTEN])
     heard = await transcribe(model_on(wire, settings=Settings(headers={"x-team": "a"})), PLACE, language="en")
-    assert (heard.text, wire.operations) == ("Hello.", ["StartTranscriptionJob", "GetTranscriptionJob", "GET"])
+    assert (heard.text, operations(wire)) == ("Hello.", ["StartTranscriptionJob", "GetTranscriptionJob", "GET"])
     for sent in wire.sent[:2]:
         request = {
             "method": sent.method,
@@ -216,11 +184,11 @@ async def test_requests_are_signed_and_the_signed_address_is_left_as_it_is() -> 
 @pytest.mark.anyio
 async def test_transcripts_in_a_bucket_of_ones_own_are_fetched_with_a_signature_but_only_from_amazon() -> None:
     own = "https://s3.eu-west-1.amazonaws.com/my-bucket/out.json"
-    wire = Wire([told("IN_PROGRESS"), told("COMPLETED", Transcript={"TranscriptFileUri": own}), WRITTEN])
+    wire = InTurn([told("IN_PROGRESS"), told("COMPLETED", Transcript={"TranscriptFileUri": own}), WRITTEN])
     await transcribe(model_on(wire), PLACE)
     assert "/eu-west-1/s3/aws4_request" in dict(wire.sent[2].headers)["authorization"]
     elsewhere = told("COMPLETED", Transcript={"TranscriptFileUri": "https://evil.example/out.json"})
-    wire = Wire([told("IN_PROGRESS"), elsewhere, WRITTEN])
+    wire = InTurn([told("IN_PROGRESS"), elsewhere, WRITTEN])
     await transcribe(model_on(wire), PLACE)
     assert dict(wire.sent[2].headers) == {}
 
@@ -245,7 +213,7 @@ async def test_a_recording_itself_is_put_into_a_bucket_that_was_named_for_it(tmp
 
 @pytest.mark.anyio
 async def test_a_server_of_ones_own_without_credentials_stores_recordings_too() -> None:
-    wire = Wire([Said(200, b""), told("IN_PROGRESS"), DONE, WRITTEN])
+    wire = InTurn([OneReply(), told("IN_PROGRESS"), DONE, WRITTEN])
     model = model_at("http://localhost:4566", transport=wire, settings=UPLOADS)
     assert (await transcribe(model, Audio(Inline(b"ID3", "audio/mpeg")))).text == "Hello."
     assert wire.sent[0].url.startswith("http://localhost:4566/my-bucket/calls/")
@@ -253,8 +221,8 @@ async def test_a_server_of_ones_own_without_credentials_stores_recordings_too() 
 
 @pytest.mark.anyio
 async def test_what_s3_refuses_is_a_typed_error_and_starts_no_job() -> None:
-    denied = Said(403, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
-    wire = Wire([denied])
+    denied = OneReply(b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>", 403)
+    wire = InTurn([denied])
     with pytest.raises(PermissionDeniedError, match="S3: Access Denied"):
         await transcribe(model_on(wire, settings=UPLOADS), Audio(Inline(b"ID3", "audio/mpeg")))
     (sent,) = wire.sent
@@ -271,15 +239,15 @@ async def test_what_s3_refuses_is_a_typed_error_and_starts_no_job() -> None:
 @pytest.mark.anyio
 async def test_a_transcript_at_another_service_of_amazon_is_fetched_without_a_signature() -> None:
     place = "https://x1.execute-api.eu-west-1.amazonaws.com/out.json"
-    wire = Wire([told("IN_PROGRESS"), told("COMPLETED", Transcript={"TranscriptFileUri": place}), WRITTEN])
+    wire = InTurn([told("IN_PROGRESS"), told("COMPLETED", Transcript={"TranscriptFileUri": place}), WRITTEN])
     await transcribe(model_on(wire), PLACE)
     assert (wire.sent[2].url, dict(wire.sent[2].headers)) == (place, {})
 
 
 @pytest.mark.anyio
 async def test_an_error_of_the_address_does_not_show_its_signature() -> None:
-    denied = Said(403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
-    wire = Wire([told("IN_PROGRESS"), DONE, denied])
+    denied = OneReply(b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", 403)
+    wire = InTurn([told("IN_PROGRESS"), DONE, denied])
     with pytest.raises(AuthenticationError, match="S3: Request has expired") as caught:
         await transcribe(model_on(wire), PLACE)
     assert (
@@ -293,7 +261,7 @@ async def test_an_error_of_the_address_does_not_show_its_signature() -> None:
 @pytest.mark.parametrize(
     ("says", "error", "words"),
     [
-        ([Said(200, b"{}")], ProtocolError, "tells of no job"),
+        ([OneReply(b"{}")], ProtocolError, "tells of no job"),
         ([told("IN_PROGRESS"), told("COMPLETED")], ProtocolError, "has no transcript"),
         (
             [told("IN_PROGRESS"), told("COMPLETED", Transcript={"TranscriptFileUri": "https://[x"})],
@@ -306,15 +274,15 @@ async def test_an_error_of_the_address_does_not_show_its_signature() -> None:
             "which is no https:// address",
         ),
         ([told("IN_PROGRESS"), told("FAILED")], BadRequestError, "failed: no reason was given"),
-        ([told("IN_PROGRESS"), DONE, Said(200, b'{"results": {}}')], ProtocolError, "holds no text"),
+        ([told("IN_PROGRESS"), DONE, OneReply(b'{"results": {}}')], ProtocolError, "holds no text"),
         ([refused("BadRequestException", words="bad URI")], BadRequestError, "bad URI"),
     ],
 )
 async def test_replies_that_make_no_sense_and_refusals_are_typed(
-    says: list[Said | ExchangeError], error: type[ExchangeError], words: str
+    says: list[OneReply | ExchangeError], error: type[ExchangeError], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        await transcribe(model_on(Wire(says)), PLACE, settings=Settings(attempts=1))
+        await transcribe(model_on(InTurn(says)), PLACE, settings=Settings(attempts=1))
 
 
 class TestOnAClockThatJumps:
@@ -327,21 +295,21 @@ class TestOnAClockThatJumps:
         return jumping(request.param)
 
     @pytest.mark.parametrize(
-        "lost", [ConnectionFailedError("the connection was lost"), Said(500, b"{}")], ids=["cut", "500"]
+        "lost", [ConnectionFailedError("the connection was lost"), OneReply(b"{}", 500)], ids=["cut", "500"]
     )
-    async def test_a_start_whose_reply_was_lost_starts_no_second_job(self, lost: Said | ExchangeError) -> None:
-        wire = Wire([lost, refused("ConflictException", 409), DONE, WRITTEN])
+    async def test_a_start_whose_reply_was_lost_starts_no_second_job(self, lost: OneReply | ExchangeError) -> None:
+        wire = InTurn([lost, refused("ConflictException", 409), DONE, WRITTEN])
         heard = await transcribe(model_on(wire), PLACE)
         assert heard.text == "Hello."
         starts = [json.loads(request.body)["TranscriptionJobName"] for request in wire.sent[:2]]
-        assert (wire.operations[:3], starts[0] == starts[1]) == (
+        assert (operations(wire)[:3], starts[0] == starts[1]) == (
             ["StartTranscriptionJob", "StartTranscriptionJob", "GetTranscriptionJob"],
             True,
         )
 
     async def test_a_job_is_looked_at_ever_more_seldom_and_every_wait_is_told(self) -> None:
         events: list[Delta] = []
-        wire = Wire([told("IN_PROGRESS"), told("QUEUED"), told("IN_PROGRESS"), told("IN_PROGRESS"), DONE, WRITTEN])
+        wire = InTurn([told("IN_PROGRESS"), told("QUEUED"), told("IN_PROGRESS"), told("IN_PROGRESS"), DONE, WRITTEN])
         begun = anyio.current_time()
         await transcribe(model_on(wire), PLACE, on_event=events.append)
         name = json.loads(wire.sent[0].body)["TranscriptionJobName"]
@@ -353,7 +321,7 @@ class TestOnAClockThatJumps:
         assert anyio.current_time() - begun == pytest.approx(9.5, abs=0.1)
 
     async def test_the_deadline_of_an_exchange_is_that_of_the_whole_job(self) -> None:
-        wire = Wire([told("IN_PROGRESS")])
+        wire = InTurn([told("IN_PROGRESS")])
         settings = Settings(deadlines=Deadlines(exchange_seconds=60))
         begun = anyio.current_time()
         with pytest.raises(
@@ -410,7 +378,7 @@ def test_what_it_does_not_do_is_refused_with_what_to_do(parts: dict[str, Any], w
 
 @pytest.mark.anyio
 async def test_keeping_nothing_is_refused_before_anything_is_sent() -> None:
-    wire = Wire([told("IN_PROGRESS")])
+    wire = InTurn([told("IN_PROGRESS")])
     with pytest.raises(UnsupportedError, match="opted out of keeping content by a policy of the whole organization"):
         await transcribe(model_on(wire), PLACE, settings=Settings(retain=False))
     assert wire.sent == []
