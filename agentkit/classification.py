@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from agentkit.codec import TaskCodec
 from agentkit.errors import AgentkitError
+from agentkit.json_value import number_of
 from agentkit.media import Image
 from agentkit.settings import Settings
 from agentkit.task_model import TaskModel
@@ -138,8 +138,4 @@ def scores_of(value: object) -> dict[str, float]:
     if not isinstance(value, Mapping):
         return {}
     fields = cast("Mapping[str, Any]", value)
-    return {
-        name: float(score)
-        for name, score in fields.items()
-        if isinstance(score, int | float) and not isinstance(score, bool) and isfinite(score)
-    }
+    return {name: score for name, told in fields.items() if (score := number_of(told)) is not None}

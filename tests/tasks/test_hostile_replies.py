@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentkit.errors import AgentkitError, OverloadedError, RateLimitError
+from agentkit.errors import AgentkitError, OverloadedError, ProtocolError, RateLimitError
 from agentkit.media import Audio
 from agentkit.providers.aws.comprehend import ComprehendCodec
 from agentkit.providers.aws.embeddings import InvokeEmbeddingsCodec
@@ -22,6 +22,7 @@ from agentkit.providers.google.decisions import GeminiDecisionsCodec
 from agentkit.providers.google.embeddings import EmbedContentsCodec, VertexEmbeddingsCodec
 from agentkit.providers.huggingface.classification import HuggingFaceClassificationCodec
 from agentkit.providers.huggingface.embeddings import FeatureExtractionCodec
+from agentkit.providers.huggingface.fal import FalImagesCodec, FalSpeechCodec
 from agentkit.providers.huggingface.mapping import MappingCodec
 from agentkit.providers.huggingface.replicate import ReplicateImagesCodec, ReplicateSpeechCodec
 from agentkit.providers.openai.decisions import DecisionsCodec
@@ -30,7 +31,9 @@ from agentkit.providers.openai.moderations import ModerationsCodec
 from agentkit.providers.openai.vllm_classification import VllmClassificationCodec
 from agentkit.transcription import TranscriptionAnswer, TranscriptionRequest
 
-STRANGE: tuple[Any, ...] = (None, True, -1, 1e400, "x", "", [], [1], ["x"], [None], [[]], {}, {"x": 1}, [{}], [[{}]])
+STRANGE: tuple[Any, ...] = (
+    None, True, -1, 1e400, 10**400, "x", "", [], [1], ["x"], [None], [[]], {}, {"x": 1}, [{}], [[{}]],
+)  # fmt: skip
 CHOICE = {"type": "choice", "choice": "a", "probabilities": [{"value": "a", "probability": 1.0}], "confidence": 1}
 USAGE = {"input_tokens": 3, "input_tokens_details": {"cached_tokens": 1}, "output_tokens_details": {"reasoning": 1}}
 
@@ -75,6 +78,9 @@ REPLIES: tuple[tuple[Any, Any], ...] = (
                                  "model": "m", "usage": {"prompt_tokens": 1}}),
     (MappingCodec(), {"inferenceProviderMapping": {"a": {"providerId": "x", "task": "t", "status": "live"}}}),
     (MappingCodec(), {"inferenceProviderMapping": [{"provider": "a", "providerId": "x", "task": "t"}]}),
+    (FalImagesCodec(), {"images": [{"url": "https://a.example/b"}], "has_nsfw_concepts": [False]}),
+    (FalSpeechCodec(), {"text": "Hi.", "chunks": [{"text": "Hi.", "timestamp": [0.0, 1.0]}]}),
+    (FalSpeechCodec(), {"output": "Hi.", "segments": [{"text": "Hi.", "start": 0.0, "end": 1.0}]}),
     (ReplicateImagesCodec(), {"id": "p", "status": "succeeded", "output": ["https://a.example/b"], "error": None}),
     (ReplicateSpeechCodec(), {"status": "succeeded", "output": [{"text": "Hi.", "detected_language": "en"}]}),
     (LanguageCodec(), {"results": {"documents": [{"id": "0", "sentiment": "x", "confidenceScores": {"x": 1.0}}],
@@ -149,3 +155,18 @@ def test_an_error_inside_a_good_reply_is_raised(codec: Any) -> None:
     body = {"error": {"message": "wait a little", "code": 429, "status": "RESOURCE_EXHAUSTED", "type": "rate_limit"}}
     with pytest.raises(AgentkitError, match="wait a little"):
         codec.decode(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("codec", "reply"),
+    [
+        (ModerationsCodec(), {"results": [{}]}),
+        (ModerationsCodec(), {"results": [{"categories": None, "category_scores": {"hate": 0.9}}]}),
+        (ModerationsCodec("mistral"), {"results": [{"intent": {"scores": {}}}]}),
+        (VllmClassificationCodec(), {"data": [{"index": 0}]}),
+        (VllmClassificationCodec(), {"data": [{"index": 0, "label": 3}]}),
+    ],
+)
+def test_a_result_that_says_nothing_is_an_error_and_not_harmless(codec: Any, reply: Any) -> None:
+    with pytest.raises(ProtocolError):
+        codec.decode(json.dumps(reply).encode())

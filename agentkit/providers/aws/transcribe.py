@@ -274,7 +274,7 @@ def _seconds(row: Json, name: str) -> float:
     """Times are numbers in quotes."""
     try:
         seconds = float(row.get(name) or 0.0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
     return seconds if 0.0 <= seconds < 1e9 else 0.0
 

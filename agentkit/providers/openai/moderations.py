@@ -62,7 +62,7 @@ class ModerationsCodec:
             if fields.get("error"):
                 raise error_in_stream(fields, provider=self._provider)
             raise ProtocolError("the reply holds no results ('results' is missing)", provider=self._provider)
-        found = tuple(_classification(each) for each in cast("list[Any]", results))
+        found = tuple(_classification(each, self._provider) for each in cast("list[Any]", results))
         tokens = count_of(object_of(fields.get("usage")).get("prompt_tokens"))
         return ClassificationAnswer(found, Usage(tokens), str(fields.get("model") or ""))
 
@@ -92,20 +92,25 @@ class ModerationsCodec:
         return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _classification(result: object) -> Classification:
+def _classification(result: object, provider: str) -> Classification:
+    """What became of one input. Raises ProtocolError for a result that says nothing: it is not harmless by that."""
     fields = object_of(result)
     if "categories" not in fields:
-        return _of_a_classifier(fields)
+        return _of_a_classifier(fields, provider)
     scores = scores_of(fields.get("category_scores"))
     said = object_of(fields.get("categories"))
     harms = sorted((name for name, is_found in said.items() if is_found is True), key=lambda name: -scores.get(name, 0))
     flagged = fields.get("flagged")
+    if not said and not isinstance(flagged, bool):
+        raise ProtocolError("a result of the reply says nothing of harm ('categories' is empty)", provider=provider)
     return Classification(tuple(harms), scores or None, flagged if isinstance(flagged, bool) else bool(harms))
 
 
-def _of_a_classifier(targets: Mapping[str, object]) -> Classification:
+def _of_a_classifier(targets: Mapping[str, object], provider: str) -> Classification:
     """What a classifier of one's own says: {"intent": {"scores": {"refund": 0.9, ...}}, ...}."""
     scores = {name: scores_of(object_of(target).get("scores")) for name, target in targets.items()}
+    if not any(scores.values()):
+        raise ProtocolError("a result of the reply holds neither categories nor scores", provider=provider)
     if len(scores) == 1:
         return chosen(next(iter(scores.values())), is_multiple=False)
     best = [f"{name}/{max(each, key=lambda label: each[label])}" for name, each in scores.items() if each]

@@ -57,7 +57,7 @@ class VllmClassificationCodec:
             if fields.get("error"):
                 raise error_in_stream(fields, provider=self._provider)
             raise ProtocolError("the reply holds no labels ('data' is missing)", provider=self._provider)
-        found = tuple(_classification(row) for row in sorted(rows, key=_index))
+        found = tuple(self._classification(row) for row in sorted(rows, key=_index))
         tokens = count_of(object_of(fields.get("usage")).get("prompt_tokens"))
         return ClassificationAnswer(found, Usage(tokens), str(fields.get("model") or ""))
 
@@ -65,16 +65,17 @@ class VllmClassificationCodec:
         """The typed error of a reply whose status is not 200."""
         return decode_error(status, headers, body, provider=self._provider)
 
+    def _classification(self, row: Mapping[str, Any]) -> Classification:
+        label, probs = row.get("label"), row.get("probs")
+        rows = cast("list[Any]", probs) if isinstance(probs, list) else []
+        numbers = [number for each in rows if (number := number_of(each)) is not None]
+        if label is None and numbers:  # a model whose labels have no names
+            return Classification()
+        if not isinstance(label, str):
+            raise ProtocolError("a row of the reply holds neither a label nor 'probs'", provider=self._provider)
+        return Classification((label,), {label: max(numbers)} if numbers else None)
+
 
 def _index(row: Mapping[str, Any]) -> int:
     index = row.get("index")
     return index if isinstance(index, int) else 0
-
-
-def _classification(row: Mapping[str, Any]) -> Classification:
-    label, probs = row.get("label"), row.get("probs")
-    if label is None:  # a model whose labels have no names
-        return Classification()
-    rows = cast("list[Any]", probs) if isinstance(probs, list) else []
-    numbers = [number for each in rows if (number := number_of(each)) is not None]
-    return Classification((str(label),), {str(label): max(numbers)} if numbers else None)
