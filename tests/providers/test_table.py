@@ -312,3 +312,14 @@ def test_a_shutdown_is_told_once() -> None:
             model("openai:gpt-5-mini", api_key="k")
     assert [str(warning.message).split()[0] for warning in told] == ["openai:gpt-5-nano", "openai:gpt-5-mini"]
     assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize("name", [row.name for row in PROVIDERS.values() if row.name not in ("llamacpp", "offline")])
+def test_every_provider_on_a_server_can_be_asked_at_another_address(name: str) -> None:
+    assert PROVIDERS[name].base_url_variables
+
+
+def test_the_address_of_a_variable_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISTRAL_BASE_URL", "http://localhost:8080/v1")
+    monkeypatch.setenv("MISTRAL_API_KEY", "none")
+    assert "Endpoint(http://localhost:8080/v1," in repr(task_model("mistral:mistral-embed", "embed"))

@@ -15,7 +15,7 @@ from agentkit.providers.huggingface.provider import patient
 from agentkit.providers.huggingface.transcriptions import SpeechRecognitionCodec
 from agentkit.providers.openai.embeddings import EmbeddingRules, EmbeddingsCodec
 from agentkit.providers.openai_family import place_of
-from agentkit.providers.table import Options, Provider, TaskKind
+from agentkit.providers.table import Options, Provider, TaskKind, value_of
 from agentkit.remote import Endpoint
 from agentkit.remote_task import (
     RemoteClassificationModel,
@@ -38,7 +38,8 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
     if partner:
         refuse_unoffered(provider, kind, model)
     place = place_of(provider, options)
-    path = urlsplit(options.base_url or "").path.rstrip("/")
+    said = options.base_url or value_of(provider.base_url_variables)
+    path = urlsplit(said or "").path.rstrip("/")
     # Chat has its own version of the address, at the router as at dedicated endpoints; /embed may be a part of it.
     base = str.removesuffix(str.removesuffix(place.endpoint.base_url, "/v1"), "/embed" if kind == "embed" else "")
     endpoint = patient(Endpoint(base, place.endpoint.headers), place.host, options.settings)
@@ -46,7 +47,7 @@ def connect_task(provider: Provider, kind: TaskKind, model: str, options: Option
     if partner not in ("", OWN):
         return connect_partner(provider, kind, identity, options, router=endpoint)
     # Who names a partner speaks with a router, be it at an address of their own.
-    is_router = options.base_url is None or bool(partner)
+    is_router = said is None or bool(partner)
     transport = options.transport or default_transport()
     if kind == "classify":
         is_predict = path.endswith("/predict")
