@@ -409,13 +409,11 @@ def _parts_in(value: object, *, count: int) -> tuple[BatchPart, ...]:
     first = 0
     for fields in cast("list[dict[str, Any]]", value):
         part = BatchPart(**fields)
-        texts = part.file, part.job
-        if part.first != first or not isinstance(cast("object", part.count), int) or part.count < 1:
-            raise ValueError(f"a part has {part.count!r} inputs from {part.first!r} on")
-        if part.status not in get_args(BatchStatus) or not all(isinstance(text, str) for text in texts):  # pyright: ignore[reportUnnecessaryIsInstance]  # from outside
-            raise ValueError(f"a part is {part.status!r}")
-        if part.asked is not None:
-            float(part.asked)
+        kinds = {"count": int, "file": str, "job": str, "asked": int | float | None}
+        if not all(isinstance(getattr(part, name), kind) for name, kind in kinds.items()):
+            raise TypeError(f"a part is {fields!r}")
+        if part.first != first or part.count < 1 or part.status not in get_args(BatchStatus):
+            raise ValueError(f"a part is {fields!r}")
         parts.append(part)
         first += part.count
     if first != count:

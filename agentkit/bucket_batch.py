@@ -78,7 +78,7 @@ class BucketBatch(RemoteBatch):
         try:
             return place_of(address)
         except ConfigurationError:
-            said = f"the provider says that results are at {address!r}, which is no place in a bucket"
+            said = f"the provider says that results are at {address.partition('?')[0]!r}, which is no place in a bucket"
             raise ProtocolError(said, provider=self.identity.provider) from None
 
     async def _put(self, place: Place, data: bytes, *, sink: Sink | None) -> None:

@@ -13,6 +13,7 @@ from agentkit.batching import (
     BatchResult,
     BatchState,
     item_id,
+    json_rows,
     position_of,
     read_state,
     settled,
@@ -110,16 +111,53 @@ def test_a_state_is_the_same_after_a_file() -> None:
     assert read_state(state_to_json(STATE)) == STATE
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"kind": "x"}, {"version": "1"}, {"parts": [{}]}, {"parts": []}, {"ids": None}, {"names": []}, {"name": None}],
-)
+PARTS: list[dict[str, object]] = [
+    {"count": "3"},
+    {"count": None},
+    {"count": 2},
+    {"first": 1},
+    {"status": "melted"},
+    {"job": 5},
+    {"file": None},
+    {"asked": "12.5"},
+    {"asked": []},
+]
+CHANGES: list[dict[str, object]] = [
+    {"kind": "x"},
+    {"version": "1"},
+    {"parts": [{}]},
+    {"parts": []},
+    {"ids": None},
+    {"names": []},
+    {"name": None},
+    *({"parts": [{"first": 0, "count": 3} | part]} for part in PARTS),
+    {"parts": [{"first": 0, "count": 2}, {"first": 0, "count": 1}]},
+    {"parts": [{"first": 0, "count": 4}, {"first": 4, "count": -1}]},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=range(len(CHANGES)))
 def test_a_document_that_is_no_state_is_refused(change: dict[str, object]) -> None:
     document = state_to_json(STATE) | change
     if change == {"name": None}:
         del document["name"]
     with pytest.raises(StateError):
         read_state(document)
+
+
+def test_a_line_that_is_broken_costs_its_own_answer_alone() -> None:
+    deep = b"[" * 300 + b"]" * 300
+    body = b"\n".join((b'{"id": 1}', b'{"id":', b"7", deep, b"", b'{"id": 2}\r'))
+    assert json_rows(body, provider="openai") == [{"id": 1}, {"id": 2}]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"\n<html>\n</html>", "line 2 of the results is not JSON"), (b"[1]", "line 1 of the results is no object")],
+)
+def test_what_has_no_lines_of_results_is_said_to(body: bytes, said: str) -> None:
+    with pytest.raises(ProtocolError, match=said):
+        json_rows(body, provider="openai")
 
 
 def test_a_newer_state_says_so() -> None:

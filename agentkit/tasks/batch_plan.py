@@ -97,15 +97,16 @@ def _split(sizes: Sequence[_Size], limits: BatchLimits, *, ids: Sequence[str]) -
 
 
 def _evened(parts: tuple[BatchPart, ...], least: int) -> tuple[BatchPart, ...]:
-    """The parts with a last one that is large enough: it takes what it lacks from the one before it."""
-    lack = least - parts[-1].count
-    if lack <= 0 or len(parts) == 1:
-        return parts
-    *rest, before, last = parts
-    if before.count - lack < least:
+    """The parts, each of them large enough: one takes what it lacks from the one before it."""
+    evened: list[BatchPart] = []
+    lack = 0
+    for part in reversed(parts):
+        part = replace(part, count=part.count - lack)
+        lack = max(0, least - part.count)
+        evened.append(replace(part, first=part.first - lack, count=part.count + lack))
+    if lack:
         raise ConfigurationError(
-            f"the requests are so large that their last {before.count + last.count} make no two batches of {least} at "
-            'the least; ask those in another batch, with more of their kind, or at once with via="requests"'
+            f"the requests are so large that {len(parts)} batches of them have no {least} each, the least here; "
+            'ask at once with via="requests"'
         )
-    before, last = replace(before, count=before.count - lack), BatchPart(last.first - lack, least)
-    return (*rest, before, last)
+    return tuple(reversed(evened))

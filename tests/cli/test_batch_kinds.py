@@ -114,3 +114,25 @@ def test_what_does_not_fit_is_said(folder: Path, words: tuple[str, ...], code: i
     done = shell("submit", "texts.txt", *words)
 
     assert (done[0], said in done[2]) == (code, True), done[2]
+
+
+def test_ids_that_are_written_the_same_way_have_pictures_of_their_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = ("a/b", "a_b", "A_b", "x" * 300)
+    (folder / "prompts.txt").write_text("".join(f'{{"id": "{id}", "prompt": "a cow"}}\n' for id in ids))
+    with start_simulator() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        code, out, _ = shell("run", "prompts.txt", "-m", "openai:gpt-image-2", "--folder", "made")
+
+    names = ["a_b", "a_b_", "A_b__", "x" * 100]
+    assert (code, [row["images"] for row in rows(out)]) == (0, [[f"made/{name}.png"] for name in names])
+
+
+def test_a_line_may_hold_separators_that_are_no_ends_of_lines(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "texts.txt").write_bytes('{"id": "a", "prompt": "one\u2028two\x85"}\r\n{"prompt": "three"}'.encode())
+    with start_simulator() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        code, out, _ = shell("run", "texts.txt", "-m", "openai:gpt-6-luna")
+
+    assert (code, [row["id"] for row in rows(out)]) == (0, ["a", "2"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -222,3 +223,19 @@ async def test_what_is_too_large_to_travel_with_geminis_question_is_uploaded(
     assert told(small) == {"a": "echo x"}
     assert [asked.path for asked in uploads] == ["/upload/v1beta/files"]
     assert [list(body["batch"]["inputConfig"]) for body in bodies] == [["fileName"], ["requests"]]
+
+
+def test_a_lock_is_free_again_when_nothing_can_be_written_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "batch.json"
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="no space left"):
+        patched.setattr(os, "write", full)
+        with batch_file.held(state):
+            pass
+    with batch_file.held(state):
+        assert state.with_name("batch.json.lock").read_text() == str(os.getpid())

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from agentkit.batching import BatchLimits, BatchState, read_state, state_to_json
+from agentkit.batching import BatchLimits, BatchResult, BatchState, read_state, state_to_json
+from agentkit.errors import ConfigurationError, NotFoundError, ProtocolError
 from agentkit.exchange import Request, Response
 from agentkit.messages import AssistantMessage, Text, UserMessage
 from agentkit.models import Sink
 from agentkit.providers import model
 from agentkit.providers.batches import connect_batch
+from agentkit.providers.google.generate_content import GenerateContentCodec
+from agentkit.providers.openai.batches import BatchesCodec
+from agentkit.simulator.plan import Rule
 from agentkit.simulator.server import simulate
+from agentkit.simulator.status_faults import Status
 from agentkit.tasks.batch_drive import Drive
 from agentkit.tasks.batch_plan import planned
 
@@ -79,3 +84,47 @@ async def test_a_stop_at_any_step_submits_nothing_twice(name: str, keeps_last: b
                 f"echo {n}" for n in range(5)
             ]
             assert (dies_at, len(created)) == (dies_at, 3)
+
+
+class Answered(BatchesCodec):
+    """Results of a strange provider: an answer whose id is nobody's."""
+
+    def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
+        return [("None", Response(AssistantMessage((Text("4"),))))]
+
+
+async def test_a_batch_that_bears_our_name_is_ours_whatever_is_in_its_results() -> None:
+    async with simulate(Echo()) as simulator:
+        remote = connect_batch(model("openai:gpt-6-luna", base_url=simulator.base_url, api_key="any"))
+        remote.codec = Answered(GenerateContentCodec())
+        drive = Drive(remote, planned(remote, REQUESTS, ids="abcde"), keep=lambda state: None)
+        await drive.submit(REQUESTS)
+        await drive.wait(0)
+        results = await drive.results()
+
+    assert [type(result) for result in results] == [ProtocolError] * 5
+    assert drive.state.parts[0].job
+
+
+async def test_a_file_that_is_there_no_longer_is_uploaded_again() -> None:
+    async with simulate(Echo(), faults=[Rule((Status(404),), at=(2,))]) as simulator:
+        remote = connect_batch(model("openai:gpt-6-luna", base_url=simulator.base_url, api_key="any"))
+        drive = Drive(remote, planned(remote, REQUESTS, ids="abcde"), keep=lambda state: None)
+        with pytest.raises(NotFoundError):
+            await drive.submit(REQUESTS)
+        assert (drive.state.parts[0].file, drive.state.parts[0].asked is None) == ("", False)
+        await drive.submit(REQUESTS)
+        await drive.wait(0)
+        uploads = [seen for seen in simulator.requests if seen.asked.path.endswith("/files")]
+
+    assert (len(uploads), drive.progress.done) == (2, 5)
+
+
+def test_what_makes_no_two_batches_is_said_before_anything_is_sent() -> None:
+    remote = connect_batch(model("openai:gpt-6-luna", api_key="any"))
+    size = len(remote.codec.line(remote.line("ak-0000000000000000-0", REQUESTS[0])))
+    remote.codec.limits = BatchLimits(10, 4 * size, least=3)
+    with pytest.raises(ConfigurationError, match="2 batches of them have no 3 each"):
+        planned(remote, REQUESTS, ids="abcde")
+    remote.codec.limits = BatchLimits(10, 4 * size, least=2)
+    assert [part.count for part in planned(remote, REQUESTS, ids="abcde").parts] == [3, 2]

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tasks.test_batch_drive import Keeper, Stopped
 
-from agentkit.batching import BatchJob, BatchLimits, BatchResult, BatchState, read_state, state_to_json
+from agentkit.batching import BatchJob, BatchLimits, BatchResult, read_state
 from agentkit.bucket_batch import BucketBatch
 from agentkit.buckets import BatchStorage
+from agentkit.embedding import EmbeddingRequest
 from agentkit.errors import (
     BadRequestError,
     ConfigurationError,
@@ -132,26 +134,6 @@ async def test_a_reply_that_is_lost_after_the_creation_makes_no_second_job(kind:
     assert made == 1
 
 
-class Stopped(Exception):
-    """The process dies here."""
-
-
-class Keeper:
-    """Keeps states as a file does, and dies at one of them."""
-
-    def __init__(self, state: BatchState, *, dies_at: int, keeps_last: bool) -> None:
-        self.kept = state_to_json(state)
-        self.left = dies_at
-        self.keeps_last = keeps_last
-
-    def __call__(self, state: BatchState) -> None:
-        self.left -= 1
-        if self.left >= 0 or self.keeps_last:
-            self.kept = state_to_json(state)
-        if self.left < 0:
-            raise Stopped
-
-
 @pytest.mark.parametrize("keeps_last", [True, False])
 @pytest.mark.parametrize("kind", [f"bedrock:{CLAUDE}", "vertex:gemini-3.5-flash"])
 async def test_a_stop_at_any_step_submits_nothing_twice(kind: str, keeps_last: bool) -> None:
@@ -220,6 +202,30 @@ async def test_vectors_come_under_the_ids_of_their_texts(name: str, options: Any
     assert done.cost.usd == pytest.approx(at_once.cost.usd / 2)  # that of Vertex's models is not known
 
 
+async def test_many_equal_texts_have_one_vector_each() -> None:
+    async with simulate(Echo()) as simulator:
+        chosen = task_model("vertex:text-embedding-005", "embed", base_url=simulator.url, **GOOGLE)
+        done = await batch(chosen, ["same"] * 300, kind=Embed(), storage=GS, poll_seconds=0)
+
+    assert len(done.responses) == 300
+    assert {tuple(found[0]) for found in done.responses.values()} == {tuple(done.responses["0"][0])}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [EmbeddingRequest("", ("one",), 64), EmbeddingRequest("", ("two",), 128)],
+        [EmbeddingRequest("", ("one",), purpose="query"), EmbeddingRequest("", ("one",), purpose="document")],
+    ],
+)
+async def test_vectors_of_vertex_are_asked_for_in_one_way(asked: list[EmbeddingRequest]) -> None:
+    async with simulate(Echo()) as simulator:
+        chosen = task_model("vertex:text-embedding-005", "embed", base_url=simulator.url, **GOOGLE)
+        with pytest.raises(ConfigurationError, match="make a batch of each kind"):
+            await batch(chosen, asked, kind=Embed(), storage=GS, poll_seconds=0)
+        assert creations(simulator) == 0
+
+
 async def test_pictures_of_bedrock_come_under_the_ids_of_their_prompts(tmp_path: Path) -> None:
     state = tmp_path / "batch.json"
     asked = {"b": "a cat", "a": "a dog", "again": "a cat"}
@@ -255,7 +261,7 @@ async def test_labels_of_the_user_s_own_are_kept_beside_the_id() -> None:
     assert told(done) == {"0": "echo one"}
 
 
-async def test_a_bedrock_batch_has_enough_requests_also_its_last_part() -> None:
+async def test_a_bedrock_batch_has_enough_requests_in_each_part() -> None:
     storage = BatchStorage("s3://my-bucket", role=ROLE)
     async with simulate(Echo()) as simulator:
         chosen = at(simulator, f"bedrock:{CLAUDE}")
@@ -266,7 +272,7 @@ async def test_a_bedrock_batch_has_enough_requests_also_its_last_part() -> None:
         state = planned(remote, [Request("", (user_message("one"),))] * 9, ids="123456789")
 
     assert simulator.count == 0
-    assert [(part.first, part.count) for part in state.parts] == [(0, 4), (4, 2), (6, 3)]
+    assert [(part.first, part.count) for part in state.parts] == [(0, 3), (3, 3), (6, 3)]
 
 
 @pytest.mark.parametrize(

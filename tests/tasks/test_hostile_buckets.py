@@ -102,5 +102,6 @@ async def test_results_at_no_place_are_a_typed_error() -> None:
     remote = connect_batch(chosen, storage="gs://my-bucket")
     assert isinstance(remote, BucketBatch)
     with pytest.raises(ExchangeError, match="results are at 'bq://x/'") as caught:
-        await remote.results(BatchJob("1", "ended", results=("bq://x/",)))
+        await remote.results(BatchJob("1", "ended", results=("bq://x/?signature=secret",)))
     assert type(caught.value) is ProtocolError
+    assert "secret" not in str(caught.value)

@@ -15,7 +15,7 @@ from agentkit.batching import BatchJob, BatchLine, BatchResult, json_rows
 from agentkit.bucket_batch import BucketBatch
 from agentkit.buckets import place_of
 from agentkit.codec import WireRequest
-from agentkit.errors import UnsupportedError
+from agentkit.errors import ConfigurationError, ExchangeError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
 from agentkit.models import Sink
@@ -45,10 +45,20 @@ class EmbeddingJobsCodec(BatchPredictionJobsCodec):
         return json_bytes({"id": line.id, "instance": instances[0]}) + b"\n"
 
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
-        """Starts a job; what all requests have beside their texts is said once."""
+        """Starts a job; what all requests have beside their texts is said once. Raises ConfigurationError where they
+        do not have the same, or a text is there for two purposes, of which nothing in a result would tell."""
         wire = super().create(name, file=file, lines=lines, wires=wires)
         made = cast("Json", json_value(wire.body))
-        parameters = cast("Json", json_value(wires[0].body)).get("parameters")
+        asked = [cast("Json", json_value(each.body)) for each in wires]
+        parameters = asked[0].get("parameters")
+        instances: list[Json] = [each["instances"][0] for each in asked]
+        meant = {_text_of({"instance": each}): each for each in instances}
+        is_one = all(each.get("parameters") == parameters for each in asked)
+        if not is_one or any(meant[_text_of({"instance": each})] != each for each in instances):
+            raise ConfigurationError(
+                "vertex embeds the texts of a batch with one set of fields, and equal texts for one purpose; make a "
+                "batch of each kind"
+            )
         more = {"modelParameters": parameters} if parameters else {}
         fields = made | {"model": f"publishers/google/{made['model']}"} | more
         return replace(wire, body=json_bytes(fields))
@@ -76,11 +86,12 @@ class EmbeddingBatch(BucketBatch):
         if not rows:
             return []
         folder = job.results[0].rpartition("/output/")[0]
-        lines = await self._get(place_of(f"{folder}/{_LINES}"), self._lines, sink=sink)
-        ids: dict[str, list[str]] = {}  # text -> lines
-        for line in lines:
-            ids.setdefault(_text_of(line), []).append(str(line.get("id")))
-        return [(id, result) for text, result in rows for id in ids.get(text, ())]
+        lines = await self._get(self._told(f"{folder}/{_LINES}"), self._lines, sink=sink)
+        found: dict[str, BatchResult] = {}  # text -> its first answer, else an error
+        for text, result in rows:
+            if text not in found or isinstance(found[text], ExchangeError):
+                found[text] = result
+        return [(str(line.get("id")), found[text]) for line in lines if (text := _text_of(line)) in found]
 
     def _lines(self, body: bytes) -> list[Json]:
         return json_rows(body, provider=self.identity.provider)
