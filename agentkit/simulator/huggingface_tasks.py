@@ -108,8 +108,8 @@ def _inference(asked: HttpAsked, model: str) -> Reply:
     """Hugging Face's own: one path for all tasks, whose input is a document around it or the bytes themselves."""
     task = task_named(model)
     sent = json_object(asked.body) or {}
-    parameters: Json = sent.get("parameters") or {}
-    labels: list[str] | None = parameters.get("candidate_labels")
+    parameters = _object(sent, "parameters")
+    labels = _labels(parameters)
     if task == "automatic-speech-recognition":
         return _json(_transcript(_bytes(asked, sent), times=parameters.get("return_timestamps")))
     if task.endswith("image-classification"):
@@ -133,7 +133,7 @@ def _fal(asked: HttpAsked, model: str) -> Reply:
 
 def _prediction(asked: HttpAsked, model: str) -> Reply:
     """Replicate's."""
-    given: Json = _sent(asked).get("input") or {}
+    given = _object(_sent(asked), "input")
     output: Any = {"transcription": heard_in(_fetched(given["audio"]))[0]} if given.get("audio") else None
     return _json({"id": "sim", "status": "succeeded", "output": output or [_address(asked, given)], "error": None})
 
@@ -181,7 +181,23 @@ def _bytes(asked: HttpAsked, sent: Json) -> bytes:
     return _decoded(encoded)
 
 
-def _fetched(address: str) -> bytes:
+def _object(sent: Json, name: str) -> Json:
+    given = sent.get(name) or {}
+    if not isinstance(given, dict):
+        raise BadRequestError(f"Error in `{name}`: not an object")
+    return cast("Json", given)
+
+
+def _labels(parameters: Json) -> list[str]:
+    given = parameters.get("candidate_labels") or []
+    if not isinstance(given, list) or not all(isinstance(label, str) for label in cast("list[Any]", given)):
+        raise BadRequestError("Error in `parameters`: candidate_labels is no list of texts")
+    return cast("list[str]", given)
+
+
+def _fetched(address: Any) -> bytes:
+    if not isinstance(address, str):
+        raise BadRequestError("Error in `audio`: no address")
     head, _, data = address.partition(",")
     return _decoded(data) if head.startswith("data:") else b""
 

@@ -6,6 +6,7 @@ import io
 import wave
 from typing import Any
 
+import httpx
 import pytest
 
 from agentkit.agent import Agent
@@ -173,3 +174,24 @@ async def test_a_run_goes_on_when_its_model_is_loaded() -> None:
         assert raised.value.state is not None
         result = await agent.resume(raised.value.state)
     assert result.output == "It rains."
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/hf-inference/models/a/whisper", {"inputs": "aGk=", "parameters": [1]}),
+        ("/hf-inference/models/a/mnli", {"inputs": "x", "parameters": {"candidate_labels": 5}}),
+        ("/hf-inference/models/a/mnli", {"inputs": "x", "parameters": {"candidate_labels": ["a", {}]}}),
+        ("/fal-ai/whisper", {"audio_url": 5}),
+        ("/fal-ai/flux", []),
+        ("/replicate/v1/predictions", {"input": "x"}),
+        ("/replicate/v1/predictions", {"input": {"audio": 5}}),
+        ("/predict", {"inputs": [[]]}),
+        ("/classify", {"input": [{}]}),
+    ],
+    ids=str,
+)
+async def test_a_body_that_makes_no_sense_is_refused_and_the_simulator_goes_on(path: str, body: Any) -> None:
+    async with simulate() as server, httpx.AsyncClient() as client:
+        replies = [await client.post(server.url + path, json=body) for _ in range(2)]
+    assert [reply.status_code for reply in replies] == [400, 400]

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import EmbeddingRequest, reply_of
-from agentkit.errors import ExchangeError, ModelNotFoundError, UnsupportedError
+from agentkit.errors import ExchangeError, ModelNotFoundError, NotFoundError, UnsupportedError
 from agentkit.exchange import ReplySeen, RunAccount
 from agentkit.imaging import ImageRequest
 from agentkit.models import Sink
@@ -103,7 +103,11 @@ class PartnerTask(LimitedTask[Asked, Told, Limits]):
         if not self._name:
             self._name = await self._found(settings, sink, account)
         named = replace(asked, model=self._name)
-        return await super().perform(named, settings, sink=sink, account=account, observe=observe)
+        try:
+            return await super().perform(named, settings, sink=sink, account=account, observe=observe)
+        except NotFoundError:
+            self._name = ""  # the partner may call it otherwise by now: the next question asks the hub again
+            raise
 
     async def _found(self, settings: Settings, sink: Sink | None, account: RunAccount | None) -> str:
         identity = self.identity

@@ -83,8 +83,11 @@ def refuse_both_times(asked: TranscriptionRequest, who: str) -> None:
 
 def address_of(asked: TranscriptionRequest, who: str) -> str:
     """The sound as partners take it: where it lies, or all of it as an address. Raises UnsupportedError."""
-    if asked.prompt:
-        raise UnsupportedError(f"{who} takes no prompt beside the sound; leave it out")
+    if asked.prompt:  # whisper does there, in a field of its own; others would pass it by
+        raise UnsupportedError(
+            f"{who} takes no prompt in a field that all models of its partner know; leave it out, or give that of this "
+            'model: Settings(extra={"huggingface": {"prompt": "..."}})'
+        )
     match asked.audio.source:
         case Inline() as inline:
             return inline.data_url

@@ -18,6 +18,7 @@ from agentkit.errors import (
     ContextLengthError,
     DeadlineError,
     ModelNotFoundError,
+    NotFoundError,
     ProtocolError,
     RateLimitError,
     ServerError,
@@ -217,6 +218,17 @@ async def test_the_hub_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None
         "https://hub.example/api/models/a/b",
         "https://router.example/together/v1/embeddings",
     ]
+
+
+@pytest.mark.anyio
+async def test_a_name_that_is_no_longer_the_partners_is_asked_for_again() -> None:
+    old, new = (mapping("together", "feature-extraction", name) for name in ("old", "new"))
+    wire = InTurn([old, NotFoundError("no such model"), new, VECTORS])
+    model = made("embed", "together", wire)
+    with pytest.raises(NotFoundError):
+        await embed(model, ["hello"])
+    await embed(model, ["hello"])
+    assert [wire.body(at)["model"] for at in (1, 3)] == ["old", "new"]
 
 
 @pytest.mark.anyio
