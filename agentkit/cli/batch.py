@@ -16,11 +16,11 @@ import click
 from agentkit.buckets import BatchStorage
 from agentkit.budget import Budget
 from agentkit.cli.batch_kinds import WishedKind, asks_kind, entry_of, rows_of
-from agentkit.cli.inputs import STDIN, chosen_model, tell_attempts
+from agentkit.cli.inputs import STDIN, chosen_model, tell_attempts, text_of
 from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.task_json import spent_to_json
 from agentkit.cli.terminal import dim, notice, print_json
-from agentkit.errors import ConfigurationError
+from agentkit.errors import AgentkitError, ConfigurationError
 from agentkit.portal import call_in_portal
 from agentkit.settings import Settings
 from agentkit.tasks.batch import (
@@ -139,6 +139,7 @@ def status(state: str, json: bool) -> None:
 @debug_option
 def fetch(state: str, output: str | None, folder: str | None, json: bool) -> None:
     """Fetch the results of a batch that is over: a line of JSON for each input, in their order."""
+    _refuse_homeless(output)
     _write(_done(partial(fetch_batch, state, on_event=_tell_attempts)), output, folder=folder, json=json)
 
 
@@ -178,6 +179,8 @@ def run(
     json: bool,
 ) -> None:
     """Submit, wait and fetch. Stop it whenever you like: the same command goes on where it was."""
+    _refuse_homeless(output)
+    path = _state_of(source, state) if via == "batch" else None
     name = chosen_model(model, offline=_NO_MODEL)
     kind = wished.of(name)
     asked = partial(
@@ -189,16 +192,26 @@ def run(
         settings=Settings(max_output_tokens=max_tokens),
         via=via,
         storage=_storage(storage, role),
-        state=_state_of(source, state) if via == "batch" else None,
+        state=path,
         budget=_budget(budget_usd),
         poll_seconds=poll_seconds,
         on_event=_Bar(),
     )
-    _write(_done(asked), output, folder=folder, json=json)
+    _write(_waited(asked, path), output, folder=folder, json=json)
 
 
 def _done(asked: Callable[[], Awaitable[Any]]) -> Any:
     return call_in_portal(asked)
+
+
+def _waited(asked: Callable[[], Awaitable[Any]], path: Path | None) -> Any:
+    """What a batch ends with; who does not wait for that is told how to go on."""
+    try:
+        return _done(asked)
+    except KeyboardInterrupt:
+        if path is not None and path.exists():
+            notice(f"the batch goes on at the provider; the same command goes on waiting, its state is in {path}")
+        raise
 
 
 def _budget(usd: float | None) -> Budget | None:
@@ -214,22 +227,33 @@ def _storage(place: str | None, role: str | None) -> BatchStorage | None:
 def _state_of(source: str, state: str | None) -> Path:
     if state is None and source == STDIN:
         raise click.UsageError("prompts from standard input need --state FILE, by which the batch is found again")
+    _refuse_homeless(state)
     return Path(state or f"{source}.batch.json")
+
+
+def _refuse_homeless(output: str | None) -> None:
+    """Before anything is asked, and not when the answers are there."""
+    if output is not None and not (folder := Path(output).parent).is_dir():
+        raise ConfigurationError(f"there is no folder {str(folder)!r} to write {output!r} to")
 
 
 def _inputs(source: str, kind: BatchKind[Any] | None) -> dict[str, Any]:
     """The inputs by their ids; a line without one has its number, from 1. Raises ConfigurationError, OSError."""
-    text = (sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()).decode("utf-8-sig", "replace")
+    text = text_of(source)
+    place = "standard input" if source == STDIN else source
     found: dict[str, Any] = {}
     for number, line in enumerate(re.split(r"\r\n?|\n", text), 1):  # JSON may hold what else `splitlines` breaks at
         if not line.strip():
             continue
-        id, entry = entry_of(line.strip(), number, kind)
+        try:
+            id, entry = entry_of(line.strip(), number, kind)
+        except AgentkitError as error:
+            raise ConfigurationError(f"line {number} of {place}: {error}") from error
         if id in found:
-            raise ConfigurationError(f"line {number} of {source} has the id {id!r}, which an earlier line has too")
+            raise ConfigurationError(f"line {number} of {place} has the id {id!r}, which an earlier line has too")
         found[id] = entry
     if not found:
-        raise ConfigurationError(f"there is no prompt in {source}; put one on each line")
+        raise ConfigurationError(f"there is no prompt in {place}; put one on each line")
     return found
 
 

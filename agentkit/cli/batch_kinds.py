@@ -34,6 +34,8 @@ _KINDS = ("chat", "embed", "classify", "image", "transcribe")
 _LONGEST_NAME = 100
 _OF_MODELS = {"embedding": "embed", "image": "image", "transcription": "transcribe", "moderation": "classify"}
 """Kind of a model in the catalog -> what it is asked for."""
+_ONLY_FOR = {"dimensions": "embed", "purpose": "embed", "size": "image", "language": "transcribe"}
+"""Option -> the one kind that it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ class WishedKind:
         name = self.kind or ("classify" if self.labels or self.moderation else _detected(model))
         if name != "classify" and (self.labels or self.moderation or self.multi):
             raise click.UsageError(f"--label, --moderation and --multi are for --kind classify, not {name}")
+        for field, kind in _ONLY_FOR.items():
+            if getattr(self, field) is not None and name != kind:
+                raise click.UsageError(f"--{field} is for --kind {kind}, not {name}")
         match name:
             case "embed":
                 return Embed(self.dimensions, self.purpose)
@@ -109,8 +114,11 @@ def entry_of(line: str, number: int, kind: BatchKind[Any] | None) -> tuple[str, 
         return str(number), Audio.from_url(line) if _is_sound_address(line, kind) else line
     try:
         fields = json_text.loads(line)
-    except ValueError as error:
-        raise ConfigurationError(f"line {number} begins as JSON and is none: {error}") from None
+    except json_text.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"it begins as JSON and is none ({error.msg} at character {error.colno}); "
+            'write {"id": "...", "prompt": "..."}, or plain text'
+        ) from None
     id = str(fields.get("id", number))
     for name, medium in (("image", Image), ("audio", Audio)):
         if isinstance(place := fields.get(name), str) and kind is not None:
@@ -118,7 +126,7 @@ def entry_of(line: str, number: int, kind: BatchKind[Any] | None) -> tuple[str, 
             return id, medium.from_url(place) if is_address else medium.from_file(place)
     text = fields.get("prompt", fields.get("input"))
     if not isinstance(text, str):
-        raise ConfigurationError(f'line {number} has no "prompt" of text; write {{"id": "...", "prompt": "..."}}')
+        raise ConfigurationError('it has no "prompt" of text; write {"id": "...", "prompt": "..."}')
     return id, text
 
 

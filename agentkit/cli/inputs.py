@@ -13,7 +13,7 @@ from agentkit.errors import ConfigurationError
 from agentkit.exchange import AttemptFailed, Delta
 from agentkit.media import Image
 
-__all__ = ["chosen_model", "collected", "shown_input", "tell_attempts"]
+__all__ = ["STDIN", "chosen_model", "collected", "shown_input", "tell_attempts", "text_of"]
 
 OFFLINE = "offline:"
 STDIN = "-"
@@ -60,15 +60,19 @@ def tell_attempts(delta: Delta) -> None:
 
 def _lines_of(name: str) -> list[str]:
     """The lines of a file, or of standard input, that are not blank."""
+    return [line.strip() for line in text_of(name).splitlines() if line.strip()]
+
+
+def text_of(name: str) -> str:
+    """The text of a file, or of standard input. Raises ConfigurationError where it is none, OSError."""
     try:
         if name == STDIN:
             data = sys.stdin.buffer.read()
         else:
             with open(name, "rb") as file:  # noqa: PTH123  # "-" is no path
                 data = file.read()
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             f"{name!r} is not UTF-8 text (byte {error.start}); give a text of one input a line"
         ) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -16,6 +16,9 @@ from agentkit.json_value import json_value
 
 __all__ = ["held", "load", "save"]
 
+_NO_STATE = "this is no state of a batch"
+_WANTED = "give the file that `batch` or `agentkit batch submit` wrote"
+
 
 def load(path: Path) -> BatchState | None:
     """The state in a file; None where there is none. Raises StateError, NewerVersionError, OSError."""
@@ -28,7 +31,8 @@ def load(path: Path) -> BatchState | None:
     except (ValueError, StateError) as error:
         if type(error) not in (StateError, ValueError):  # such as NewerVersionError, which says it itself
             raise
-        raise StateError(f"{path}: {error}") from None
+        reason = error if isinstance(error, StateError) else f"{_NO_STATE} ({error}); {_WANTED}"
+        raise StateError(f"{path}: {reason}") from None
 
 
 def save(path: Path, state: BatchState) -> None:

@@ -80,15 +80,40 @@ def test_the_same_prompts_are_answered_at_once(prompts: str) -> None:
     ("line", "said"),
     [
         ("", "there is no prompt"),
-        ("{", "line 1 begins as JSON and is none"),
-        ('{"text": "x"}', 'line 1 has no "prompt"'),
-        ('{"id": "2", "prompt": "x"}\ny', "line 2 of - has the id '2', which an earlier line has too"),
+        ("{", "line 1 of standard input: it begins as JSON and is none (Expecting property name"),
+        ('{"text": "x"}', 'line 1 of standard input: it has no "prompt" of text; write {"id": '),
+        ('{"id": "2", "prompt": "x"}\ny', "line 2 of standard input has the id '2', which an earlier line has too"),
     ],
 )
 def test_what_is_no_prompt_is_named(prompts: str, line: str, said: str) -> None:
     code, _, told = shell("submit", "-", "-m", MODEL, "--state", "s.json", given=line)
 
     assert (code, said in told) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            ("run", "prompts.txt", "-m", MODEL, "-o", "no/such/x"),
+            1,
+            "there is no folder 'no/such' to write 'no/such/x'",
+        ),
+        (("fetch", "s.json", "-o", "no/such/x"), 1, "there is no folder 'no/such' to write 'no/such/x'"),
+        (("submit", "prompts.txt", "-m", MODEL, "--state", "no/s.json"), 1, "there is no folder 'no' to write"),
+        (("status", "prompts.txt"), 1, "prompts.txt: this is no state of a batch (expected value"),
+        (("submit", "bytes.txt", "-m", MODEL), 1, "'bytes.txt' is not UTF-8 text (byte 0)"),
+        (("submit", "prompts.txt", "-m", MODEL, "--dimensions", "3"), 2, "--dimensions is for --kind embed, not chat"),
+        (("submit", "prompts.txt", "-m", MODEL, "--size", "2K"), 2, "--size is for --kind image, not chat"),
+    ],
+)
+def test_wrong_files_and_options_are_told_before_anything_is_sent(
+    prompts: str, words: tuple[str, ...], code: int, said: str
+) -> None:
+    Path("bytes.txt").write_bytes(b"\xff\xfe\x00")
+    got, _, told = shell(*words)
+
+    assert (got, said in told) == (code, True)
 
 
 def test_standard_input_needs_a_name_for_its_state(prompts: str) -> None:
