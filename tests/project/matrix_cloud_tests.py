@@ -25,6 +25,8 @@ from project.matrix_tests import (
     PICTURES,
     READ,
     RECORDED_LABELS,
+    SEEN,
+    SEEN_IN_BUCKETS,
     SENT,
     SPLIT,
     VECTORS,
@@ -105,7 +107,7 @@ CLOUD_TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         + of("providers/aws/test_analyses", "a_picture_has_labels_with_scores_from_0_to_1")
         + of("providers/aws/test_converse_server", "the_oracle_accepts_every_request"),
         of(CONVERSE, SPLIT),
-        of("providers/aws/test_batches", "a_job_is_created_once_in_the_form_of_its_lines") + IN_BUCKETS,
+        of("providers/aws/test_batches", "a_job_is_created_once_in_the_form_of_its_lines") + SEEN_IN_BUCKETS,
         of("providers/aws/test_converse", "media_that_a_tool_returned_stand_in_its_result"),
     ),
     ("AWS SageMaker", "any"): (
@@ -170,7 +172,7 @@ CLOUD_TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
     ("Azure OpenAI", "vision"): (
         of("providers/openai/test_responses", "TestEncode::writes_media"),
         OPENAI_STREAMS,
-        of("tasks/test_batch", "azure_is_asked_where_its_batches_are"),
+        of("tasks/test_batch", "azure_is_asked_where_its_batches_are") + SEEN,
         of("providers/openai/test_responses", "TestEncode::shows_pictures_that_a_tool_returned_and_mentions_sounds"),
     ),
     ("Azure Foundry", "chat, vision"): (

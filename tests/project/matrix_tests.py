@@ -63,6 +63,10 @@ NO_BATCH = of("tasks/test_batch", "models_without_batches_say_who_has_them")
 PICTURES = of(MEDIA, "every_reply_with_pictures_decodes_to_what_independent_readers_found")
 HEARD = of(MEDIA, "every_transcript_decodes_to_what_independent_readers_found")
 KILLED = of("tasks/test_batch_killed", "a_client_that_is_killed_twice_goes_on_where_it_was")
+STOPPED = of("tasks/test_batch_drive", "a_stop_at_any_step_submits_nothing_twice")
+SEEN = of("tasks/test_batch", "pictures_travel_in_a_batch")
+SEEN_IN_BUCKETS = of("tasks/test_bucket_batches", "pictures_travel_in_a_batch")
+AS_CHATS = of("tasks/test_bucket_batches", "labels_pictures_and_transcripts_of_vertex_travel_as_chats")
 IN_BUCKETS = (
     *of("tasks/test_bucket_batches", "each_input_has_its_answer_or_its_error_under_its_id"),
     *of("tasks/test_bucket_batch_killed", "a_client_that_is_killed_twice_goes_on_where_it_was"),
@@ -137,7 +141,7 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         + of("providers/openai/test_chat", "media_have_their_parts")
         + of("providers/openai/test_responses_server", "writes_requests_that_the_oracle_accepts"),
         OPENAI_STREAMS,
-        of("tasks/test_batch", "what_is_sent_to_openai_is_accepted_by_the_oracle") + KILLED,
+        SEEN,
         of("providers/openai/test_responses", "TestEncode::shows_pictures_that_a_tool_returned_and_mentions_sounds"),
     ),
     ("Anthropic", "chat"): (
@@ -146,7 +150,7 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         of(BATCHES, "every_recorded_reply_decodes_as_expected")
         + of("tasks/test_batch", "what_is_sent_to_anthropic_is_accepted_by_the_oracle_with_the_betas_of_all")
         + of("simulator/test_batches", "anthropics_client_makes_a_batch_and_reads_it")
-        + KILLED,
+        + STOPPED,
         of(OTHERS, "TestAnthropic::tools_are_called_and_the_answer_follows")
         + of("providers/anthropic/test_messages", "strict_tools_stay_within_what_one_request_may_hold"),
     ),
@@ -180,7 +184,7 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         of("providers/anthropic/test_messages_server", "writes_requests_that_the_oracle_accepts")
         + of("providers/anthropic/test_messages", "says_which_media_cannot_be_sent"),
         of(MESSAGES, SPLIT),
-        of("tasks/test_batch", "what_is_sent_to_anthropic_is_accepted_by_the_oracle_with_the_betas_of_all"),
+        SEEN,
         of(
             "providers/anthropic/test_messages",
             "a_tool_may_return_pictures_and_documents_and_is_told_of_sounds",
@@ -193,7 +197,7 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         of(CONTENTS, SPLIT) + of("providers/google/test_google_sdk", "the_official_client_reads_a_stream"),
         of(BATCHES, "every_recorded_reply_decodes_as_expected")
         + of("simulator/test_batches", "googles_client_makes_a_batch_and_reads_it")
-        + KILLED,
+        + STOPPED,
         of("providers/google/test_google_runs", "runs_tools_and_sends_signatures_back_in_their_places")
         + of(OTHERS, "TestGoogle::tools_are_called"),
     ),
@@ -232,7 +236,7 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         of("providers/google/test_generate_content", "sends_media_inline_or_by_address")
         + of("providers/google/test_generate_content_server", "writes_requests_that_the_oracle_accepts"),
         of(CONTENTS, SPLIT),
-        of("simulator/test_batches", "googles_client_makes_a_batch_and_reads_it"),
+        SEEN,
         of(
             "providers/google/test_generate_content",
             "media_of_results_stand_inside_them_or_beside_them_for_older_models",
@@ -258,20 +262,20 @@ TESTS: Mapping[tuple[str, str], tuple[Tests, Tests, Tests, Tests]] = {
         of("providers/test_media_codecs", "imagen_is_asked_by_predict_and_says_what_it_left_out")
         + of(MEDIA, "pictures_that_gemini_draws_in_chats_are_found"),
         of("tasks/test_streaming", "gemini_streams_the_parts_of_its_pictures"),
-        IN_BUCKETS,
+        AS_CHATS,
         NO_AGENT,
     ),
     ("Vertex AI", "speech-to-text"): (
         of("tasks/test_transcribe", "gemini_is_asked_for_the_words_alone"),
         of(CONTENTS, SPLIT),
-        IN_BUCKETS,
+        AS_CHATS,
         NO_AGENT,
     ),
-    ("Vertex AI", "classification"): (BY_CHAT, WHOLE, IN_BUCKETS, NO_AGENT),
+    ("Vertex AI", "classification"): (BY_CHAT, WHOLE, AS_CHATS, NO_AGENT),
     ("Vertex AI", "vision"): (
         of("providers/google/test_generate_content", "sends_media_inline_or_by_address"),
         of(CONTENTS, SPLIT),
-        IN_BUCKETS,
+        SEEN_IN_BUCKETS,
         of(
             "providers/google/test_generate_content",
             "media_of_results_stand_inside_them_or_beside_them_for_older_models",

@@ -27,6 +27,7 @@ from agentkit.errors import (
     UnsupportedError,
 )
 from agentkit.exchange import Request, Response, ToolDefinition
+from agentkit.media import Image
 from agentkit.messages import AssistantMessage, Text, ToolCall, user_message
 from agentkit.models import Model, Sink
 from agentkit.policies.limits import limited
@@ -250,9 +251,30 @@ async def test_a_batch_that_cannot_be_created_raises_after_the_attempts() -> Non
             await batch(at(simulator, "openai"), ["one"], poll_seconds=0)
 
 
-async def test_models_without_batches_say_who_has_them() -> None:
+@pytest.mark.parametrize("name", ["offline:", "huggingface:Qwen/Qwen3-32B", "azure-foundry:Llama-4", "ollama:qwen3"])
+async def test_models_without_batches_say_who_has_them(name: str) -> None:
+    chosen = name if name == "offline:" else model(name, base_url="https://mine.example/v1", api_key="any")
     with pytest.raises(UnsupportedError, match="use a model of one of openai"):
-        await batch("offline:", ["one"])
+        await batch(chosen, ["one"])
+
+
+class Sees:
+    """Says what it is shown."""
+
+    async def respond(self, request: Request, sink: Sink | None = None) -> Response:
+        shown = " ".join(part.kind for part in request.messages[-1].parts)
+        return Response(AssistantMessage((Text(shown),), request.model, usage=USAGE))
+
+
+@pytest.mark.parametrize("kind", [*NAMES, "azure"])
+async def test_pictures_travel_in_a_batch(kind: str) -> None:
+    picture = Image.from_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    async with simulate(Sees()) as simulator:
+        azure = model("azure:my-batch", base_url=simulator.url, api_key="any")
+        chosen = azure if kind == "azure" else at(simulator, kind)
+        done = await batch(chosen, {"a": ["What is this?", picture], "b": "Hello."}, poll_seconds=0)
+
+    assert told(done) == {"a": "text image", "b": "text"}
 
 
 def test_a_batch_at_once_needs_no_event_loop_and_no_key() -> None:

@@ -366,6 +366,9 @@ async def test_transcripts_travel_as_chats_at_gemini_and_by_address_at_groq(tmp_
             "no batches of embeddings.*one of openai, azure, google, mistral",
         ),
         ("offline:", Embed(), "embed", "no batches of embeddings"),
+        ("huggingface:BAAI/bge-small-en-v1.5", Embed(), "embed", "no batches of embeddings.*one of openai, azure"),
+        ("huggingface:black-forest-labs/FLUX.1-dev", GenerateImage(), "generate_image", "no batches of pictures"),
+        ("huggingface:openai/whisper-large-v3", Transcribe(), "transcribe", "no batches of transcripts"),
         (
             "together:m2-bert",
             Embed(),

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tasks.test_batch import Sees
 from tasks.test_batch_drive import Keeper, Stopped
+from tasks.test_batch_kinds import WAV, Draws, Labels
 
 from agentkit.batching import BatchJob, BatchLimits, BatchResult, read_state
 from agentkit.bucket_batch import BucketBatch
@@ -22,6 +24,7 @@ from agentkit.errors import (
     UnsupportedError,
 )
 from agentkit.exchange import Request, Response, ToolDefinition
+from agentkit.media import Image
 from agentkit.messages import AssistantMessage, Text, ToolCall, user_message
 from agentkit.models import Model, Sink
 from agentkit.providers import model, task_model
@@ -34,7 +37,7 @@ from agentkit.simulator.server import Simulator, simulate
 from agentkit.simulator.status_faults import Status
 from agentkit.tasks.batch import BatchEvent, BatchProgress, batch, batch_status, fetch_batch, submit_batch
 from agentkit.tasks.batch_drive import Drive
-from agentkit.tasks.batch_kinds import Embed, GenerateImage
+from agentkit.tasks.batch_kinds import Classify, Embed, GenerateImage, Transcribe
 from agentkit.tasks.batch_plan import planned
 from agentkit.transport.protocol import HttpRequest, RedirectError, Reply
 from agentkit.usage import Usage
@@ -174,6 +177,36 @@ async def test_tools_travel_in_a_batch(kind: str) -> None:
         done = await batch(at(simulator, kind), [asked], storage=KINDS[kind][0], poll_seconds=0)
 
     assert [(call.name, call.arguments) for call in done.responses["0"].calls] == [("get.weather!", '{"city":"Paris"}')]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_pictures_travel_in_a_batch(kind: str) -> None:
+    picture = Image.from_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    asked = {"a": ["What is this?", picture], "b": "Hello."}
+    async with simulate(Sees()) as simulator:
+        done = await batch(at(simulator, kind), asked, storage=KINDS[kind][0], poll_seconds=0)
+
+    assert told(done) == {"a": "text image", "b": "text"}
+
+
+async def test_labels_pictures_and_transcripts_of_vertex_travel_as_chats(tmp_path: Path) -> None:
+    sound = tmp_path / "hello.wav"
+    sound.write_bytes(WAV + bytes(4))
+    name = "vertex:gemini-3.5-flash"
+    async with simulate(Draws()) as simulator:
+        painter = task_model(name, "generate_image", base_url=simulator.url, **GOOGLE)
+        drawn = await batch(painter, ["a cow"], kind=GenerateImage(), storage=GS, poll_seconds=0)
+        hears = task_model(name, "transcribe", base_url=simulator.url, **GOOGLE)
+        heard = await batch(hears, [sound], kind=Transcribe(language="en"), storage=GS, poll_seconds=0)
+    async with simulate(Labels()) as simulator:
+        labels = Classify(["sports", "politics"])
+        asked = {"a": "a goal", "b": "fail", "c": "a vote"}
+        judged = await batch(at(simulator, name), asked, kind=labels, storage=GS, poll_seconds=0)
+
+    assert [made.images[0].data[:4] for made in drawn.responses.values()] == [b"\x89PNG"]
+    assert [transcript.text for transcript in heard.responses.values()] == ["hello there"]
+    assert {id: found[0].label for id, found in judged.responses.items()} == {"a": "sports", "c": "politics"}
+    assert list(judged.errors) == ["b"]
 
 
 @pytest.mark.parametrize(
