@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from pydantic_core import from_json
 
+from agentkit.classification import object_of
 from agentkit.codec import WireRequest
 from agentkit.counting import count_in
 from agentkit.errors import ConfigurationError, ExchangeError
@@ -183,8 +184,8 @@ def _nova_events() -> Callable[[bytes], bytes]:
 
     def reframed(payload: bytes) -> bytes:
         nonlocal latest
-        event: dict[str, Any] = json_value(_native(payload))
-        name = next(iter(event))
+        event = _native_object(payload)
+        name = next(iter(event), "")
         body: dict[str, Any] = event[name]
         match name, body:
             case "contentBlockStop", _ if latest is not None:
@@ -204,6 +205,14 @@ def _native(payload: bytes) -> bytes:
     return base64.b64decode(json_value(payload)["bytes"], validate=True)
 
 
+def _native_object(payload: bytes) -> dict[str, Any]:
+    """The model's own JSON object in a frame. Raises ValueError for other JSON."""
+    event: object = json_value(_native(payload))
+    if not isinstance(event, dict):
+        raise ValueError("an event is no object")
+    return cast("dict[str, Any]", event)
+
+
 def _line_in(payload: bytes) -> bytes:
     """The piece of a stream in a frame, on a line of its own."""
     return _native(payload).replace(b"\n", b" ") + b"\n"
@@ -211,11 +220,12 @@ def _line_in(payload: bytes) -> bytes:
 
 def _chat_event_in(payload: bytes) -> bytes:
     """The event in a frame as Chat Completions sends it; the service counts the tokens, and ends with that."""
-    event = json_value(_native(payload))
+    event = _native_object(payload)
     metrics = event.pop("amazon-bedrock-invocationMetrics", None)
     if metrics is None:
         return b"data: " + json_bytes(event) + b"\n\n"
-    counted = {"prompt_tokens": metrics.get("inputTokenCount"), "completion_tokens": metrics.get("outputTokenCount")}
+    told = object_of(metrics)
+    counted = {"prompt_tokens": told.get("inputTokenCount"), "completion_tokens": told.get("outputTokenCount")}
     event["usage"] = event.get("usage") or counted
     return b"data: " + json_bytes(event) + b"\n\ndata: [DONE]\n\n"
 

@@ -23,7 +23,7 @@ from agentkit.messages import AssistantMessage, Text, ToolCall, user_message
 from agentkit.providers import model
 from agentkit.providers.anthropic.messages_server import MessagesServer
 from agentkit.providers.aws.event_stream import encode_frame
-from agentkit.providers.aws.invoke import InvokeClaudeCodec
+from agentkit.providers.aws.invoke import InvokeClaudeCodec, invoke_interface
 from agentkit.providers.aws.sagemaker import SageMakerCodec
 from agentkit.providers.aws.signing import Credentials
 from agentkit.providers.openai.chat_server import ChatServer
@@ -177,3 +177,19 @@ def test_every_recorded_answer_of_claude_by_invoke_model_decodes() -> None:
         assert response.finish_raw == recorded.expect["stop_reason_raw"], recorded.id
     print(f"bedrock, Claude by InvokeModel: {len(found)} of {len(found)} replies")
     assert len(found) >= 13
+
+
+@pytest.mark.parametrize("format", ["claude", "nova", "chat", "titan", "mistral"])
+@pytest.mark.parametrize("event", [b"[]", b"{}", b"null", b'"x"', b"1", b"true", b"{", b""])
+def test_events_of_another_shape_than_the_format_has_are_typed(format: str, event: bytes) -> None:
+    decoder = invoke_interface("bedrock", "m", format).codec.decoder()
+    with pytest.raises(ProtocolError):
+        decoder.feed(chunk(event))
+        decoder.finish()
+
+
+def test_metrics_that_make_no_sense_count_nothing() -> None:
+    decoder = invoke_interface("bedrock", "m", "chat").codec.decoder()
+    event = {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}], "amazon-bedrock-invocationMetrics": 7}
+    deltas = [*decoder.feed(chunk(json.dumps(event).encode())), *decoder.finish()]
+    assert assemble(deltas).message.usage == Usage()
