@@ -182,14 +182,14 @@ def _bytes(asked: HttpAsked, sent: Json) -> bytes:
 
 
 def _object(sent: Json, name: str) -> Json:
-    given = sent.get(name) or {}
+    given: Any = sent.get(name) or {}
     if not isinstance(given, dict):
         raise BadRequestError(f"Error in `{name}`: not an object")
     return cast("Json", given)
 
 
 def _labels(parameters: Json) -> list[str]:
-    given = parameters.get("candidate_labels") or []
+    given: Any = parameters.get("candidate_labels") or []
     if not isinstance(given, list) or not all(isinstance(label, str) for label in cast("list[Any]", given)):
         raise BadRequestError("Error in `parameters`: candidate_labels is no list of texts")
     return cast("list[str]", given)

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from pydantic_core import to_json
 
+from agentkit.classification import objects_of
 from agentkit.codec import HttpReply
 from agentkit.errors import BadRequestError
 from agentkit.providers.offline import estimate_tokens
@@ -150,9 +151,10 @@ def _decisions(sent: Json) -> Json:
     if isinstance(questions, dict):  # Gemini's
         named = cast("dict[str, Json]", questions)
         return {"answers": {name: _gemini_answer(text, name, asked) for name, asked in named.items()}}
-    if not isinstance(questions, list) or not questions:
+    wanted = objects_of(questions)
+    if not wanted:
         raise BadRequestError("Missing required parameter: 'questions'.")
-    answers = [_openai_answer(text, cast("Json", asked)) for asked in cast("list[Any]", questions)]
+    answers = [_openai_answer(text, asked) for asked in wanted]
     tokens = estimate_tokens(text)
     usage = {"input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens}
     return {"answers": answers, "model": sent.get("model"), "usage": usage}

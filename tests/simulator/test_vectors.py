@@ -50,6 +50,15 @@ def test_openais_client_gets_decisions(server: SimulatorOnThread) -> None:
     assert (made.answers[0].choice, made.answers[1].probability) == ("dog", 0.95)
 
 
+@pytest.mark.parametrize("questions", [None, [], 5, [5]])
+def test_decisions_without_questions_are_refused_and_the_simulator_goes_on(
+    server: SimulatorOnThread, questions: Any
+) -> None:
+    for _ in range(2):
+        body = {"model": "gpt-6-luna", "input": "my dog barks", "questions": questions}
+        assert httpx.post(f"{server.base_url}/decisions", json=body).status_code == 400
+
+
 def test_googles_client_gets_vectors(server: SimulatorOnThread) -> None:
     options = types.HttpOptions(base_url=server.url, httpx_client=httpx.Client())
     client = genai.Client(api_key="k", http_options=options)
