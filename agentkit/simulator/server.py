@@ -243,6 +243,8 @@ class Simulator:
 
     async def _next_request(self, connection: Connection) -> HttpAsked | None:
         """The next request; None when the port begins to refuse meanwhile. Raises ClientLeft, BadHttpError."""
+        if self._is_refusing:  # since the bytes of the last reply left: the connection did not count as idle then
+            return None
         with anyio.CancelScope() as scope:
             self._idle.add(scope)
             try:
