@@ -26,6 +26,7 @@ __all__ = [
     "Uploaded",
     "Video",
     "media_type_of",
+    "type_of_file",
 ]
 
 _JSON_CONFIG: Any = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
@@ -208,6 +209,10 @@ _SUFFIXES = {
 }  # fmt: skip
 
 
+_SURE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "audio/wav", "audio/flac", "audio/ogg"})
+"""Types of which every file has its signature."""
+
+
 def media_type_of(data: bytes, name: str = "") -> str | None:
     """The MIME type by the first bytes, else by the file name's ending; None when neither tells."""
     for offset, signature, media_type in _SIGNATURES:
@@ -216,8 +221,18 @@ def media_type_of(data: bytes, name: str = "") -> str | None:
     return _SUFFIXES.get(Path(name).suffix.lower())
 
 
+def type_of_file(data: bytes, name: str) -> str | None:
+    """The same of a file of the user's own. Raises MediaError for one that begins otherwise than all of its name do."""
+    found = media_type_of(data, name)
+    if data and found in _SURE and media_type_of(data) is None:
+        raise MediaError(
+            f"{name!r} is named like {found}, but does not begin like one: is it another file?"
+        )
+    return found
+
+
 def _checked(cls: type[_Medium], data: bytes, media_type: str | None, what: str, name: str = "") -> Inline:
-    found = media_type or media_type_of(data, name)
+    found = media_type or type_of_file(data, name)
     if not data:
         raise MediaError(f"{what} is empty; an {cls.family} needs at least one byte")
     if found is None:

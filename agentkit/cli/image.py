@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from itertools import count as count_from
 from pathlib import Path
 
 import click
@@ -101,8 +103,14 @@ def _refuse_known(output: Path, count: int) -> None:
 
 def _written(image: GeneratedImage, place: Path, *, overwrite: bool) -> Path:
     """Where the picture is: what is paid for is kept, even if it is of another type than was hoped for."""
-    fitting = place if image.fits(place) else place.with_suffix(image.suffix)
-    return image.save(fitting, overwrite=overwrite)
+    fitting = place if image.fits(place) and place.suffix else place.with_suffix(image.suffix)
+    return image.save(fitting if overwrite else _free(fitting), overwrite=overwrite)
+
+
+def _free(place: Path) -> Path:
+    """The place, or one beside it when a file has come there."""
+    numbered = (place.with_name(f"{place.stem}-{number}{place.suffix}") for number in count_from(2))
+    return next(path for path in chain([place], numbered) if not path.exists())
 
 
 def _places(output: Path, count: int) -> list[Path]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import click
 
 from agentkit.budget import Budget
+from agentkit.cli.inputs import STDIN
 from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.task_json import spent_to_json
 from agentkit.cli.terminal import notice, print_json, printable
 from agentkit.exchange import AttemptFailed, Delta, TextDelta, Waiting
+from agentkit.media import Audio
 from agentkit.tasks.transcribe import Transcription, transcribe_sync
 from agentkit.transcription import Segment
 
@@ -37,7 +40,7 @@ def command(
     budget_usd: float | None,
     json: bool,
 ) -> None:
-    """Write down what is said in FILE, or at an address where the model fetches it.
+    """Write down what is said in FILE (- for standard input), or at an address where the model fetches it.
 
     The text comes as it is heard where the model streams it.
 
@@ -49,7 +52,7 @@ def command(
     printer = _Printer(is_quiet=json or segments)
     heard = transcribe_sync(
         model,
-        file,
+        Audio.from_bytes(sys.stdin.buffer.read()) if file == STDIN else file,
         language=language,
         prompt=prompt,
         words=words,

@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from agentkit.budget import Budget
 from agentkit.errors import MediaError
-from agentkit.media import Audio, Inline, media_type_of
+from agentkit.media import Audio, Inline, type_of_file
 from agentkit.models import ModelIdentity
 from agentkit.portal import synchronous
 from agentkit.prices import PriceBook
@@ -166,7 +166,7 @@ def _read(path: Path, limits: TranscriptionLimits, who: ModelIdentity) -> Audio:
         raise MediaError(f"cannot read audio {str(path)!r}: {error.strerror or error}") from error
     if not data:
         raise MediaError(f"{str(path)!r} is empty; there is nothing to hear")
-    found = media_type_of(data, path.name)
+    found = type_of_file(data, path.name)
     if found is None or not found.startswith(_SOUNDS):
         raise MediaError(f"{str(path)!r} is {found or 'of no known type'}, not sound; use {', '.join(Audio.accepted)}")
     return Audio(Inline(data, found))

@@ -54,6 +54,12 @@ def test_a_picture_of_another_type_than_was_named_is_kept_under_the_right_ending
     assert shell(*PAINT, "--image", "cat.png", "-o", "night.png", "at night").out == "night.png\n"
 
 
+@pytest.mark.usefixtures("server")
+def test_what_is_paid_for_is_kept_beside_a_file_of_the_name_that_it_gets(shell: Shell, folder: Path) -> None:
+    (folder / "cat.png").write_bytes(b"")
+    assert [shell(*PAINT, "-o", "cat.jpg", "a cat").out for _ in range(2)] == ["cat-2.png\n", "cat-3.png\n"]
+
+
 def test_nothing_is_asked_for_that_could_not_be_written(shell: Shell, folder: Path, server: SimulatorOnThread) -> None:
     (folder / "cat.png").write_bytes(b"")
     for output, words in (
@@ -104,10 +110,19 @@ def test_json_holds_words_and_what_was_taken(shell: Shell, talk: str) -> None:
 
 @pytest.mark.usefixtures("server")
 def test_wrong_files_and_models_are_told(shell: Shell, folder: Path, talk: str) -> None:
-    (folder / "notes.txt").write_text("no sound")
+    for name in ("notes.txt", "notes.wav", "notes.png"):
+        (folder / name).write_text("no sound")
     for arguments, words in (
         ((*LISTEN, "gone.mp3"), "error: cannot read audio 'gone.mp3': No such file or directory\n"),
         ((*LISTEN, "notes.txt"), "error: 'notes.txt' is text/plain, not sound; use "),
+        (
+            (*LISTEN, "notes.wav"),
+            "error: 'notes.wav' is named like audio/wav, but does not begin like one",
+        ),
+        (
+            (*PAINT, "--image", "notes.png", "a cat"),
+            "error: 'notes.png' is named like image/png, but does not begin like ",
+        ),
         (
             ("transcribe", "-m", "openai:gpt-4o-transcribe", "--words", talk),
             "error: openai:gpt-4o-transcribe writes text without times; leave words out, or ask openai:whisper-1\n",
