@@ -23,7 +23,7 @@ from agentkit.classification import (
 )
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
-from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import BadRequestError, ExchangeError, ProtocolError, ServerError, UnsupportedError
 from agentkit.providers.aws.errors import decode_error, sound
 from agentkit.providers.aws.json_protocol import operation
 
@@ -97,7 +97,9 @@ class ComprehendCodec:
             return ClassificationAnswer((chosen(_named(rows, "Name"), is_multiple="Labels" in reply),))
         results = objects_of(reply.get("ResultList"))
         found = {_place(row, place): classified_row(row) for place, row in enumerate(results)}
-        found |= {_place(row, 0): self.failure(row) for row in objects_of(reply.get("ErrorList"))}
+        found |= {_place(row, -1): self.failure(row) for row in objects_of(reply.get("ErrorList"))}
+        if sorted(found) != list(range(len(found))):
+            raise ProtocolError("the reply does not say which text each result is of", provider=self.provider)
         return ClassificationAnswer(tuple(found[place] for place in sorted(found)))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
@@ -116,10 +118,9 @@ class ComprehendCodec:
 
     def failure(self, row: Json) -> Classification:
         """What became of a text that could not be analysed."""
-        message = str(row.get("ErrorMessage") or "the text was not analysed")
-        return Classification(
-            error=BadRequestError(message, provider=self.provider, code=str(row.get("ErrorCode") or ""))
-        )
+        message, code = str(row.get("ErrorMessage") or "the text was not analysed"), str(row.get("ErrorCode") or "")
+        kind = ServerError if code.startswith("INTERNAL") else BadRequestError
+        return Classification(error=kind(message, provider=self.provider, code=code))
 
 
 def _place(row: Json, place: int) -> int:
@@ -136,8 +137,10 @@ def classified_row(row: Json) -> Classification:
         return Classification(harms, scores, bool(harms) or toxicity >= _HARMFUL)
     if "Languages" in row:
         return chosen(_named(objects_of(row.get("Languages")), "LanguageCode"), is_multiple=False)
+    if not isinstance(row.get("Sentiment"), str):
+        return Classification(error=ProtocolError("a result names no sentiment ('Sentiment' is missing)"))
     scores = {name.upper(): score for name, score in scores_of(row.get("SentimentScore")).items()}
-    return Classification((str(row.get("Sentiment") or ""),), scores or None)
+    return Classification((row["Sentiment"],), scores or None)
 
 
 def _named(rows: list[Json], name: str) -> dict[str, float]:

@@ -6,6 +6,7 @@ there are no scores.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ __all__ = ["GuardrailCodec"]
 Json = dict[str, Any]
 
 _PREFIX = "guardrail/"
+_GUARDRAIL = re.compile(r"guardrail/(?P<id>arn:[^/]+/[^./]+|[^./]+)(?:/(?P<version>[0-9]+|DRAFT))?")
 _FORMATS = {"image/png": "png", "image/jpeg": "jpeg"}
 _FINDINGS = (
     ("contentPolicy", "filters", "type"),
@@ -44,15 +46,18 @@ _FINDINGS = (
 
 
 class GuardrailCodec:
-    """The client half of ApplyGuardrail. A model is "guardrail/ID" or "guardrail/ID/VERSION"."""
+    """The client half of ApplyGuardrail. A model is "guardrail/ID" or "guardrail/ID/VERSION"; an ARN is an id."""
 
     def __init__(self, provider: str = "bedrock") -> None:
         self.name = f"{provider}:guardrail"
         self._provider = provider
 
     def offer(self, model: str) -> ClassificationOffer:
-        """What the endpoint does with this model: a guardrail moderates, all others chat."""
-        return ClassificationOffer(frozenset({"moderation"}) if model.startswith(_PREFIX) else frozenset())
+        """What the endpoint does with this model: a guardrail moderates, all others chat. Raises UnsupportedError."""
+        if not model.startswith(_PREFIX):
+            return ClassificationOffer(frozenset())
+        self._path(model)
+        return ClassificationOffer(frozenset({"moderation"}))
 
     def encode(self, asked: ClassificationRequest) -> WireRequest:
         """The request's bytes. Raises UnsupportedError for pictures other than PNG and JPEG, or without their bytes."""
@@ -63,10 +68,8 @@ class GuardrailCodec:
             content = {"image": {"format": _FORMATS[entry.source.media_type], "source": {"bytes": entry.source.base64}}}
         else:
             raise UnsupportedError(f"{self._provider} looks at PNG and JPEG pictures whose bytes are sent along")
-        id, _, version = asked.model.removeprefix(_PREFIX).partition("/")
-        path = f"/guardrail/{quote(id, safe='')}/version/{quote(version or 'DRAFT', safe='')}/apply"
         more = dict((asked.settings.extra or {}).get(self._provider, {}))
-        return WireRequest(path, json_bytes({"source": "INPUT", "content": [content], **more}))
+        return WireRequest(self._path(asked.model), json_bytes({"source": "INPUT", "content": [content], **more}))
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What the guardrail found in the one input."""
@@ -82,6 +85,15 @@ class GuardrailCodec:
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
         return decode_error(status, headers, body, provider=self._provider)
+
+    def _path(self, model: str) -> str:
+        found = _GUARDRAIL.fullmatch(model)
+        if found is None:
+            raise UnsupportedError(
+                f"{self._provider}:{model} names no guardrail; write guardrail/ID or guardrail/ID/VERSION, "
+                "whose version is a number or DRAFT"
+            )
+        return f"/guardrail/{quote(found['id'], safe='')}/version/{found['version'] or 'DRAFT'}/apply"
 
 
 def _found(assessment: Json) -> Iterator[str]:

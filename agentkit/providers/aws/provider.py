@@ -117,7 +117,7 @@ def home_of(service: str, region: str, *, domain: str | None = None) -> str:
 
 def region_of(base_url: str, model: str) -> str | None:
     """The region that stands in an address, or in the ARN of a model."""
-    found = _REGION_IN_HOST.search(urlsplit(base_url).hostname or "") or _REGION_IN_ARN.match(model)
+    found = _REGION_IN_HOST.search(urlsplit(base_url).hostname or "") or _REGION_IN_ARN.search(model)
     return found[1] if found is not None else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from agentkit.errors import (
     MediaError,
     ProtocolError,
     RateLimitError,
+    ServerError,
     UnsupportedError,
 )
 from agentkit.imaging import ImageRequest
@@ -300,3 +302,49 @@ def test_fields_of_a_makers_own_are_laid_over_the_request() -> None:
         "textToImageParams": {"text": "a cat"},
         "imageGenerationConfig": {"numberOfImages": 1},
     }
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("id", "path"),
+    [
+        ("abc", "abc/version/DRAFT"),
+        ("abc/3", "abc/version/3"),
+        ("arn:aws:bedrock:eu-west-1:123456789012:guardrail/abc/3",
+         "arn%3Aaws%3Abedrock%3Aeu-west-1%3A123456789012%3Aguardrail%2Fabc/version/3"),
+    ],
+)  # fmt: skip
+async def test_a_guardrail_may_be_named_by_its_arn(id: str, path: str) -> None:
+    wire = InTurn([b'{"action": "NONE"}'])
+    more: dict[str, Any] = {"transport": wire, "credentials": KEYS, "region": None if "arn" in id else "eu-west-1"}
+    await classify(task_model(f"bedrock:guardrail/{id}", "classify", **more), "hi", labels="moderation")
+    assert [sent.url for sent in wire.sent] == [
+        f"https://bedrock-runtime.eu-west-1.amazonaws.com/guardrail/{path}/apply"
+    ]
+
+
+@pytest.mark.parametrize("id", ["", "../x/1", "abc/newest", "abc/1/2"])
+def test_what_names_no_guardrail_is_refused(id: str) -> None:
+    with pytest.raises(UnsupportedError, match="names no guardrail; write guardrail/ID"):
+        task_model(f"bedrock:guardrail/{id}", "classify", region="eu-west-1", credentials=KEYS)
+
+
+def comprehended(*rows: dict[str, Any], errors: Sequence[dict[str, Any]] = ()) -> list[Classification]:
+    reply = ComprehendCodec().decode(json.dumps({"ResultList": rows, "ErrorList": errors}).encode())
+    return list(reply.classifications)
+
+
+@pytest.mark.parametrize("places", [(0, 7), (1, 2), (-1, 0)])
+def test_results_of_texts_that_were_not_sent_are_given_to_no_other(places: tuple[int, int]) -> None:
+    with pytest.raises(ProtocolError, match="which text each result is of"):
+        comprehended(*({"Index": place, "Sentiment": "POSITIVE"} for place in places))
+
+
+def test_a_text_without_a_sentiment_has_an_error_and_a_failure_of_the_service_is_one() -> None:
+    nothing, broken, good = comprehended(
+        {"Index": 0, "SentimentScore": {}},
+        {"Index": 2, "Sentiment": "NEUTRAL"},
+        errors=[{"Index": 1, "ErrorCode": "INTERNAL_SERVER_ERROR", "ErrorMessage": "sorry"}],
+    )
+    assert [type(each.error) for each in (nothing, broken)] == [ProtocolError, ServerError]
+    assert (nothing.labels, good) == ((), Classification(("NEUTRAL",)))
