@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from io import BytesIO
 from typing import Any, Literal, Protocol, TypeAlias, cast, get_args, runtime_checkable
 
 from agentkit.classification import ClassificationAnswer, ClassificationRequest
@@ -326,7 +327,7 @@ def json_rows(body: bytes, *, provider: str) -> list[dict[str, Any]]:
     in all others. Raises ProtocolError where no line is one."""
     rows: list[dict[str, Any]] = []
     problem = ""
-    for number, line in enumerate(body.split(b"\n"), 1):
+    for number, line in enumerate(BytesIO(body), 1):  # line by line: split at once it would be there twice
         if not line.strip():
             continue
         try:

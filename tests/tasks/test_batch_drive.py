@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from agentkit.batching import BatchLimits, BatchResult, BatchState, read_state, state_to_json
@@ -18,6 +20,7 @@ from agentkit.simulator.server import simulate
 from agentkit.simulator.status_faults import Status
 from agentkit.tasks.batch_drive import Drive
 from agentkit.tasks.batch_plan import planned
+from agentkit.transport.protocol import HttpRequest, Reply, Transport
 
 pytestmark = pytest.mark.anyio
 
@@ -128,3 +131,55 @@ def test_what_makes_no_two_batches_is_said_before_anything_is_sent() -> None:
         planned(remote, REQUESTS, ids="abcde")
     remote.codec.limits = BatchLimits(10, 4 * size, least=2)
     assert [part.count for part in planned(remote, REQUESTS, ids="abcde").parts] == [3, 2]
+
+
+class Cut:
+    """A transport whose user is cancelled before one of its requests, or when the reply to it has come."""
+
+    def __init__(self, inner: Transport, scope: anyio.CancelScope, *, at: int, is_before: bool) -> None:
+        self.inner, self.scope = inner, scope
+        self.left, self.is_before = at, is_before
+
+    async def send(self, request: HttpRequest, *, connect_seconds: float) -> Reply:
+        self.left -= 1
+        if not self.left and self.is_before:
+            await self._cancel()
+        reply = await self.inner.send(request, connect_seconds=connect_seconds)
+        if not self.left:
+            await self._cancel()
+        return reply
+
+    async def _cancel(self) -> None:
+        self.scope.cancel()
+        await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_cancellation_at_any_exchange_submits_nothing_twice(name: str, is_before: bool) -> None:
+    async with simulate(Echo()) as simulator:
+        for at in range(1, 10):
+            simulator.forget()
+            remote = connect_batch(model(name, base_url=simulator.url + NAMES[name], api_key="any"))
+            remote.codec.limits = BatchLimits(3, 10**6)
+            keeper = Keeper(planned(remote, REQUESTS, ids="abcde"), dies_at=99, keeps_last=True)
+            whole = remote.model.transport
+            with anyio.CancelScope() as scope:
+                remote.model.transport = Cut(whole, scope, at=at, is_before=is_before)
+                first = Drive(remote, read_state(keeper.kept), keep=keeper)
+                await first.submit(REQUESTS)
+                await first.wait(0)
+                await first.results()
+            remote.model.transport = whole
+            second = Drive(remote, read_state(keeper.kept), keep=keeper)
+            await second.submit(REQUESTS)
+            await second.wait(0)
+            results = await second.results()
+            created = [
+                seen.asked.path
+                for seen in simulator.requests
+                if seen.asked.method == "POST" and not seen.asked.path.endswith("/files")
+            ]
+
+            assert [type(result) for result in results] == [Response] * 5
+            assert (at, len(created)) == (at, 2)
