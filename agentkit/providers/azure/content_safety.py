@@ -20,10 +20,10 @@ from agentkit.classification import (
 )
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
-from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import ExchangeError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Inline, Remote
-from agentkit.providers.openai.errors import decode_error, error_in_stream
+from agentkit.providers.openai.errors import decode_error, list_in
 
 __all__ = ["ContentSafetyCodec"]
 
@@ -59,16 +59,9 @@ class ContentSafetyCodec:
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """How harmful the one input is."""
-        reply = reply_of(body, provider=self._provider)
-        fields = object_of(reply)
-        rows = fields.get("categoriesAnalysis")
-        if not isinstance(rows, list):
-            if fields.get("error"):
-                raise error_in_stream(fields, provider=self._provider)
-            raise ProtocolError("the reply holds no 'categoriesAnalysis'", provider=self._provider)
-        severities = scores_of(
-            {str(row.get("category")): row.get("severity") for row in objects_of(fields.get("categoriesAnalysis"))}
-        )
+        fields = object_of(reply_of(body, provider=self._provider))
+        rows = list_in(fields, "categoriesAnalysis", provider=self._provider)
+        severities = scores_of({str(row.get("category")): row.get("severity") for row in objects_of(rows)})
         harms = sorted(
             (name for name, each in severities.items() if each >= _HARMFUL), key=lambda name: -severities[name]
         )

@@ -25,7 +25,7 @@ from agentkit.embedding import reply_of
 from agentkit.errors import ContentFilteredError, ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Inline, Remote
-from agentkit.providers.openai.errors import decode_error, error_in_stream
+from agentkit.providers.openai.errors import decode_error, list_in
 from agentkit.usage import Usage, count_of
 
 __all__ = ["DecisionsCodec"]
@@ -55,14 +55,8 @@ class DecisionsCodec:
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the one input."""
-        reply = reply_of(body, provider=self._provider)
-        fields = object_of(reply)
-        answers = fields.get("answers")
-        if not isinstance(answers, list):
-            if fields.get("error"):
-                raise error_in_stream(fields, provider=self._provider)
-            raise ProtocolError("the reply holds no answers ('answers' is missing)", provider=self._provider)
-        found = self._classification(objects_of(fields.get("answers")))
+        fields = object_of(reply_of(body, provider=self._provider))
+        found = self._classification(objects_of(list_in(fields, "answers", provider=self._provider)))
         return ClassificationAnswer((found,), _usage(fields.get("usage")), str(fields.get("model") or ""))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:

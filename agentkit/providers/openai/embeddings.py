@@ -22,9 +22,9 @@ from agentkit.embedding import (
     vector_of,
     vector_of_base64,
 )
-from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import ExchangeError, UnsupportedError
 from agentkit.json_bytes import json_bytes
-from agentkit.providers.openai.errors import decode_error, error_in_stream
+from agentkit.providers.openai.errors import decode_error, list_in
 from agentkit.usage import Usage, count_of
 
 __all__ = ["EmbeddingRules", "EmbeddingsCodec"]
@@ -84,12 +84,8 @@ class EmbeddingsCodec:
         """The vectors in the order of the inputs, whatever the order of the reply."""
         reply = reply_of(body, provider=self._provider)
         fields = cast("dict[str, Any]", reply) if isinstance(reply, dict) else {}
-        data = fields.get("data")
-        if not isinstance(data, list):
-            if fields.get("error"):
-                raise error_in_stream(fields, provider=self._provider)
-            raise ProtocolError("the reply holds no embeddings ('data' is missing)", provider=self._provider)
-        rows = [cast("dict[str, Any]", row) for row in cast("list[Any]", data) if isinstance(row, dict)]
+        data = list_in(fields, "data", provider=self._provider)
+        rows = [cast("dict[str, Any]", row) for row in data if isinstance(row, dict)]
         vectors = tuple(self._vector(row.get("embedding")) for row in sorted(rows, key=_index))
         return EmbeddingAnswer(vectors, _usage(fields.get("usage")), str(fields.get("model") or ""))
 

@@ -1,7 +1,8 @@
 """Error replies of OpenAI and of the servers that imitate it -> the typed errors of agentkit.
 
 The shapes differ: nested and flat objects, texts, lists of complaints, HTML of a proxy, half a body. Codes differ too,
-so the words of the message are read where code and status leave it open. Nothing in here raises.
+so the words of the message are read where code and status leave it open. Nothing in here raises, whatever a body holds;
+`list_in` does so with what it found.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from agentkit.errors import (
     ServerError,
 )
 
-__all__ = ["decode_error", "error_in_stream"]
+__all__ = ["decode_error", "error_in_stream", "list_in"]
 
 
 def decode_error(
@@ -60,6 +61,16 @@ def error_in_stream(payload: Mapping[str, Any], *, provider: str, model: str = "
     value = json_of(text)
     facts = _facts_of(text if value is None else value)
     return _error(facts, facts.status or 200, provider=provider, model=model, body=excerpt(value, text), headers={})
+
+
+def list_in(reply: Mapping[str, Any], name: str, *, provider: str) -> list[Any]:
+    """The list of this name in a reply. Raises the error that the reply tells in its place, ProtocolError."""
+    found = reply.get(name)
+    if isinstance(found, list):
+        return cast("list[Any]", found)
+    if reply.get("error"):
+        raise error_in_stream(reply, provider=provider)
+    raise ProtocolError(f"the reply holds no list {name!r}", provider=provider)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ input there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from agentkit.classification import (
     Classification,
@@ -24,7 +24,7 @@ from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Image, Inline, Remote
-from agentkit.providers.openai.errors import decode_error, error_in_stream
+from agentkit.providers.openai.errors import decode_error, list_in
 from agentkit.usage import Usage, count_of
 
 __all__ = ["ModerationsCodec"]
@@ -55,14 +55,9 @@ class ModerationsCodec:
 
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the inputs, in their order."""
-        reply = reply_of(body, provider=self._provider)
-        fields = object_of(reply)
-        results = fields.get("results")
-        if not isinstance(results, list):
-            if fields.get("error"):
-                raise error_in_stream(fields, provider=self._provider)
-            raise ProtocolError("the reply holds no results ('results' is missing)", provider=self._provider)
-        found = tuple(_classification(each, self._provider) for each in cast("list[Any]", results))
+        fields = object_of(reply_of(body, provider=self._provider))
+        results = list_in(fields, "results", provider=self._provider)
+        found = tuple(_classification(each, self._provider) for each in results)
         tokens = count_of(object_of(fields.get("usage")).get("prompt_tokens"))
         return ClassificationAnswer(found, Usage(tokens), str(fields.get("model") or ""))
 

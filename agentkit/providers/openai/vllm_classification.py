@@ -22,7 +22,7 @@ from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import number_of
-from agentkit.providers.openai.errors import decode_error, error_in_stream
+from agentkit.providers.openai.errors import decode_error, list_in
 from agentkit.usage import Usage, count_of
 
 __all__ = ["VllmClassificationCodec"]
@@ -52,11 +52,7 @@ class VllmClassificationCodec:
     def decode(self, body: bytes) -> ClassificationAnswer:
         """What became of the inputs, in their order."""
         fields = object_of(reply_of(body, provider=self._provider))
-        rows = objects_of(fields.get("data"))
-        if not rows:
-            if fields.get("error"):
-                raise error_in_stream(fields, provider=self._provider)
-            raise ProtocolError("the reply holds no labels ('data' is missing)", provider=self._provider)
+        rows = objects_of(list_in(fields, "data", provider=self._provider))
         found = tuple(self._classification(row) for row in sorted(rows, key=_index))
         tokens = count_of(object_of(fields.get("usage")).get("prompt_tokens"))
         return ClassificationAnswer(found, Usage(tokens), str(fields.get("model") or ""))
