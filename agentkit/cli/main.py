@@ -19,7 +19,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from agentkit.cli.terminal import error_line, notice, print_json, warning_line
-from agentkit.errors import AgentkitError, nearest
+from agentkit.errors import AgentkitError, AuthenticationError, nearest
 
 __all__ = ["main"]
 
@@ -103,11 +103,19 @@ class LazyGroup(click.Group):
                 notice("interrupted")
                 ctx.exit(INTERRUPTED)
             except AgentkitError as error:
-                _fail(ctx, error, str(error))
+                _fail(ctx, error, _in_a_shell(error))
             except OSError as error:
                 _fail(ctx, error, _os_error(error))
             except Exception as error:  # the terminal is the last caller: without --debug nobody wants a traceback
                 _fail(ctx, error, f"{type(error).__name__}: {error} (add --debug to see where)")
+
+
+def _in_a_shell(error: AgentkitError) -> str:
+    """What the error says, with what to do about it in a shell in place of in a program."""
+    text = str(error)
+    if isinstance(error, AuthenticationError):
+        return f"{text}; `agentkit doctor` tells which keys are set"
+    return text.replace("Budget(usd=...)", "--budget-usd")
 
 
 def _fail(ctx: click.Context, error: Exception, text: str) -> NoReturn:

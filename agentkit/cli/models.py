@@ -17,7 +17,7 @@ from agentkit.cli.options import debug_option, json_option
 from agentkit.cli.terminal import Column, notice, print_json, table, width_of
 from agentkit.errors import ConfigurationError
 from agentkit.identity import Capabilities
-from agentkit.providers import Provider, abilities, all_providers, find_provider
+from agentkit.providers import TASK_WORDS, Provider, abilities, all_providers, find_provider
 
 __all__ = ["command"]
 
@@ -130,6 +130,8 @@ def command(
 
     Without a provider or a filter: the providers.
     """
+    if provider and named and provider != named:
+        raise click.UsageError(f"--provider is the same as the argument, and {provider!r} is not {named!r}; give one")
     wanted = provider or named
     before = retiring_before.date() if retiring_before is not None else None
     filters = _Filters(search, kind, needs, max_price, min_context, before, shows_all)
@@ -299,7 +301,11 @@ def _explain_nothing(rows: list[Provider], wanted: str | None) -> None:
     if wanted is None or any(models(row.vendor) for row in rows):
         raise ConfigurationError("no model fits; loosen the filters, or add --all")
     row = rows[0]
-    if row.default_model:
+    if row.name == "offline":
         click.echo(f"{row.name} has one model, named {row.name}:")
+        return
+    if row.default_model:
+        tasks = " and ".join(TASK_WORDS[kind] for kind in sorted(row.tasks))
+        click.echo(f"{row.name}: is {row.name}:{row.default_model}, for {tasks}; the docs tell what else it has")
         return
     click.echo(f"the models of {row.title} are not listed here; name any that it has: {row.name}:{row.model_form}")

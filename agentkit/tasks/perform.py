@@ -156,9 +156,10 @@ async def side_by_side(
 def _of_a_task(error: BudgetExceededError) -> str:
     if error.limit == "seconds":
         return f"the {error.allowed:g} seconds of the budget are over; allow more with Budget(seconds=...)"
+    done = f"is spent: {error.used:g} used, the next" if error.used else "does not last: the first"
     return (
-        f"budget of {error.allowed:g} {error.limit} is spent: {error.used:g} used, the next request needs about "
-        f"{error.wanted:g}; allow more with Budget({error.limit}=...)"
+        f"budget of {error.allowed:g} {error.limit} {done} request needs about {error.wanted:g}; allow more with "
+        f"Budget({error.limit}=...)"
     )
 
 

@@ -136,3 +136,14 @@ def test_filters_look_through_all_providers(shell: Shell) -> None:
 
 def test_a_model_file_is_named_by_its_path(shell: Shell) -> None:
     assert shell("models", "llamacpp").out.endswith("name any that it has: llamacpp:path/to/model.gguf\n")
+
+
+def test_two_providers_are_one_too_many(shell: Shell) -> None:
+    ended = shell("models", "openai", "--provider", "google")
+    assert (ended.code, "'openai' is not 'google'; give one" in ended.err) == (2, True)
+
+
+def test_a_service_says_what_its_bare_name_means(shell: Shell) -> None:
+    assert shell("models", "comprehend").out == (
+        "comprehend: is comprehend:sentiment, for classification; the docs tell what else it has\n"
+    )

@@ -171,7 +171,7 @@ async def test_a_budget_in_tokens_is_reserved_before_anything_is_sent() -> None:
         await embed(model, ["word " * 100], budget=Budget(tokens=50))
     assert (raised.value.limit, raised.value.allowed, model.asked) == ("tokens", 50, [])
     assert str(raised.value) == (
-        "budget of 50 tokens is spent: 0 used, the next request needs about 167; allow more with Budget(tokens=...)"
+        "budget of 50 tokens does not last: the first request needs about 167; allow more with Budget(tokens=...)"
     )
 
 
