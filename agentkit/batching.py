@@ -36,8 +36,10 @@ __all__ = [
     "BatchState",
     "BatchStatus",
     "BatchTask",
+    "FetchingCodec",
     "HeadedBatchCodec",
     "LineEncoder",
+    "UploadingCodec",
     "item_id",
     "json_rows",
     "moment_of",
@@ -151,14 +153,6 @@ class BatchCodec(Protocol):
         """One input as it stands in a batch."""
         ...
 
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """Uploads lines; never asked where `uploads` is False."""
-        ...
-
-    def uploaded(self, body: bytes) -> str:
-        """The file's id. Raises ProtocolError."""
-        ...
-
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a batch of a file, or of lines where there is none; `wires` are the inputs as they are sent alone."""
         ...
@@ -187,16 +181,32 @@ class BatchCodec(Protocol):
         """Asks to end a batch; what it had answered by then stays."""
         ...
 
-    def fetch(self, place: str) -> WireRequest:
-        """Asks for results; `place` is one of BatchJob.results."""
-        ...
-
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """The results with the ids of their inputs, in the provider's order. Raises ProtocolError."""
         ...
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""
+        ...
+
+
+class UploadingCodec(Protocol):
+    """What a batch API can do besides, where lines are uploaded to the provider itself."""
+
+    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
+        """Uploads lines."""
+        ...
+
+    def uploaded(self, body: bytes) -> str:
+        """The file's id. Raises ProtocolError."""
+        ...
+
+
+class FetchingCodec(Protocol):
+    """What a batch API can do besides, where results are with the provider itself."""
+
+    def fetch(self, place: str) -> WireRequest:
+        """Asks for results; `place` is one of BatchJob.results."""
         ...
 
 

@@ -15,8 +15,10 @@ from agentkit.batching import (
     BatchLine,
     BatchQuestion,
     BatchResult,
+    FetchingCodec,
     HeadedBatchCodec,
     LineEncoder,
+    UploadingCodec,
     position_of,
 )
 from agentkit.codec import WireRequest
@@ -110,8 +112,8 @@ class RemoteBatch:
 
     async def upload(self, name: str, lines: Sequence[bytes], *, sink: Sink | None = None) -> str:
         """Upload lines as a file and give its id. Twice does no harm but a file too many. Raises ExchangeError."""
-        wire = self.codec.upload(name, lines)
-        return await self._exchange(wire, self.codec.uploaded, sink=sink, endpoint=self._uploads)
+        codec = cast("UploadingCodec", self.codec)  # asked where `uploads` says so
+        return await self._exchange(codec.upload(name, lines), codec.uploaded, sink=sink, endpoint=self._uploads)
 
     async def create(
         self,
@@ -211,8 +213,9 @@ class RemoteBatch:
     async def results(self, job: BatchJob, *, sink: Sink | None = None) -> list[tuple[str, BatchResult]]:
         """All results of a batch that is over. Raises ExchangeError."""
         rows: list[tuple[str, BatchResult]] = []
+        codec = cast("FetchingCodec", self.codec)  # those whose results are elsewhere do this in their own way
         for place in job.results:
-            rows += await self._exchange(self.codec.fetch(place), self.codec.results, sink=sink)
+            rows += await self._exchange(codec.fetch(place), self.codec.results, sink=sink)
         return rows
 
     async def _exchange(

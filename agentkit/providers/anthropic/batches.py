@@ -43,14 +43,6 @@ class MessageBatchesCodec:
         """One entry of the list of requests."""
         return json_bytes({"custom_id": line.id})[:-1] + b',"params":' + line.wire.body + b"}"
 
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The lines travel with the creation."""
-        raise AssertionError("Anthropic takes no files of lines")
-
-    def uploaded(self, body: bytes) -> str:
-        """The lines travel with the creation."""
-        raise AssertionError("Anthropic takes no files of lines")
-
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a batch; what single requests say in their headers, version and betas, is said for all."""
         return WireRequest(_PATH, b'{"requests":[' + b",".join(lines) + b"]}", headers=_headers(wires))

@@ -75,14 +75,6 @@ class ModelInvocationJobsCodec:
         """One line of the file."""
         return b'{"recordId":' + json_bytes(line.id) + b',"modelInput":' + line.wire.body + b"}\n"
 
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
-    def uploaded(self, body: bytes) -> str:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a job of the file, which lies in a folder of its own. Asked twice, there is one job."""
         fields = {
@@ -120,10 +112,6 @@ class ModelInvocationJobsCodec:
     def cancel(self, job: str) -> WireRequest:
         """Asks to stop a job."""
         return WireRequest(f"{_PATH}/{quote(job, safe='')}/stop", b"")
-
-    def fetch(self, place: str) -> WireRequest:
-        """The results are read from a bucket."""
-        raise AssertionError("results are read from a bucket")
 
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """The results in one object. Raises ProtocolError."""

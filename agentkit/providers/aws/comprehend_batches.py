@@ -77,14 +77,6 @@ class ComprehendJobsCodec:
         """A text with its id; they go into files of their own."""
         return json_bytes({"id": line.id, "text": object_of(json_value(line.wire.body)).get("Text")}) + b"\n"
 
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
-    def uploaded(self, body: bytes) -> str:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a job of the texts in a file. Asked twice, there is one job."""
         language = object_of(json_value(wires[0].body)).get("LanguageCode")
@@ -124,10 +116,6 @@ class ComprehendJobsCodec:
     def cancel(self, job: str) -> WireRequest:
         """Asks to stop a job."""
         return self._operation("Stop", {"JobId": job})
-
-    def fetch(self, place: str) -> WireRequest:
-        """The results are read from a bucket."""
-        raise AssertionError("results are read from a bucket")
 
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """The results in an archive, with the numbers of their lines. Raises ProtocolError."""
@@ -187,7 +175,8 @@ class ComprehendBatch(BucketBatch):
         output, texts = job.results
         ids = await self._get(_beside(texts), self._ids, sink=sink)
         rows = await self._get(place_of(output), self.codec.results, sink=sink)
-        return [(ids[int(line)], result) for line, result in rows if line.isdecimal() and int(line) < len(ids)]
+        by_line = {str(line): id for line, id in enumerate(ids)}
+        return [(by_line[line], result) for line, result in rows if line in by_line]
 
     def _ids(self, body: bytes) -> list[str]:
         value = reply_of(body, provider=self.identity.provider)

@@ -61,14 +61,6 @@ class TransformJobsCodec:
         """One line of the file: the input, and its id beside it."""
         return b'{"id":' + json_bytes(line.id) + b',"input":' + line.wire.body + b"}\n"
 
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
-    def uploaded(self, body: bytes) -> str:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a job of the file, which lies in a folder of its own. A name is taken once."""
         source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": file}}
@@ -115,10 +107,6 @@ class TransformJobsCodec:
     def cancel(self, job: str) -> WireRequest:
         """Asks to stop a job."""
         return operation(_SERVICE, "StopTransformJob", {"TransformJobName": job})
-
-    def fetch(self, place: str) -> WireRequest:
-        """The results are read from a bucket."""
-        raise AssertionError("results are read from a bucket")
 
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """The results in one object. Raises ProtocolError."""

@@ -67,14 +67,6 @@ class LanguageBatchesCodec:
         """One document."""
         return json_bytes({**object_of(json_value(line.wire.body))["document"], "id": line.id})
 
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The texts travel with the question."""
-        raise AssertionError("lines are not uploaded here")
-
-    def uploaded(self, body: bytes) -> str:
-        """Nothing is uploaded."""
-        raise AssertionError("lines are not uploaded here")
-
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a job."""
         task = object_of(json_value(wires[0].body))["task"]

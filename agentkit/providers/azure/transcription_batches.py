@@ -73,14 +73,6 @@ class TranscriptionBatchesCodec:
         """The job of one recording, with the input's id."""
         return json_bytes({"id": line.id, **object_of(json_value(line.wire.body))})
 
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The addresses travel with the question."""
-        raise AssertionError("lines are not uploaded here")
-
-    def uploaded(self, body: bytes) -> str:
-        """Nothing is uploaded."""
-        raise AssertionError("lines are not uploaded here")
-
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a job for all of these. Raises ConfigurationError where they ask for different things."""
         rows = [object_of(json_value(line)) for line in lines]
@@ -121,10 +113,6 @@ class TranscriptionBatchesCodec:
     def cancel(self, job: str) -> WireRequest:
         """Asks to forget a job, which ends it: there is no other way."""
         return WireRequest(f"{TRANSCRIPTIONS}/{job}{VERSION}", b"", "DELETE", headers=())
-
-    def fetch(self, place: str) -> WireRequest:
-        """Asks for the list of files of a job."""
-        return _get(f"/{place.partition(' ')[0]}/files{VERSION}")
 
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """None: a list of files holds no results."""
@@ -191,7 +179,7 @@ class TranscriptionBatch(RemoteBatch):
     async def _files(self, place: str, *, sink: Sink | None) -> list[Json]:
         """All files of a job."""
         files: list[Json] = []
-        wire: WireRequest | None = self.codec.fetch(place)
+        wire: WireRequest | None = _get(f"/{place.partition(' ')[0]}/files{VERSION}")
         while wire is not None:
             fields = object_of(
                 await self._exchange(wire, partial(reply_of, provider=self.identity.provider), sink=sink)

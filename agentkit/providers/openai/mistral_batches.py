@@ -52,14 +52,6 @@ class MistralBatchesCodec:
         body = object_of(json_value(line.wire.body))
         return json_bytes({"custom_id": line.id, "body": {name: body[name] for name in body if name != "model"}})
 
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The lines travel with the creation."""
-        raise AssertionError("lines are not uploaded here")
-
-    def uploaded(self, body: bytes) -> str:
-        """The lines travel with the creation."""
-        raise AssertionError("lines are not uploaded here")
-
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a batch; its metadata hold its name, by which it is found again."""
         model = object_of(json_value(wires[0].body)).get("model")

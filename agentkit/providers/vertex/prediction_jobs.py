@@ -67,14 +67,6 @@ class BatchPredictionJobsCodec:
             return b'{"custom_id":' + json_bytes(line.id) + b',"request":' + line.wire.body + b"}\n"
         return b'{"request":' + _labelled(line.wire.body, line.id) + b"}\n"
 
-    def upload(self, name: str, lines: Sequence[bytes]) -> WireRequest:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
-    def uploaded(self, body: bytes) -> str:
-        """The lines are put into a bucket."""
-        raise AssertionError("lines are put into a bucket")
-
     def create(self, name: str, *, file: str, lines: Sequence[bytes], wires: Sequence[WireRequest]) -> WireRequest:
         """Starts a job of the file, which lies in a folder of its own; its display name is ours."""
         folder = file.rpartition("/")[0]
@@ -113,10 +105,6 @@ class BatchPredictionJobsCodec:
     def cancel(self, job: str) -> WireRequest:
         """Asks to end a job."""
         return WireRequest(f"{_PATH}/{job}:cancel", b"{}")
-
-    def fetch(self, place: str) -> WireRequest:
-        """The results are read from a bucket."""
-        raise AssertionError("results are read from a bucket")
 
     def results(self, body: bytes) -> list[tuple[str, BatchResult]]:
         """The results in one object. Raises ProtocolError."""
