@@ -17,7 +17,14 @@ from functools import cache, partial
 from typing import Any, cast
 
 from agentkit.catalog import editions, find_model, is_pinned, model_ids, models
-from agentkit.errors import ConfigurationError, UnknownModelError, UnknownProviderError, UnsupportedError, nearest
+from agentkit.errors import (
+    ConfigurationError,
+    MissingKeyError,
+    UnknownModelError,
+    UnknownProviderError,
+    UnsupportedError,
+    nearest,
+)
 from agentkit.messages import Message
 from agentkit.models import SOME_THAT_CHAT, Capabilities, Model, identity_of
 from agentkit.providers.rows import ROWS
@@ -159,7 +166,12 @@ def task_model(
     if _is_to_be_pinned(pin):
         _refuse_moving(provider, id, made_by="task_model")
     loaded = cast("TaskModule", importlib.import_module(provider.task_module))
-    return loaded.connect_task(provider, kind, id, options)
+    try:
+        return loaded.connect_task(provider, kind, id, options)
+    except MissingKeyError as error:
+        if kind not in PROVIDERS["offline"].tasks:
+            error.args = (str(error).partition("; to go on without")[0],)
+        raise
 
 
 def _named(name: str, options: Options) -> tuple[Provider, str]:

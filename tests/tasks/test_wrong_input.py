@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, MissingKeyError
 from agentkit.media import Image
 from agentkit.policies.limits import limited
 from agentkit.providers import model, task_model
@@ -77,6 +77,17 @@ def test_the_error_says_what_was_given_and_what_to_give(ask: Callable[[], object
     with pytest.raises(ConfigurationError) as raised:
         ask()
     assert complaint in str(raised.value)
+
+
+def test_a_missing_key_does_not_send_to_the_offline_model_for_what_that_cannot_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(MissingKeyError) as raised:
+        transcribe_sync("openai:whisper-1", "a.wav")
+    assert str(raised.value) == (
+        "no API key for openai: set the environment variable OPENAI_API_KEY, or pass model(..., api_key=...)"
+    )
 
 
 @pytest.mark.parametrize(
