@@ -24,6 +24,7 @@ from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import number_of
 from agentkit.media import Inline
+from agentkit.providers.huggingface.addresses import own_path
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 
 __all__ = ["HuggingFaceClassificationCodec"]
@@ -64,9 +65,8 @@ class HuggingFaceClassificationCodec:
         if parameters:
             body["parameters"] = parameters
         notes = ("the meanings of the labels were left out: the model reads the labels alone",)
-        model = asked.model.removesuffix(":hf-inference")
         return WireRequest(
-            f"/hf-inference/models/{model}" if self._is_router else "",
+            own_path(asked.model) if self._is_router else "",
             json_bytes(body),
             notes=notes if any(asked.labels.values()) else (),
         )

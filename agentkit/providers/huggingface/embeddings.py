@@ -14,6 +14,7 @@ from agentkit.codec import WireRequest
 from agentkit.embedding import EmbeddingAnswer, EmbeddingLimits, EmbeddingRequest, reply_of, vector_of
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
+from agentkit.providers.huggingface.addresses import own_path
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 
 __all__ = ["FeatureExtractionCodec"]
@@ -49,8 +50,7 @@ class FeatureExtractionCodec:
                 f"the purpose {asked.purpose!r} was left out: models name their own, say it with "
                 f'Settings(extra={{"{self._provider}": {{"prompt_name": ...}}}})',
             )
-        model = asked.model.removesuffix(":hf-inference")
-        path = f"/hf-inference/models/{model}/pipeline/feature-extraction" if self._is_router else "/embed"
+        path = f"{own_path(asked.model)}/pipeline/feature-extraction" if self._is_router else "/embed"
         return WireRequest(path, json_bytes(body), notes=notes)
 
     def decode(self, body: bytes) -> EmbeddingAnswer:

@@ -16,6 +16,7 @@ from agentkit.errors import ContentFilteredError, ExchangeError, UnsupportedErro
 from agentkit.imaging import ImageAnswer, ImageLimits, ImageRequest
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Audio, Inline
+from agentkit.providers.huggingface.addresses import quoted
 from agentkit.providers.huggingface.images import width_and_height
 from agentkit.providers.huggingface.transcriptions import LIMITS, address_of, refuse_both_times, transcript_of
 from agentkit.providers.openai.errors import decode_error
@@ -55,7 +56,7 @@ class FalImagesCodec:
         if size:
             body["image_size"] = size
         body |= (asked.settings.extra or {}).get(self._provider, {})
-        return WireRequest(f"/{asked.model}", json_bytes(body))
+        return WireRequest(f"/{quoted(asked.model)}", json_bytes(body))
 
     def decode(self, body: bytes) -> ImageAnswer:
         """The pictures of a reply: {"images": [{"url": ...}]}. Raises ContentFilteredError where all were blackened."""
@@ -93,7 +94,7 @@ class FalSpeechCodec:
         if asked.words:
             body["chunk_level"] = "word"  # it tells segments unasked
         body |= (asked.settings.extra or {}).get(self._provider, {})
-        return WireRequest(f"/{asked.model}", json_bytes(body))
+        return WireRequest(f"/{quoted(asked.model)}", json_bytes(body))
 
     def decode(self, body: bytes) -> TranscriptionAnswer:
         """The transcript of a reply."""

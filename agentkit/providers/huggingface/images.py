@@ -13,6 +13,7 @@ from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, UnsupportedError
 from agentkit.imaging import GeneratedImage, ImageAnswer, ImageLimits, ImageRequest, image_of_bytes
 from agentkit.json_bytes import json_bytes
+from agentkit.providers.huggingface.addresses import own_path
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.providers.openai.task_events import object_of
 
@@ -42,11 +43,8 @@ class TextToImageCodec:
         body: dict[str, Any] = {"inputs": asked.prompt}
         if parameters:
             body["parameters"] = parameters
-        model = asked.model.removesuffix(":hf-inference")
         headers = (("content-type", "application/json"), ("accept", f"image/{asked.output_format or 'png'}"))
-        return WireRequest(
-            f"/hf-inference/models/{model}" if self._is_router else "/", json_bytes(body), headers=headers
-        )
+        return WireRequest(own_path(asked.model) if self._is_router else "/", json_bytes(body), headers=headers)
 
     def decode(self, body: bytes) -> ImageAnswer:
         """The picture that the reply is. Raises ProtocolError, or the error that it reports with status 200."""

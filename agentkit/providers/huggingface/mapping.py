@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
-from urllib.parse import quote
 
 from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
@@ -17,6 +16,7 @@ from agentkit.errors import ExchangeError, ModelNotFoundError, NotFoundError, Un
 from agentkit.exchange import ReplySeen, RunAccount
 from agentkit.imaging import ImageRequest
 from agentkit.models import Sink
+from agentkit.providers.huggingface.addresses import quoted
 from agentkit.providers.openai.errors import decode_error
 from agentkit.remote import Endpoint
 from agentkit.remote_task import LimitedCodec, LimitedTask, RemoteTask
@@ -52,7 +52,7 @@ class MappingCodec:
 
     def encode(self, asked: str) -> WireRequest:
         """The request, which has no body."""
-        path = f"/api/models/{quote(asked)}?expand%5B%5D=inferenceProviderMapping"
+        path = f"/api/models/{quoted(asked)}?expand%5B%5D=inferenceProviderMapping"
         return WireRequest(path, b"", "GET", headers=())
 
     def decode(self, body: bytes) -> dict[str, Served]:

@@ -23,6 +23,7 @@ from agentkit.errors import (
 )
 from agentkit.imaging import ImageAnswer, ImageLimits, ImageRequest
 from agentkit.json_bytes import json_bytes
+from agentkit.providers.huggingface.addresses import quoted
 from agentkit.providers.huggingface.images import width_and_height
 from agentkit.providers.huggingface.transcriptions import LIMITS, address_of
 from agentkit.providers.openai.errors import decode_error, error_in_stream
@@ -111,7 +112,7 @@ def _prediction(model: str, given: Mapping[str, Any]) -> WireRequest:
     _, _, version = model.partition(":")
     if version:
         return WireRequest("/v1/predictions", json_bytes({"input": given, "version": version}), headers=_HEADERS)
-    return WireRequest(f"/v1/models/{model}/predictions", json_bytes({"input": given}), headers=_HEADERS)
+    return WireRequest(f"/v1/models/{quoted(model)}/predictions", json_bytes({"input": given}), headers=_HEADERS)
 
 
 def _output(body: bytes, provider: str) -> Any:

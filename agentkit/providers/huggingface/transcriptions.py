@@ -13,6 +13,7 @@ from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Inline, Remote
+from agentkit.providers.huggingface.addresses import own_path
 from agentkit.providers.openai.errors import decode_error
 from agentkit.providers.openai.transcriptions import TranscriptionsCodec
 from agentkit.transcription import TranscriptionAnswer, TranscriptionLimits, TranscriptionRequest, Word
@@ -45,8 +46,7 @@ class SpeechRecognitionCodec:
         if asked.prompt:
             raise UnsupportedError(f"{who} takes no prompt beside the sound; leave it out")
         refuse_both_times(asked, who)
-        model = asked.model.removesuffix(":hf-inference")
-        path = f"/hf-inference/models/{model}" if self._is_router else "/"
+        path = own_path(asked.model) if self._is_router else "/"
         parameters: dict[str, Any] = {}
         if asked.words or asked.segments:
             parameters["return_timestamps"] = "word" if asked.words else True

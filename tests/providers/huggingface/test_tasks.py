@@ -221,6 +221,17 @@ async def test_the_hub_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.anyio
+async def test_whatever_stands_in_a_name_stays_a_part_of_the_path() -> None:
+    wire = InTurn([mapping("fal-ai", "automatic-speech-recognition", "x/y?z=1\r\n"), said({"text": "Hi."})])
+    await transcribe(made("transcribe", "fal-ai", wire), SOUND)
+    assert wire.sent[1].url == f"{ROUTER}/fal-ai/x/y%3Fz%3D1%0D%0A"
+    own = InTurn([b"[[0.5, 1.0]]"])
+    model: Any = task_model("huggingface:a/b c?d", "embed", api_key=KEY, transport=own)
+    await embed(model, ["hello"])
+    assert own.sent[0].url == f"{ROUTER}/hf-inference/models/a/b%20c%3Fd/pipeline/feature-extraction"
+
+
+@pytest.mark.anyio
 async def test_a_name_that_is_no_longer_the_partners_is_asked_for_again() -> None:
     old, new = (mapping("together", "feature-extraction", name) for name in ("old", "new"))
     wire = InTurn([old, NotFoundError("no such model"), new, VECTORS])
