@@ -93,7 +93,10 @@ def place_of(address: str) -> Place:
     """The place of an address such as "s3://bucket/key". Raises ConfigurationError."""
     found = _PLACE.fullmatch(address)
     if found is None:
-        raise ConfigurationError(f"{address!r} is no place in a bucket; write s3://bucket/prefix or gs://bucket/prefix")
+        raise ConfigurationError(
+            f"{address!r} is no place in a bucket; write s3://bucket/prefix or gs://bucket/prefix, "
+            "where a bucket has a name of 3 letters or more"
+        )
     return Place(found["scheme"], found["bucket"], found["key"] or "")
 
 

@@ -115,7 +115,7 @@ def _in_a_shell(error: AgentkitError) -> str:
     text = str(error)
     if isinstance(error, AuthenticationError):
         return f"{text}; `agentkit doctor` tells which keys are set"
-    return text.replace("Budget(usd=...)", "--budget-usd")
+    return text.replace("Budget(usd=...)", "--budget-usd").replace('via="requests"', "--via requests")
 
 
 def _fail(ctx: click.Context, error: Exception, text: str) -> NoReturn:

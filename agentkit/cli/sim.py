@@ -75,7 +75,11 @@ async def _serve(
     ) as simulator:
         click.echo(f"{simulator.url}")
         notice(f"OpenAI's clients: base_url={simulator.base_url}; all others: {simulator.url}")
-        notice(f"formats: {', '.join(format.name for format in FORMATS)}")
+        notice(f"formats of chats: {', '.join(format.name for format in FORMATS)}")
+        notice(
+            "beside chats: embeddings, moderations, decisions, pictures, transcripts, files and batches, buckets, "
+            "services of AWS, Azure and Hugging Face"
+        )
         notice(f"what it was sent: {simulator.url}/_sim/requests; stop with Ctrl-C")
         await anyio.sleep_forever()
 

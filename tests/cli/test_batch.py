@@ -125,7 +125,7 @@ def test_standard_input_needs_a_name_for_its_state(prompts: str) -> None:
 def test_a_model_without_batches_names_those_that_have_them(prompts: str) -> None:
     code, _, told = shell("run", prompts, "-m", "offline:")
 
-    assert (code, 'via="requests"' in told, "anthropic" in told) == (1, True, True)
+    assert (code, "--via requests" in told, "anthropic" in told) == (1, True, True)
 
 
 def test_an_input_with_an_error_is_a_line_and_an_exit_code(prompts: str, monkeypatch: pytest.MonkeyPatch) -> None:
