@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from agentkit.classification import object_of as json_object
 from agentkit.codec import WireRequest
-from agentkit.error_bodies import one_line
+from agentkit.error_bodies import one_line, without_keys
 from agentkit.errors import (
     ContentFilteredError,
     DeadlineError,
@@ -121,7 +121,7 @@ def _output(body: bytes, provider: str) -> Any:
     reply = object_of(body, provider)
     output, status = reply.get("output"), reply.get("status")
     if status in _FAILED:
-        said = one_line(str(reply.get("error") or status))
+        said = one_line(without_keys(str(reply.get("error") or status)))
         kind = ContentFilteredError if _REFUSED.search(said) else ServerError
         raise kind(f"replicate's prediction failed: {said}", provider=provider)
     if not output and status not in (None, "succeeded"):  # an output may be there while the status is yet "processing"

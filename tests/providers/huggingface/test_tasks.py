@@ -461,6 +461,7 @@ def test_every_form_of_a_transcript_of_replicate_is_read(output: Any, text: str)
         ({"status": "failed", "error": "CUDA out of memory"}, ServerError, "failed: CUDA out of memory"),
         ({"status": "failed", "error": "NSFW content detected"}, ContentFilteredError, "NSFW content detected"),
         ({"status": "aborted"}, ServerError, "failed: aborted"),
+        ({"status": "failed", "error": "token r8_AbCd1234567890"}, ServerError, r"failed: token \[key\]"),
         ({"id": "p1", "status": "processing", "output": []}, DeadlineError, "prediction p1 is processing after the"),
         ({"error": "rate limit exceeded"}, RateLimitError, "rate limit exceeded"),
         ({}, ProtocolError, "'output' is missing"),
