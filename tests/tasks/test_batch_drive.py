@@ -15,6 +15,7 @@ from agentkit.providers import model
 from agentkit.providers.batches import connect_batch
 from agentkit.providers.google.generate_content import GenerateContentCodec
 from agentkit.providers.openai.batches import BatchesCodec
+from agentkit.remote_batch import RemoteBatch
 from agentkit.simulator.plan import Rule
 from agentkit.simulator.server import simulate
 from agentkit.simulator.status_faults import Status
@@ -31,6 +32,7 @@ NAMES = {
     "mistral:mistral-small-latest": "/v1",
 }
 REQUESTS = [Request("", (UserMessage((Text(str(place)),)),)) for place in range(5)]
+ECHOES = [f"echo {place}" for place in range(5)]
 
 
 class Echo:
@@ -58,6 +60,20 @@ class Keeper:
             raise Stopped
 
 
+async def gone_on(remote: RemoteBatch, keeper: Keeper) -> list[str]:
+    """Drive a batch of REQUESTS until it is stopped, and then as another process would; the texts of its answers."""
+    first = Drive(remote, read_state(keeper.kept), keep=keeper)
+    try:
+        await first.submit(REQUESTS)
+        await first.wait(0)
+    except Stopped:
+        keeper.left = 99
+    second = Drive(remote, read_state(keeper.kept), keep=keeper)
+    await second.submit(REQUESTS)
+    await second.wait(0)
+    return [result.text for result in await second.results() if isinstance(result, Response)]
+
+
 @pytest.mark.parametrize("keeps_last", [True, False])
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_stop_at_any_step_submits_nothing_twice(name: str, keeps_last: bool) -> None:
@@ -67,25 +83,14 @@ async def test_a_stop_at_any_step_submits_nothing_twice(name: str, keeps_last: b
         for dies_at in range(12):
             simulator.forget()
             keeper = Keeper(planned(remote, REQUESTS, ids="abcde"), dies_at=dies_at, keeps_last=keeps_last)
-            first = Drive(remote, read_state(keeper.kept), keep=keeper)
-            try:
-                await first.submit(REQUESTS)
-                await first.wait(0)
-            except Stopped:
-                keeper.left = 99
-            second = Drive(remote, read_state(keeper.kept), keep=keeper)
-            await second.submit(REQUESTS)
-            await second.wait(0)
-            results = await second.results()
+            texts = await gone_on(remote, keeper)
             created = [
                 seen.asked.path
                 for seen in simulator.requests
                 if seen.asked.method == "POST" and not seen.asked.path.endswith("/files")
             ]
 
-            assert [result.text for result in results if isinstance(result, Response)] == [
-                f"echo {n}" for n in range(5)
-            ]
+            assert texts == ECHOES
             assert (dies_at, len(created)) == (dies_at, 3)
 
 

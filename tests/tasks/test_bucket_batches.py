@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from tasks.test_batch import Sees
-from tasks.test_batch_drive import Keeper, Stopped
+from tasks.test_batch_drive import ECHOES, REQUESTS, Keeper, gone_on
 from tasks.test_batch_kinds import WAV, Draws, Labels
 
-from agentkit.batching import BatchJob, BatchLimits, BatchResult, read_state
+from agentkit.batching import BatchJob, BatchLimits, BatchResult
 from agentkit.bucket_batch import BucketBatch
 from agentkit.buckets import BatchStorage
 from agentkit.embedding import EmbeddingRequest
@@ -36,7 +36,6 @@ from agentkit.simulator.plan import Rule
 from agentkit.simulator.server import Simulator, simulate
 from agentkit.simulator.status_faults import Status
 from agentkit.tasks.batch import BatchEvent, BatchProgress, batch, batch_status, fetch_batch, submit_batch
-from agentkit.tasks.batch_drive import Drive
 from agentkit.tasks.batch_kinds import Classify, Embed, GenerateImage, Transcribe
 from agentkit.tasks.batch_plan import planned
 from agentkit.transport.protocol import HttpRequest, RedirectError, Reply
@@ -140,27 +139,15 @@ async def test_a_reply_that_is_lost_after_the_creation_makes_no_second_job(kind:
 @pytest.mark.parametrize("keeps_last", [True, False])
 @pytest.mark.parametrize("kind", [f"bedrock:{CLAUDE}", "vertex:gemini-3.5-flash"])
 async def test_a_stop_at_any_step_submits_nothing_twice(kind: str, keeps_last: bool) -> None:
-    requests = [Request("", (user_message(str(place)),)) for place in range(5)]
     async with simulate(Echo()) as simulator:
         remote = connect_batch(at(simulator, kind), storage=KINDS[kind][0])
         remote.codec.limits = BatchLimits(2, 10**6)
         for dies_at in range(12):
             simulator.forget()
-            keeper = Keeper(planned(remote, requests, ids="abcde"), dies_at=dies_at, keeps_last=keeps_last)
-            first = Drive(remote, read_state(keeper.kept), keep=keeper)
-            try:
-                await first.submit(requests)
-                await first.wait(0)
-            except Stopped:
-                keeper.left = 99
-            second = Drive(remote, read_state(keeper.kept), keep=keeper)
-            await second.submit(requests)
-            await second.wait(0)
-            results = await second.results()
+            keeper = Keeper(planned(remote, REQUESTS, ids="abcde"), dies_at=dies_at, keeps_last=keeps_last)
+            texts = await gone_on(remote, keeper)
 
-            assert [result.text for result in results if isinstance(result, Response)] == [
-                f"echo {number}" for number in range(5)
-            ]
+            assert texts == ECHOES
             assert (dies_at, creations(simulator)) == (dies_at, 3)
 
 

@@ -30,7 +30,7 @@ from agentkit.json_value import json_value
 from agentkit.providers.google.errors import decode_error, error_in_reply
 from agentkit.usage import count_of
 
-__all__ = ["GeminiBatchesCodec"]
+__all__ = ["GeminiBatchesCodec", "status_of"]
 
 Json = dict[str, Any]
 
@@ -170,7 +170,7 @@ class GeminiBatchesCodec:
         if not isinstance(id, str) or not id:
             raise ProtocolError("the reply names no batch ('name' is missing)", provider=self._provider)
         raw = str(told.get("state"))
-        status = _STATUSES.get(raw.partition("_STATE_")[2], "running")
+        status = status_of(raw)
         stats = object_of(told.get("batchStats"))
         total, waiting = count_of(stats.get("requestCount")), count_of(stats.get("pendingRequestCount"))
         failed = count_of(stats.get("failedRequestCount"))
@@ -200,6 +200,11 @@ class GeminiBatchesCodec:
         if fields.get("error") and "name" not in fields:
             raise error_in_reply(fields, provider=self._provider)
         return fields
+
+
+def status_of(raw: str) -> BatchStatus:
+    """Where a batch stands whose state is such as BATCH_STATE_RUNNING."""
+    return _STATUSES.get(raw.partition("_STATE_")[2], "running")
 
 
 def _inline(line: bytes) -> bytes:

@@ -19,7 +19,6 @@ from agentkit.batching import (
     BatchLimits,
     BatchLine,
     BatchResult,
-    BatchStatus,
     json_rows,
     moment_of,
 )
@@ -29,6 +28,7 @@ from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
+from agentkit.providers.google.batches import status_of
 from agentkit.providers.google.errors import decode_error
 from agentkit.usage import count_of
 
@@ -36,13 +36,6 @@ __all__ = ["BatchPredictionJobsCodec"]
 
 Json = dict[str, Any]
 
-_STATUSES: Mapping[str, BatchStatus] = {
-    "SUCCEEDED": "ended",
-    "PARTIALLY_SUCCEEDED": "ended",
-    "FAILED": "failed",
-    "CANCELLED": "cancelled",
-    "EXPIRED": "expired",
-}
 _PATH = "/batchPredictionJobs"
 _LABEL = "agentkit"
 _PHRASES: Mapping[str, int] = {status.phrase.lower(): status.value for status in HTTPStatus if status >= 400}
@@ -139,7 +132,7 @@ class BatchPredictionJobsCodec:
         if not isinstance(name, str) or not name:
             raise ProtocolError("the reply names no batch ('name' is missing)", provider=self._provider)
         raw = str(fields.get("state") or "JOB_STATE_PENDING")
-        status = _STATUSES.get(raw.partition("_STATE_")[2], "running")
+        status = status_of(raw)
         stats = object_of(fields.get("completionStats"))
         counts = [count_of(stats.get(f"{kind}Count")) for kind in ("successful", "failed", "incomplete")]
         folder = object_of(fields.get("outputInfo")).get("gcsOutputDirectory")

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tasks.test_bucket_batches import Keeper, Stopped
+from conformance.wires import InTurn
+from tasks.test_batch_drive import ECHOES, REQUESTS, Keeper, gone_on
 
-from agentkit.batching import BatchLimits, BatchLine, BatchResult, read_state
+from agentkit.batching import BatchLimits, BatchLine, BatchResult
 from agentkit.codec import WireRequest
 from agentkit.errors import (
     BadRequestError,
@@ -17,6 +18,7 @@ from agentkit.errors import (
     DeadlineError,
     ExchangeError,
     OverloadedError,
+    ProtocolError,
     ServerError,
     UnsupportedError,
 )
@@ -34,6 +36,7 @@ from agentkit.simulator.status_faults import Status
 from agentkit.tasks.batch import batch, batch_status, fetch_batch, submit_batch
 from agentkit.tasks.batch_drive import Drive
 from agentkit.tasks.batch_plan import planned
+from agentkit.transport.protocol import RedirectError
 from agentkit.usage import Usage
 
 pytestmark = pytest.mark.anyio
@@ -116,26 +119,15 @@ async def test_what_was_asked_before_a_stop_is_not_asked_again(tmp_path: Path) -
 
 @pytest.mark.parametrize("keeps_last", [True, False])
 async def test_a_stop_at_any_step_asks_nothing_twice(keeps_last: bool) -> None:
-    requests = [Request("", (user_message(str(place)),)) for place in range(5)]
     async with simulate(Echo()) as simulator:
         remote = connect_batch(at(simulator), storage=BUCKET)
         remote.codec.limits = BatchLimits(2, 10**6)
         for dies_at in range(10):
             simulator.forget()
-            keeper = Keeper(planned(remote, requests, ids="abcde"), dies_at=dies_at, keeps_last=keeps_last)
-            first = Drive(remote, read_state(keeper.kept), keep=keeper)
-            try:
-                await first.submit(requests)
-                await first.wait(0)
-            except Stopped:
-                keeper.left = 99
-            second = Drive(remote, read_state(keeper.kept), keep=keeper)
-            await second.submit(requests)
-            await second.wait(0)
-            results = await second.results()
+            keeper = Keeper(planned(remote, REQUESTS, ids="abcde"), dies_at=dies_at, keeps_last=keeps_last)
+            texts = await gone_on(remote, keeper)
 
-            texts = [result.text for result in results if isinstance(result, Response)]
-            assert texts == [f"echo {number}" for number in range(5)]
+            assert texts == ECHOES
             assert (dies_at, invocations(simulator)) == (dies_at, 5)
 
 
@@ -157,6 +149,25 @@ async def test_what_has_no_answer_in_time_has_expired() -> None:
 
     assert (early, drive.progress.parts) == (False, ("Expired",))
     assert [type(result) for result in results] == [DeadlineError, DeadlineError]
+
+
+def on(wire: InTurn) -> Model:
+    keys = Credentials("AKIDEXAMPLE", "secret")
+    return model("sagemaker:my-endpoint", transport=wire, region="us-east-1", credentials=keys)
+
+
+async def test_a_bucket_of_another_region_is_told_by_itself_and_not_in_a_group() -> None:
+    with pytest.raises(ConfigurationError, match=r"the bucket is not at s3\.us-east-1\.amazonaws\.com"):
+        await batch(on(InTurn([RedirectError(301, "s3.eu-west-1.amazonaws.com")])), ["one", "two"], storage=BUCKET)
+
+
+@pytest.mark.parametrize(
+    "kept", [b"", b"[1]", b"{", b'{"id":"a"}', b'{"id":"a","output":"o","failure":"","asked":"x"}']
+)
+async def test_what_was_asked_and_cannot_be_read_is_a_typed_error(kept: bytes) -> None:
+    remote = connect_batch(on(InTurn([kept])), storage=BUCKET)
+    with pytest.raises(ProtocolError, match="not in the bucket as it was written"):
+        await remote.look("s3://my-bucket/batches/ak-1-part-1")
 
 
 async def test_nothing_is_ended_that_was_asked() -> None:
