@@ -22,7 +22,7 @@ from agentkit.batching import AnswerDecoder, BatchCodec, BatchJob, BatchLimits, 
 from agentkit.bucket_batch import Bucket, BucketBatch
 from agentkit.buckets import BatchStorage, Place, place_of, storage_of
 from agentkit.codec import StreamDecoder, WireRequest
-from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
+from agentkit.errors import AgentkitError, ExchangeError, ProtocolError, UnsupportedError
 from agentkit.exchange import Memo, ReplySeen, Request, Response
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import json_value
@@ -236,9 +236,20 @@ class AsyncInference(BucketBatch):
     def _invocations(self, body: bytes) -> list[_Invocation]:
         """Rows as they were written. Raises ProtocolError."""
         try:
-            return [_Invocation(**cast("dict[str, Any]", json_value(line))) for line in body.splitlines()]
-        except (ValueError, TypeError) as error:
-            raise ProtocolError(f"what was asked is not in the bucket as it was written: {error}") from None
+            rows = [cast("dict[str, Any]", json_value(line)) for line in body.splitlines()]
+            found = [
+                _Invocation(str(row["id"]), str(row["output"]), str(row["failure"]), float(row["asked"]))
+                for row in rows
+            ]
+        except (ValueError, TypeError, LookupError) as error:
+            raise self._unreadable(str(error)) from None
+        if not found:
+            raise self._unreadable("there is nothing")
+        return found
+
+    def _unreadable(self, said: str) -> ProtocolError:
+        words = f"what was asked is not in the bucket as it was written: {said}"
+        return ProtocolError(words, provider=self.identity.provider)
 
 
 class _Asking:
@@ -275,13 +286,13 @@ def connect_batch(model: RemoteModel, storage: str | BatchStorage | None) -> Buc
 async def _side_by_side(jobs: Iterable[Callable[[], Awaitable[None]]]) -> None:
     """Do all of these, some at a time. The first that fails ends the others; its error is raised as it is."""
     left = iter(jobs)
-    failed: list[ExchangeError] = []
+    failed: list[AgentkitError] = []
 
     async def work(scope: anyio.CancelScope) -> None:
         for job in left:
             try:
                 await job()
-            except ExchangeError as error:
+            except AgentkitError as error:  # such as ConfigurationError for a bucket in another region
                 failed.append(error)
                 scope.cancel()
                 return

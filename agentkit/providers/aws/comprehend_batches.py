@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus, json_rows
 from agentkit.bucket_batch import Bucket, BucketBatch
-from agentkit.buckets import BatchStorage, Place, place_of
+from agentkit.buckets import BatchStorage, place_of
 from agentkit.classification import ClassificationAnswer, ClassificationRequest, object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
@@ -163,7 +163,7 @@ class ComprehendBatch(BucketBatch):
         """Write texts and ids into the bucket and give the texts' address. Raises ExchangeError."""
         rows = [object_of(json_value(line)) for line in lines]
         texts = f"{self._named().address}/{name}/{_TEXTS}"
-        await self._put(_beside(texts), json_bytes([row.get("id") for row in rows]), sink=sink)
+        await self._put(place_of(_beside(texts)), json_bytes([row.get("id") for row in rows]), sink=sink)
         data = "".join(f"{row.get('text')}\n" for row in rows).encode()
         await self._put(place_of(texts), data, sink=sink)
         return texts
@@ -173,8 +173,9 @@ class ComprehendBatch(BucketBatch):
         if len(job.results) != 2:
             return []
         output, texts = job.results
-        ids = await self._get(_beside(texts), self._ids, sink=sink)
-        rows = await self._get(place_of(output), self.codec.results, sink=sink)
+        archive, beside = self._told(output), self._told(_beside(texts))
+        ids = await self._get(beside, self._ids, sink=sink)
+        rows = await self._get(archive, self.codec.results, sink=sink)
         by_line = {str(line): id for line, id in enumerate(ids)}
         return [(by_line[line], result) for line, result in rows if line in by_line]
 
@@ -196,9 +197,9 @@ def connect_batch(model: RemoteTask[Any, Any], storage: str | BatchStorage | Non
     return ComprehendBatch(texts, codec, bucket)
 
 
-def _beside(texts: str) -> Place:
+def _beside(texts: str) -> str:
     """Where the ids of a file of texts lie."""
-    return place_of(f"{texts.rpartition('/')[0]}/{_IDS}")
+    return f"{texts.rpartition('/')[0]}/{_IDS}"
 
 
 def _unpacked(data: bytes, *, provider: str) -> bytes:

@@ -92,6 +92,10 @@ EXCEPTIONS: dict[str, tuple[int, type[ExchangeError]]] = {
     "MissingAuthenticationToken": (403, AuthenticationError),
     "ExpiredTokenException": (403, AuthenticationError),
     "ExpiredToken": (403, AuthenticationError),
+    "InvalidAccessKeyId": (403, AuthenticationError),  # these three of S3
+    "InvalidToken": (400, AuthenticationError),
+    "RequestTimeTooSkewed": (403, AuthenticationError),
+    "ResourceLimitExceeded": (400, QuotaExceededError),  # of SageMaker's jobs
 }
 """Name of an error -> its status, and what it is with us."""
 

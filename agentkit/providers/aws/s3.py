@@ -53,8 +53,10 @@ class S3Codec:
             raise ProtocolError("the reply is no list of objects of S3", provider=self._provider)
         is_encoded = _element(text, "EncodingType") == "url"
         keys = tuple(unquote_plus(key) if is_encoded else key for key in _elements(text, "Key"))
-        is_more = _element(text, "IsTruncated") == "true"
-        return BucketPage(keys, _element(text, "NextContinuationToken") if is_more else "")
+        after = _element(text, "NextContinuationToken") if _element(text, "IsTruncated") == "true" else ""
+        if not after and "<IsTruncated>true" in text:
+            raise ProtocolError("a list of objects of S3 goes on, and does not say where", provider=self._provider)
+        return BucketPage(keys, after)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         """The typed error of a reply whose status is not 200."""

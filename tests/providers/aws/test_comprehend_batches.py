@@ -7,17 +7,20 @@ import io
 import json
 import logging
 import tarfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from conformance.wires import InTurn
 
-from agentkit.batching import BatchLine
+from agentkit.batching import BatchJob, BatchLine
 from agentkit.buckets import BatchStorage
 from agentkit.classification import ClassificationAnswer, ClassificationRequest
 from agentkit.errors import BadRequestError, ConfigurationError, ExchangeError, ProtocolError, UnsupportedError
 from agentkit.providers import task_model
 from agentkit.providers.aws.comprehend_batches import ComprehendJobsCodec, ComprehendLineCodec
 from agentkit.providers.aws.signing import Credentials
+from agentkit.providers.batches import connect_batch
 from agentkit.settings import Settings
 from agentkit.simulator.connection_faults import Reset
 from agentkit.simulator.plan import Rule
@@ -134,6 +137,19 @@ def test_archives_are_read_and_what_is_none_is_a_typed_error() -> None:
     ):
         with pytest.raises(ProtocolError):
             codec.results(strange)
+
+
+@pytest.mark.anyio
+async def test_results_that_lie_nowhere_or_belong_to_no_line_are_no_crash() -> None:
+    rows = archive(b'{"Line": "%s", "Sentiment": "MIXED"}\n{"Line": 0, "Sentiment": "MIXED"}\n' % (b"9" * 5000))
+    wire = InTurn([b'["a"]', rows])
+    more: dict[str, Any] = {"region": "us-east-1", "credentials": Credentials("AKIDEXAMPLE", "some-secret")}
+    sentiment = task_model("comprehend:sentiment", "classify", transport=wire, **more)
+    remote = connect_batch(sentiment, storage=STORAGE, task="classify")
+    job = BatchJob("j", "ended", results=("s3://my-bucket/output.tar.gz", "s3://my-bucket/x/texts.txt"))
+    assert [id for id, _ in await remote.results(job)] == ["a"]
+    with pytest.raises(ProtocolError, match="which is no place in a bucket"):
+        await remote.results(replace(job, results=("nowhere", "s3://my-bucket/x/texts.txt")))
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"nothing", b'{"SentimentDetectionJobProperties": {"JobId": 7}}'])

@@ -56,6 +56,8 @@ def test_a_page_of_a_listing_is_read() -> None:
     assert S3Codec().page(b"<ListBucketResult/>") == BucketPage(())
     with pytest.raises(ProtocolError, match="no list of objects"):
         S3Codec().page(b"<html/>")
+    with pytest.raises(ProtocolError, match="goes on, and does not say where"):
+        S3Codec().page(b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,8 @@ def test_a_page_of_a_listing_is_read() -> None:
         (403, "AccessDenied", PermissionDeniedError),
         (403, "SignatureDoesNotMatch", AuthenticationError),
         (400, "ExpiredToken", AuthenticationError),
+        (403, "InvalidAccessKeyId", AuthenticationError),
+        (403, "RequestTimeTooSkewed", AuthenticationError),
         (503, "SlowDown", OverloadedError),
     ],
 )
