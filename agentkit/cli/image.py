@@ -62,6 +62,8 @@ def command(
     agentkit image -m openai:gpt-image-2 -o lighthouse.png "a lighthouse at dawn"
     agentkit image -m openai:gpt-image-2 --image lighthouse.png -o night.png "the same at night"
     """
+    if not output.name:
+        raise ConfigurationError(f"{str(output)!r} names no file to write to; write -o lighthouse.png")
     if not overwrite:
         _refuse_known(output, count)
     made = generate_image_sync(

@@ -66,6 +66,7 @@ def test_nothing_is_asked_for_that_could_not_be_written(shell: Shell, folder: Pa
         ("cat.png", "error: 'cat.png' exists; choose another name with -o, or add --overwrite\n"),
         ("cat", "error: 'cat.png' exists; choose another name with -o, or add --overwrite\n"),
         ("no/cat.png", "error: there is no folder 'no' to write to\n"),
+        ("", "error: '.' names no file to write to; write -o lighthouse.png\n"),
     ):
         ended = shell(*PAINT, "-o", output, "a cat")
         assert (ended.code, ended.err) == (1, words)
