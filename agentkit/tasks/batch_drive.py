@@ -207,10 +207,10 @@ class Drive:
         if self._remote.codec.keeps_names or not ids or any(position_of(id, self.state.name) is not None for id in ids):
             return
         part = self.state.parts[position]
-        self._put(position, replace(part, job="", asked=None, status="running"))
+        self._put(position, replace(part, job="", status="running"))
         raise StateError(
             f"the batch {part.job} is of another program, although it looked like part {position + 1} of this one, "
-            "whose submission was cut off; call again with the same requests, and that part is submitted"
+            "whose submission was cut off; call again with the same requests, and that part is found or submitted"
         )
 
     def _put(self, position: int, part: BatchPart) -> BatchPart:

@@ -314,6 +314,26 @@ async def test_a_batch_of_another_program_is_not_taken_for_ours(is_over: bool, t
     assert told(done) == {"0": "echo one", "1": "echo two"}
 
 
+async def test_behind_a_batch_of_another_program_ours_is_found(tmp_path: Path) -> None:
+    state = tmp_path / "batch.json"
+    async with simulate(Echo(), batch_seconds=100) as simulator:
+        chosen = at(simulator, "anthropic")
+        await submit_batch(chosen, ["one", "two"], state=state)
+        document = json.loads(state.read_text())
+        document["parts"][0]["job"] = ""  # as it was written before the creation
+        state.write_text(json.dumps(document))
+        await submit_batch(chosen, ["three", "four"], state=tmp_path / "other.json")
+        await submit_batch(chosen, ["one", "two"], state=state)  # takes the other, which is newer
+        simulator.advance(100)
+        with pytest.raises(StateError, match="is of another program"):
+            await fetch_batch(state, model=chosen)
+        done = await batch(chosen, ["one", "two"], state=state, poll_seconds=0)
+        creations = [path for path in paths(simulator) if path == "POST /messages/batches"]
+
+    assert told(done) == {"0": "echo one", "1": "echo two"}
+    assert len(creations) == 2
+
+
 async def test_the_seconds_of_a_budget_end_the_wait_and_keep_the_batch(tmp_path: Path) -> None:
     state = tmp_path / "batch.json"
     async with simulate(Echo(), batch_seconds=100) as simulator:
