@@ -81,7 +81,7 @@ def id_in(address: str, after: str, *, provider: str) -> str:
     """
     _, found, rest = parts_of(address, provider=provider).path.partition(after)
     id = rest.partition("/")[0]
-    if not found or not id:
+    if not found or id in ("", ".", ".."):
         raise ProtocolError(f"the reply does not say where the job is ({after}... is missing)", provider=provider)
     return id
 
@@ -98,7 +98,9 @@ def parts_of(address: str, *, provider: str) -> SplitResult:
     """An address that the provider gave, in parts. Raises ProtocolError for what is none."""
     try:
         parts = urlsplit(address)
-        _ = parts.port  # which is looked at no earlier
+        _ = parts.port, (parts.hostname or "").encode("idna")  # which are looked at no earlier
     except ValueError as error:
         raise ProtocolError(f"the reply holds an address that is none: {error}", provider=provider) from None
+    if not address.isprintable() or not parts.netloc.isascii() or " " in parts.netloc:
+        raise ProtocolError("the reply holds an address that is none: it has strange characters", provider=provider)
     return parts

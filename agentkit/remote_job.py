@@ -151,14 +151,15 @@ def elsewhere(address: str, *, than: Endpoint, provider: str) -> Endpoint:
     """The host of an address that a reply gave, asked without our key. Raises ProtocolError for one that is less safe
     than ours."""
     theirs, ours = parts_of(address, provider=provider), urlsplit(than.base_url)
+    host = theirs.netloc.rpartition("@")[2]  # without a name and a password, which no storage asks for
     is_safe = theirs.scheme == "https" or (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
     if not is_safe or not theirs.hostname:
         raise ProtocolError(
-            f"the results are said to be at {theirs.scheme}://{theirs.netloc}, which is no https:// address; "
+            f"the results are said to be at {theirs.scheme}://{host}, which is no https:// address; "
             "they are not fetched from there",
             provider=provider,
         )
-    return Endpoint(f"{theirs.scheme}://{theirs.netloc}")
+    return Endpoint(f"{theirs.scheme}://{host}")
 
 
 class ClassificationJob(RemoteJob[ClassificationRequest, ClassificationAnswer]):

@@ -21,11 +21,11 @@ from agentkit.errors import (
     ServerError,
 )
 from agentkit.exchange import AttemptFailed, Delta, Waiting
-from agentkit.jobs import JobDone, JobReply, JobStep, id_in
+from agentkit.jobs import JobDone, JobReply, JobStep, id_in, parts_of
 from agentkit.models import ModelIdentity
 from agentkit.providers.openai.errors import decode_error
 from agentkit.remote import Endpoint
-from agentkit.remote_job import RemoteJob
+from agentkit.remote_job import RemoteJob, elsewhere
 from agentkit.settings import Deadlines, Settings
 from agentkit.transport.protocol import HttpRequest
 
@@ -245,3 +245,36 @@ async def test_a_reply_without_a_job_is_told_with_who_gave_it() -> None:
 
 def test_its_repr_shows_no_key() -> None:
     assert repr(job(InTurn([]))) == "RemoteJob(test:m, test:jobs, Endpoint(https://api.example/v1, headers: api-key))"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://a..b/",
+        f"https://{'a' * 300}.example/x",
+        "https://\u2603 .example/",
+        "https://a.example/\x00?sig=canary",
+    ],
+)
+def test_an_address_that_no_host_can_have_is_a_typed_error_that_does_not_quote_it(address: str) -> None:
+    with pytest.raises(ProtocolError, match="an address that is none") as caught:
+        parts_of(address, provider="test")
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://me:canary@storage.example/x", "file:///etc/passwd", "https://"])
+def test_files_are_fetched_from_nowhere_else_than_https(address: str) -> None:
+    with pytest.raises(ProtocolError, match="is no https:// address") as caught:
+        elsewhere(address, than=Endpoint("https://own.example"), provider="test")
+    assert "canary" not in str(caught.value)
+
+
+def test_a_name_and_a_password_in_an_address_are_not_used() -> None:
+    found = elsewhere("https://me:canary@storage.example:8443/x", than=Endpoint("https://own.example"), provider="test")
+    assert found == Endpoint("https://storage.example:8443")
+
+
+@pytest.mark.parametrize("id", ["", ".", ".."])
+def test_an_id_that_leads_to_another_path_is_none(id: str) -> None:
+    with pytest.raises(ProtocolError, match="does not say where the job is"):
+        id_in(f"https://elsewhere.example/jobs/{id}?x=1", "/jobs/", provider="test")

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic_core import to_json
 
+from agentkit.classification import object_of, objects_of
 from agentkit.codec import HttpReply
 from agentkit.errors import BadRequestError, ExchangeError, NotFoundError
 from agentkit.simulator.azure_analyses import ANALYSES, HARMS, analyzed
@@ -32,6 +33,8 @@ _MOST_DOCUMENTS = 10
 _MOST_JOB_DOCUMENTS = 25
 _PAGE = 20
 _BYTES_PER_SECOND = 16_000
+_DIGITS = 10
+"""A number of more is none that a client asks for."""
 
 
 @dataclass(slots=True)
@@ -90,11 +93,11 @@ class AzureServices:
     def _submit_analysis(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
         sent = _sent(asked)
         _documents(sent, _MOST_JOB_DOCUMENTS)
-        tasks = _objects(sent.get("tasks"))
+        tasks = objects_of(sent.get("tasks"))
         if not tasks:
             raise BadRequestError("At least one task is required", code="InvalidRequest")
         for task in tasks:
-            parameters: Json = task.get("parameters") or {}
+            parameters = object_of(task.get("parameters"))
             is_custom = str(task.get("kind")).startswith("Custom")
             if is_custom and not (parameters.get("projectName") and parameters.get("deploymentName")):
                 raise BadRequestError("projectName and deploymentName are required", code="InvalidArgument")
@@ -103,8 +106,8 @@ class AzureServices:
         return Reply(202, (("operation-location", place), ("content-length", "0")), ())
 
     def _look_analysis(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        id, job = found["id"], self._found(found["id"])
-        tasks = _objects(job.sent["tasks"])
+        id, job = found["id"], self._found(found["id"], "tasks")
+        tasks = objects_of(job.sent["tasks"])
         told: Json = {
             "jobId": id,
             "displayName": job.sent.get("displayName"),
@@ -136,7 +139,7 @@ class AzureServices:
         return _json(told)
 
     def _cancel_analysis(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        job = self._found(found["id"])
+        job = self._found(found["id"], "tasks")
         job.is_cancelled = not self._is_over(job, moment)
         return Reply(202, (("operation-location", f"{_home(asked)}{asked.path}"), ("content-length", "0")), ())
 
@@ -148,7 +151,7 @@ class AzureServices:
         return _json({"blocklistsMatch": [], "categoriesAnalysis": rows})
 
     def _image(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        image: Json = _sent(asked).get("image") or {}
+        image = object_of(_sent(asked).get("image"))
         if not (image.get("content") or image.get("blobUrl")):
             raise BadRequestError("Either content or blobUrl has to be set.", code="InvalidRequestBody")
         return _json({"categoriesAnalysis": [{"category": name, "severity": 0} for name in HARMS]})
@@ -161,7 +164,10 @@ class AzureServices:
             raise BadRequestError("Either 'audio' or 'audioUrl' is required.", code="InvalidArgument")
         seconds = (wav_seconds(files[0].data) or len(files[0].data) / _BYTES_PER_SECOND) if files else 1.0
         text, length = f"This recording lasts {seconds:.1f} seconds.", round(seconds * 1000)
-        locale = (definition.get("locales") or ["en-US"])[0]
+        locales = definition.get("locales") or ["en-US"]
+        if not isinstance(locales, list):
+            raise BadRequestError("'locales' has to be a list.", code="InvalidArgument")
+        locale = cast("list[Any]", locales)[0]
         words = [
             {"text": word, "offsetMilliseconds": start, "durationMilliseconds": end - start}
             for word, start, end in _timed(text, length)
@@ -175,8 +181,9 @@ class AzureServices:
         for name in ("displayName", "locale", "properties"):
             if not sent.get(name):
                 raise BadRequestError(f"The required property '{name}' is missing.", code="InvalidPayload")
-        if not sent.get("contentUrls"):
-            raise BadRequestError("Either contentUrls or contentContainerUrl has to be set.", code="InvalidPayload")
+        urls = sent.get("contentUrls")
+        if not isinstance(urls, list) or not all(map(_is_address, cast("list[Any]", urls or [None]))):
+            raise BadRequestError("contentUrls has to be a list of addresses.", code="InvalidPayload")
         id = self._begun(sent, moment)
         return _json(self._transcription(id, asked, moment), 201)
 
@@ -185,16 +192,16 @@ class AzureServices:
         return _json({"values": [self._transcription(id, asked, moment) for id in reversed(ids)]})
 
     def _look_transcription(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        self._found(found["id"])
+        self._found(found["id"], "contentUrls")
         return _json(self._transcription(found["id"], asked, moment))
 
     def _delete_transcription(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        self._found(found["id"])
+        self._found(found["id"], "contentUrls")
         del self._jobs[found["id"]]
         return Reply(204, (), ())
 
     def _files(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        id, job = found["id"], self._found(found["id"])
+        id, job = found["id"], self._found(found["id"], "contentUrls")
         if not self._is_over(job, moment):
             return _json({"values": []})
         names = [f"contenturl_{place}.json" for place, url in enumerate(job.sent["contentUrls"]) if _is_there(url)]
@@ -210,13 +217,13 @@ class AzureServices:
         )
 
     def _file(self, asked: HttpAsked, found: re.Match[str], moment: Moment) -> Reply:
-        urls = [str(url) for url in self._found(found["id"]).sent["contentUrls"]]
+        urls = [str(url) for url in self._found(found["id"], "contentUrls").sent["contentUrls"]]
         if found["name"] == "report.json":
             return _json(_report(urls))
-        number = re.fullmatch(r"contenturl_(\d+)\.json", found["name"])
+        number = re.fullmatch(r"contenturl_(\d{1,4})\.json", found["name"])
         if number is None or int(number[1]) >= len(urls):
             raise NotFoundError("The specified blob does not exist.", code="BlobNotFound")
-        return _json(_result(urls[int(number[1])], self._found(found["id"]).sent))
+        return _json(_result(urls[int(number[1])], self._found(found["id"], "contentUrls").sent))
 
     def _transcription(self, id: str, asked: HttpAsked, moment: Moment) -> Json:
         job = self._jobs[id]
@@ -240,8 +247,10 @@ class AzureServices:
         self._jobs[id] = _Job(sent, moment.now)
         return id
 
-    def _found(self, id: str) -> _Job:
-        if (job := self._jobs.get(id)) is None:
+    def _found(self, id: str, kind: str) -> _Job:
+        """The job of this id. Raises NotFoundError where there is none, or one of another service."""
+        job = self._jobs.get(id)
+        if job is None or kind not in job.sent:
             raise NotFoundError(f"The job {id} was not found.", code="NotFound")
         return job
 
@@ -258,10 +267,17 @@ def _task_result(task: Json, documents: Sequence[Json], moment: Moment) -> Json:
     }
     if kind not in ANALYSES or kind == "LanguageDetection":
         return {**told, "status": "failed", "error": {"code": "InvalidArgument", "message": f"No task of kind {kind}."}}
-    parameters: Json = task.get("parameters") or {}
+    parameters = object_of(task.get("parameters"))
     own = {name: parameters[name] for name in ("projectName", "deploymentName") if name in parameters}
     own = own or {"modelVersion": "2025-01-01"}
     return {**told, "status": "succeeded", "results": {**analyzed(kind, documents), **own}}
+
+
+def _is_address(url: object) -> bool:
+    try:
+        return isinstance(url, str) and bool(urlsplit(url).path)
+    except ValueError:
+        return False
 
 
 def _is_there(url: object) -> bool:
@@ -285,7 +301,7 @@ def _result(url: str, sent: Json) -> Json:
     name = urlsplit(url).path.rpartition("/")[2]
     text, seconds = f"This is the recording {name}.", 2
     best: Json = {"confidence": 0.9, "lexical": text.lower().rstrip("."), "display": text}
-    properties: Json = sent.get("properties") or {}
+    properties = object_of(sent.get("properties"))
     if properties.get("displayFormWordLevelTimestampsEnabled"):
         best["displayWords"] = [
             {"displayText": word, "offsetInTicks": start * 10_000, "durationInTicks": (end - start) * 10_000}
@@ -309,8 +325,7 @@ def _timed(text: str, milliseconds: int) -> list[tuple[str, int, int]]:
 
 
 def _documents(sent: Json, most: int) -> list[Json]:
-    given: Json = sent.get("analysisInput") or {}
-    documents = _objects(given.get("documents"))
+    documents = objects_of(object_of(sent.get("analysisInput")).get("documents"))
     if not documents:
         raise BadRequestError("At least one document has to be given.", code="MissingInputDocuments")
     if len(documents) > most:
@@ -329,13 +344,8 @@ def _sent(asked: HttpAsked) -> Json:
     return sent
 
 
-def _objects(value: Any) -> list[Json]:
-    rows = cast("list[Any]", value) if isinstance(value, list) else []
-    return [cast("Json", row) for row in rows if isinstance(row, dict)]
-
-
 def _count(values: Sequence[str] | None, default: int) -> int:
-    return int(values[0]) if values and values[0].isdecimal() else default
+    return int(values[0]) if values and values[0].isdecimal() and len(values[0]) < _DIGITS else default
 
 
 def _home(asked: HttpAsked) -> str:

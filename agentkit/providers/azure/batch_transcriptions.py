@@ -114,7 +114,11 @@ class BatchTranscriptionCodec:
         return JobStep("fetch", WireRequest(path, b"", "GET", headers=()), read, id, address)
 
     def _fields(self, reply: JobReply) -> Json:
-        return object_of(reply_of(reply.body, provider=self._provider))
+        """Raises the error that the reply tells in the place of what was asked for."""
+        fields = object_of(reply_of(reply.body, provider=self._provider))
+        if fields.get("error"):
+            raise error_in_stream(fields, provider=self._provider)
+        return fields
 
 
 def submission(asked: TranscriptionRequest, *, provider: str) -> Json:

@@ -177,7 +177,11 @@ def job_failure(fields: Json, *, provider: str) -> ExchangeError:
     """Why a job has no results, by its state."""
     id, status = fields.get("jobId"), str(fields.get("status"))
     items = objects_of(object_of(fields.get("tasks")).get("items"))
-    reasons = [*objects_of(fields.get("errors")), *(object_of(item.get("error")) for item in items)]
+    reasons = [
+        object_of(fields.get("error")),
+        *objects_of(fields.get("errors")),
+        *(object_of(item.get("error")) for item in items),
+    ]
     if reason := next((reason for reason in reasons if reason), None):
         found = error_in_stream({"error": {"status": "400", **reason}}, provider=provider)
         found.status = None  # the reply that told of it was a good one

@@ -88,6 +88,7 @@ class LanguageBatchesCodec:
         id, raw = fields.get("jobId"), str(fields.get("status"))
         if not isinstance(id, str) or not id:
             raise ProtocolError("the reply names no job ('jobId' is missing)", provider=self._provider)
+        id = id_in(f"{JOBS}/{id}", f"{JOBS}/", provider=self._provider)  # it goes into the paths of requests
         status, results = _STATUSES.get(raw, "running"), job_results(fields)
         failed, good = len(objects_of(results.get("errors"))), len(objects_of(results.get("documents")))
         if status == "running" or results:

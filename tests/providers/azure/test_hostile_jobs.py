@@ -138,3 +138,18 @@ def test_a_reply_cut_anywhere_gives_a_typed_error(name: str) -> None:
     for cut in range(len(body)):
         with pytest.raises(AgentkitError):
             read(body[:cut])
+
+
+@pytest.mark.parametrize(("told", "id"), [("a/../b", "a"), ("j?x=y", "j")])
+def test_the_id_that_a_reply_names_leads_to_no_other_path(told: str, id: str) -> None:
+    job = LanguageBatchesCodec().job(json.dumps({**ANALYSED, "jobId": told}).encode())
+    assert (job.id, job.results) == (id, (id,))
+
+
+def test_an_error_in_the_place_of_a_job_s_state_is_told() -> None:
+    read = step(labelling())
+    with pytest.raises(AgentkitError, match="too busy"):
+        read(b'{"error": {"code": "503", "message": "too busy"}}')
+    heard = step(HEAR)
+    with pytest.raises(AgentkitError, match="too busy"):
+        heard(b'{"error": {"code": "503", "message": "too busy"}}')
