@@ -52,7 +52,8 @@ def save(path: Path, state: BatchState) -> None:
 
 @contextmanager
 def held(path: Path | None) -> Generator[None]:
-    """Keep a state to this user alone while the block runs. Raises StateError when another drives its batch, OSError.
+    """Keep a state to this user alone while the block runs. Raises StateError when another drives its batch or
+    the folder cannot be written, OSError.
 
     The kernel frees the lock however a process ends. It is on a file beside the state, which is replaced when it is
     written.
@@ -77,7 +78,13 @@ def held(path: Path | None) -> Generator[None]:
 
 def _locked(beside: Path, path: Path) -> int:
     while True:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StateError(
+                f"the state of a batch is to be in {path}, and its lock beside it, which cannot be written: "
+                f"{error.strerror}; name a file in a folder that is there and may be written"
+            ) from error
         try:
             if not try_lock(descriptor):
                 raise _driven(path, descriptor)

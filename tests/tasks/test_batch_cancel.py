@@ -225,6 +225,16 @@ async def test_what_is_too_large_to_travel_with_geminis_question_is_uploaded(
     assert [list(body["batch"]["inputConfig"]) for body in bodies] == [["fileName"], ["requests"]]
 
 
+async def test_a_folder_that_cannot_be_written_is_named_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with simulate(Echo()) as simulator:
+        chosen = at(simulator, "openai")
+        for path, why in ((tmp_path / "none" / "a.json", "No such file"), (tmp_path / "file" / "a.json", "Not a dir")):
+            with pytest.raises(StateError, match=f"a.json, and its lock beside it, which cannot be written: {why}"):
+                await batch(chosen, ["one"], state=path)
+        assert simulator.count == 0
+
+
 def test_a_lock_is_free_again_when_nothing_can_be_written_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
