@@ -20,7 +20,7 @@ from agentkit.classification import (
 )
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
-from agentkit.errors import ExchangeError, UnsupportedError
+from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.json_bytes import json_bytes
 from agentkit.media import Inline, Remote
 from agentkit.providers.openai.errors import decode_error, list_in
@@ -58,14 +58,18 @@ class ContentSafetyCodec:
         return WireRequest(f"/contentsafety/image:analyze{_VERSION}", json_bytes({"image": image, **more}))
 
     def decode(self, body: bytes) -> ClassificationAnswer:
-        """How harmful the one input is."""
+        """How harmful the one input is. Raises ProtocolError for a reply that leaves it open."""
         fields = object_of(reply_of(body, provider=self._provider))
-        rows = list_in(fields, "categoriesAnalysis", provider=self._provider)
-        severities = scores_of({str(row.get("category")): row.get("severity") for row in objects_of(rows)})
+        rows = objects_of(list_in(fields, "categoriesAnalysis", provider=self._provider))
+        severities = scores_of({str(row.get("category")): row.get("severity") for row in rows})
         harms = sorted(
             (name for name, each in severities.items() if each >= _HARMFUL), key=lambda name: -severities[name]
         )
         is_blocked = bool(fields.get("blocklistsMatch"))
+        if not harms and not is_blocked and (not severities or len(severities) < len(rows)):
+            raise ProtocolError(
+                "the reply does not say how harmful the input is ('severity' is missing)", provider=self._provider
+            )
         return ClassificationAnswer((Classification(tuple(harms), severities, bool(harms) or is_blocked),))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:

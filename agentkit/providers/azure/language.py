@@ -17,7 +17,6 @@ from agentkit.classification import (
     ClassificationAnswer,
     ClassificationOffer,
     ClassificationRequest,
-    chosen,
     object_of,
     objects_of,
     scores_of,
@@ -193,7 +192,7 @@ def job_failure(fields: Json, *, provider: str) -> ExchangeError:
 
 def classified(results: Json, *, provider: str) -> dict[str, Classification]:
     """What became of documents, by their ids."""
-    found = {str(row.get("id")): _classification(row) for row in objects_of(results.get("documents"))}
+    found = {str(row.get("id")): _classification(row, provider) for row in objects_of(results.get("documents"))}
     return found | {str(row.get("id")): _failed(row, provider) for row in objects_of(results.get("errors"))}
 
 
@@ -245,16 +244,25 @@ def _failed(row: Json, provider: str) -> Classification:
     return Classification(error=BadRequestError(message, provider=provider, code=str(deepest.get("code") or "")))
 
 
-def _classification(row: Json) -> Classification:
+def _classification(row: Json, provider: str) -> Classification:
+    """What was found in a document; an error where that is not said."""
     if language := object_of(row.get("detectedLanguage")):
-        return chosen(
-            scores_of({str(language.get("iso6391Name") or ""): language.get("confidenceScore")}), is_multiple=False
-        )
-    if "class" in row:  # Azure has chosen already: one class, or all that fit
-        scores = scores_of({str(each.get("category")): each.get("confidenceScore") for each in _classes(row)})
-        return Classification(tuple(sorted(scores, key=lambda label: -scores[label])), scores)
+        label = str(language.get("iso6391Name") or "")
+        scores = scores_of({label: language.get("confidenceScore")})
+        return Classification((label,), scores) if label else _silent("detectedLanguage", provider)
+    if isinstance(row.get("class"), (dict, list)):  # Azure has chosen already: one class, or all that fit
+        named = {str(each["category"]): each.get("confidenceScore") for each in _classes(row) if each.get("category")}
+        scores = scores_of(named)
+        return Classification(tuple(sorted(named, key=lambda label: -scores.get(label, 0.0))), scores)
     label = str(row.get("sentiment") or "")
+    if not label:
+        return _silent("sentiment", provider)
     return Classification((label,), scores_of(row.get("confidenceScores")))  # "mixed" is a label without a score
+
+
+def _silent(name: str, provider: str) -> Classification:
+    what = f"the reply does not say what was found in the document ({name!r} is missing)"
+    return Classification(error=ProtocolError(what, provider=provider))
 
 
 def _classes(row: Json) -> list[Json]:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from tasks.test_hostile_replies import changed
 
-from agentkit.classification import ClassificationRequest
-from agentkit.errors import AgentkitError
+from agentkit.classification import Classification, ClassificationRequest
+from agentkit.errors import AgentkitError, ProtocolError
 from agentkit.jobs import JobDone, JobReply, JobStep
 from agentkit.media import Audio
 from agentkit.providers.azure.batch_transcriptions import BatchTranscriptionCodec
+from agentkit.providers.azure.content_safety import ContentSafetyCodec
 from agentkit.providers.azure.fast_transcription import FastTranscriptionCodec
-from agentkit.providers.azure.language import LanguageJobsCodec
+from agentkit.providers.azure.language import LanguageCodec, LanguageJobsCodec
 from agentkit.providers.azure.language_batches import LanguageBatchesCodec
 from agentkit.providers.azure.transcription_batches import TranscriptionBatchesCodec
 from agentkit.transcription import TranscriptionRequest
@@ -153,3 +154,36 @@ def test_an_error_in_the_place_of_a_job_s_state_is_told() -> None:
     heard = step(HEAR)
     with pytest.raises(AgentkitError, match="too busy"):
         heard(b'{"error": {"code": "503", "message": "too busy"}}')
+
+
+@pytest.mark.parametrize("rows", [[], ["x"], [{"category": "Hate"}], [{"category": "Hate", "severity": 0}, {}]])
+def test_what_is_not_rated_is_not_harmless(rows: list[Any]) -> None:
+    body = json.dumps({"categoriesAnalysis": rows}).encode()
+    with pytest.raises(AgentkitError, match="does not say how harmful"):
+        ContentSafetyCodec().decode(body)
+
+
+def test_what_is_blocked_is_harmful_without_a_rating() -> None:
+    answer = ContentSafetyCodec().decode(b'{"categoriesAnalysis": [], "blocklistsMatch": [{"blocklistName": "b"}]}')
+    assert answer.classifications == (Classification((), {}, is_flagged=True),)
+
+
+@pytest.mark.parametrize(
+    ("row", "labels"),
+    [
+        ({"detectedLanguage": {"iso6391Name": "en"}}, ("en",)),
+        ({"class": [{"category": "a"}, {"category": "b", "confidenceScore": 0.9}, {}]}, ("b", "a")),
+        ({"class": []}, ()),
+    ],
+)
+def test_labels_without_scores_are_labels(row: dict[str, Any], labels: tuple[str, ...]) -> None:
+    body = json.dumps({"results": {"documents": [{"id": "0", **row}]}}).encode()
+    (found,) = LanguageCodec().decode(body).classifications
+    assert (found.labels, found.error) == (labels, None)
+
+
+@pytest.mark.parametrize("row", [{}, {"sentiment": None}, {"detectedLanguage": {"confidenceScore": 1}}, {"class": "x"}])
+def test_a_document_of_which_nothing_is_said_has_an_error(row: dict[str, Any]) -> None:
+    body = json.dumps({"results": {"documents": [{"id": "0", **row}]}}).encode()
+    (found,) = LanguageCodec().decode(body).classifications
+    assert isinstance(found.error, ProtocolError)
