@@ -17,6 +17,8 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from canaries import WATCH
 
+from agentkit.providers import PROVIDERS
+
 # The one portal of run_sync, and the idle workers that we, anyio and trio keep for the next sync call.
 KEPT_THREADS = (
     "agentkit-run-sync", "agentkit tool", "AnyIO worker thread", "Trio thread", "asyncio_", "pytest_timeout",
@@ -88,6 +90,9 @@ def no_task_is_left() -> Iterator[None]:
 
 def pytest_configure(config: pytest.Config) -> None:
     canaries.begin()
+    for row in PROVIDERS.values():  # a developer's own keys and addresses are no part of any test
+        for name in (*row.key_variables, *row.base_url_variables):
+            os.environ.pop(name, None)
 
 
 def pytest_collection_finish() -> None:
