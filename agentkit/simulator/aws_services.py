@@ -34,6 +34,13 @@ class AwsServices:
 
     def about(self, asked: HttpAsked, moment: Moment) -> Reply | None:
         """The reply to a request for one of these services; None for any other. Raises BadRequestError."""
+        try:
+            return self._about(asked, moment)
+        except (AttributeError, TypeError, ValueError, LookupError) as error:  # a field is of a type that it never has
+            words = f"The request has a field of another type than the operation takes: {error}"
+            raise BadRequestError(words, status=400, error_type="SerializationException") from error
+
+    def _about(self, asked: HttpAsked, moment: Moment) -> Reply | None:
         target = asked.header(_TARGET)
         if not target:
             return about_bedrock(asked) or self._jobs.transcript(asked, moment)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pydantic_core import to_json
 
+from agentkit.classification import object_of
 from agentkit.errors import BadRequestError
 from agentkit.simulator.batch_replies import Answers, BatchTold
 from agentkit.simulator.formats import json_object
@@ -144,13 +145,13 @@ def output_of(sent: Json) -> str:
 def bedrock_input(sent: Json, objects: Mapping[str, bytes]) -> list[tuple[str, str, Json]]:
     """(id, path, body) of each record that a job of Bedrock reads. Raises BadRequestError."""
     for name in ("jobName", "roleArn", "modelId"):
-        if not sent.get(name):
+        if not isinstance(sent.get(name), str) or not sent[name]:
             raise BadRequestError(f"1 validation error detected: Value null at '{name}' failed to satisfy constraint")
     output_of(sent)
     rows = sent["rows"] = _rows(objects.get(input_of(sent)), input_of(sent))
     function = "converse" if sent.get("modelInvocationType") == "Converse" else "invoke"
     path = f"/model/{quote(sent['modelId'], safe='')}/{function}"
-    return [(str(row.get("recordId")), path, row.get("modelInput") or {}) for row in rows]
+    return [(str(row.get("recordId")), path, object_of(row.get("modelInput"))) for row in rows]
 
 
 def vertex_input(sent: Json, objects: Mapping[str, bytes]) -> list[tuple[str, str, Json]]:
@@ -176,9 +177,7 @@ def _said(body: Json) -> str:
 
 
 def _place(sent: Json, config: str, kind: str) -> str:
-    found: Json = sent.get(config) or {}
-    inner: Json = found.get(kind) or {}
-    uri = inner.get("s3Uri")
+    uri = object_of(object_of(sent.get(config)).get(kind)).get("s3Uri")
     if not isinstance(uri, str) or not uri.startswith("s3://"):
         raise BadRequestError(f"1 validation error detected: Value null at '{config}' failed to satisfy constraint")
     return uri

@@ -40,9 +40,13 @@ class Buckets:
         """The reply to a request for an object store; None for any other request."""
         query = {name: values[-1] for name, values in parse_qs(asked.target.partition("?")[2]).items()}
         found = _GCS.search(asked.path)
-        if found is not None:
-            return self._gcs(asked, found, query)
-        return self._s3(asked, query) if asked.header(_S3_HASH) else None
+        try:
+            if found is not None:
+                return self._gcs(asked, found, query)
+            return self._s3(asked, query) if asked.header(_S3_HASH) else None
+        except ValueError:  # a token of a page, or a body in chunks, that is none
+            said = "A parameter or the body of the request cannot be read."
+            return _s3_error(400, "InvalidArgument", said) if found is None else _gcs_error(400, said)
 
     def below(self, prefix: str) -> list[str]:
         """The addresses that begin so, in order."""

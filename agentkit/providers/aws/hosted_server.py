@@ -96,6 +96,8 @@ def as_messages(body: Json) -> Json:
 
 def as_nova(body: Json) -> Json:
     """A body of Nova's own as Converse is sent it."""
+    if not isinstance(body.get("inferenceConfig") or {}, dict):
+        raise refusal("inferenceConfig has to be an object")
     config: Json = body.get("inferenceConfig") or {}
     names = {"max_new_tokens": "maxTokens", "top_p": "topP"}
     renamed = {names.get(name, name): value for name, value in config.items() if name != "topK"}

@@ -16,7 +16,7 @@ from agentkit.messages import Text, user_message
 from agentkit.providers.aws.converse_history import refusal
 from agentkit.providers.aws.converse_server import ConverseServer
 from agentkit.providers.aws.event_stream import part
-from agentkit.providers.aws.text_forms import JsonForm, Places, value_at
+from agentkit.providers.aws.text_forms import JsonForm, Knob, Places, value_at
 from agentkit.settings import Settings
 from agentkit.usage import Usage
 
@@ -50,9 +50,11 @@ class TextServer:
             raise refusal(f"Malformed input request: required key [{field}] not found, please reformat your input.")
         knobs = body.get(self._form.within) if self._form.within else body
         given = cast("Json", knobs) if isinstance(knobs, dict) else {}
-        asked: Json = {knob: given[name] for knob, name in self._form.knobs.items() if given.get(name) is not None}
-        if isinstance(asked.get("stop"), list):
-            asked["stop"] = tuple(asked["stop"])
+        asked: Json = {
+            knob: _checked(name, given[name], knob)
+            for knob, name in self._form.knobs.items()
+            if given.get(name) is not None
+        }
         return Request(
             str(body.get("model", "")),
             (user_message(prompt),),
@@ -72,6 +74,17 @@ class TextServer:
     def write_error(self, error: ExchangeError) -> HttpReply:
         """An error as the service would report it."""
         return ConverseServer().write_error(error)
+
+
+def _checked(name: str, value: Any, knob: Knob) -> Any:
+    """A setting of a request. Raises BadRequestError for one of another type."""
+    match knob, value:
+        case "stop", list() if all(isinstance(each, str) for each in cast("list[Any]", value)):
+            return tuple(cast("list[str]", value))
+        case ("temperature" | "top_p", int() | float()) | ("max_output_tokens" | "seed", int()) if value is not True:
+            return value
+        case _:
+            raise refusal(f"Malformed input request: {name}: expected another type than {type(value).__name__}")
 
 
 class TextWriter:
