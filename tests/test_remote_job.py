@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import anyio
 import pytest
 from conformance.wires import InTurn, OneReply
 from jumping_clock import jumping
@@ -134,6 +135,13 @@ async def test_a_deadline_is_that_of_the_whole_job_and_names_it() -> None:
         await job(wire).perform(Question("hello"), Settings(deadlines=Deadlines(exchange_seconds=60)))
     assert (caught.value.deadline, caught.value.seconds) == ("exchange_seconds", 60)
     assert len(wire.sent) == 8
+
+
+async def test_whoever_stops_waiting_between_two_looks_is_let_go_at_once() -> None:
+    wire = InTurn([STARTED, RUNNING])
+    with anyio.move_on_after(1) as scope:
+        await job(wire).perform(Question("hello"), Settings(deadlines=Deadlines(exchange_seconds=60)))
+    assert (scope.cancelled_caught, len(wire.sent)) == (True, 2)
 
 
 async def test_a_job_that_may_have_been_started_is_not_started_again() -> None:
