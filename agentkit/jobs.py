@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from agentkit.codec import WireRequest
 from agentkit.errors import ExchangeError, ProtocolError
 
-__all__ = ["JobCodec", "JobDone", "JobReply", "JobStep", "id_in", "parts_of", "query_in"]
+__all__ = ["JobCodec", "JobDone", "JobFailed", "JobReply", "JobStep", "id_in", "parts_of", "query_in"]
 
 Asked = TypeVar("Asked", contravariant=True)
 Told = TypeVar("Told")
@@ -35,6 +35,13 @@ class JobDone(Generic[Told]):
 
 
 @dataclass(frozen=True, slots=True)
+class JobFailed:
+    """The other end of a chain: the provider says that the job failed, which another look would not change."""
+
+    error: ExchangeError
+
+
+@dataclass(frozen=True, slots=True)
 class JobStep(Generic[Told]):
     """One exchange of a chain."""
 
@@ -43,8 +50,9 @@ class JobStep(Generic[Told]):
     same however often it is sent, so that a job which begins with it is taken up by the same question. Before a look
     that follows another one a while is waited."""
     wire: WireRequest
-    read: Callable[[JobReply], JobStep[Told] | JobDone[Told]] = field(repr=False)
-    """What follows. Raises ProtocolError, or the error with which the job has ended."""
+    read: Callable[[JobReply], JobStep[Told] | JobDone[Told] | JobFailed] = field(repr=False)
+    """What follows. Raises ProtocolError, or the error that stands in the place of what was asked for: errors of the
+    exchange, which is tried again where it may be."""
     job: str = ""
     """The provider's id of the job, once it is known."""
     address: str = field(default="", repr=False)

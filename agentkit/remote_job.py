@@ -17,7 +17,7 @@ from agentkit.codec import WireRequest
 from agentkit.deadlines import advice
 from agentkit.errors import DeadlineError, ExchangeError, ProtocolError
 from agentkit.exchange import AttemptFailed, RunAccount, Waiting
-from agentkit.jobs import JobCodec, JobDone, JobReply, JobStep, parts_of
+from agentkit.jobs import JobCodec, JobDone, JobFailed, JobReply, JobStep, parts_of
 from agentkit.models import ModelIdentity, Sink
 from agentkit.remote import Endpoint
 from agentkit.remote_task import RemoteTask
@@ -108,11 +108,9 @@ class RemoteJob(Generic[Asked, Told]):
 
     async def exchange(
         self, step: JobStep[Told], settings: Settings, *, sink: Sink | None, account: RunAccount | None
-    ) -> TaskReply[JobReply]:
-        """One exchange of a chain. Raises ExchangeError."""
-        task = RemoteTask(
-            _Exchange(self.codec, step.wire), self._endpoint_of(step), self.identity, transport=self.transport
-        )
+    ) -> TaskReply[JobStep[Told] | JobDone[Told] | JobFailed]:
+        """One exchange of a chain, and what follows it. Raises ExchangeError."""
+        task = RemoteTask(_Exchange(self.codec, step), self._endpoint_of(step), self.identity, transport=self.transport)
         task.random, task.wall_clock = self.random, self.wall_clock
         own = Settings(
             attempts=1 if step.kind == "start" else settings.attempts,
@@ -253,21 +251,25 @@ class _Chain(Generic[Asked, Told]):
     async def _followed(self, step: JobStep[Told]) -> JobStep[Told] | JobDone[Told]:
         """What follows a step, which is performed."""
         try:
-            reply = await self._started(step) if step.kind == "start" else await self._asked(step)
+            following = await self._started(step) if step.kind == "start" else await self._asked(step)
         except ExchangeError as error:
-            following = step.refused(error) if step.refused is not None else None
-            if following is None:
+            instead = step.refused(error) if step.refused is not None else None
+            if instead is None:
                 raise
             self.attempts += error.attempts - 1
-            return following
-        return self._read(step, reply)
+            return instead
+        if isinstance(following, JobFailed):
+            error = following.error
+            error.provider, error.model = self._owner.identity.provider, self._owner.identity.model
+            raise error
+        return following
 
-    async def _asked(self, step: JobStep[Told]) -> JobReply:
+    async def _asked(self, step: JobStep[Told]) -> JobStep[Told] | JobDone[Told] | JobFailed:
         reply = await self._owner.exchange(step, self._settings, sink=self._sink, account=self._account)
         self.attempts += reply.attempts - 1
         return reply.answer
 
-    async def _started(self, step: JobStep[Told]) -> JobReply:
+    async def _started(self, step: JobStep[Told]) -> JobStep[Told] | JobDone[Told] | JobFailed:
         """Start the job, once: where it may have been started although no reply came, that is the last word."""
         while True:
             try:
@@ -300,31 +302,24 @@ class _Chain(Generic[Asked, Told]):
             return False
         return True
 
-    def _read(self, step: JobStep[Told], reply: JobReply) -> JobStep[Told] | JobDone[Told]:
-        try:
-            return step.read(reply)
-        except ExchangeError as error:
-            error.provider, error.model = self._owner.identity.provider, self._owner.identity.model
-            raise
 
+class _Exchange(Generic[Told]):
+    """The codec of one exchange: its answer is what follows."""
 
-class _Exchange:
-    """The codec of one exchange: it keeps the reply as it came."""
-
-    def __init__(self, codec: JobCodec[Any, Any], wire: WireRequest) -> None:
+    def __init__(self, codec: JobCodec[Any, Told], step: JobStep[Told]) -> None:
         self.name = codec.name
         self._codec = codec
-        self._wire = wire
+        self._step = step
         self._headers: Mapping[str, str] = {}
 
     def read_head(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
 
     def encode(self, asked: None) -> WireRequest:
-        return self._wire
+        return self._step.wire
 
-    def decode(self, body: bytes) -> JobReply:
-        return JobReply(self._headers, body)
+    def decode(self, body: bytes) -> JobStep[Told] | JobDone[Told] | JobFailed:
+        return self._step.read(JobReply(self._headers, body))
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ExchangeError:
         return self._codec.decode_error(status, headers, body)

@@ -22,7 +22,7 @@ from agentkit.errors import (
     ServerError,
 )
 from agentkit.exchange import AttemptFailed, Delta, Waiting
-from agentkit.jobs import JobDone, JobReply, JobStep, id_in, parts_of
+from agentkit.jobs import JobDone, JobFailed, JobReply, JobStep, id_in, parts_of
 from agentkit.models import ModelIdentity
 from agentkit.providers.openai.errors import decode_error
 from agentkit.remote import Endpoint
@@ -59,10 +59,14 @@ class Codec:
     def _look(self, id: str) -> JobStep[str]:
         return JobStep("look", WireRequest(f"/jobs/{id}", b"", "GET"), lambda reply: self._looked(id, reply), id)
 
-    def _looked(self, id: str, reply: JobReply) -> JobStep[str] | JobDone[str]:
+    def _looked(self, id: str, reply: JobReply) -> JobStep[str] | JobDone[str] | JobFailed:
         said = reply.body.decode()
         if said == "running":
             return self._look(id)
+        if said == "failed":
+            return JobFailed(ServerError("the job broke"))
+        if said == "busy":
+            raise ServerError("too busy")
         if said.startswith("http"):
             wire = WireRequest("/result", b"", "GET", headers=())
             return JobStep("fetch", wire, lambda reply: JobDone(reply.body.decode()), id, said)
@@ -286,3 +290,16 @@ def test_a_name_and_a_password_in_an_address_are_not_used() -> None:
 def test_an_id_that_leads_to_another_path_is_none(id: str) -> None:
     with pytest.raises(ProtocolError, match="does not say where the job is"):
         id_in(f"https://elsewhere.example/jobs/{id}?x=1", "/jobs/", provider="test")
+
+
+async def test_an_error_in_the_place_of_a_job_s_state_is_asked_about_again() -> None:
+    wire = InTurn([STARTED, OneReply(b"busy"), OneReply(b"done")])
+    reply = await job(wire).perform(Question("hello"), Settings(attempts=3))
+    assert (reply.answer, reply.attempts, len(wire.sent)) == ("done", 2, 3)
+
+
+async def test_a_job_that_failed_is_not_looked_at_again() -> None:
+    wire = InTurn([STARTED, OneReply(b"failed"), OneReply(b"done")])
+    with pytest.raises(ServerError, match="the job broke") as caught:
+        await job(wire).perform(Question("hello"), Settings(attempts=3))
+    assert (len(wire.sent), caught.value.provider, caught.value.model) == (2, "test", "m")

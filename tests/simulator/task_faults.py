@@ -87,6 +87,8 @@ def _cell(row: Row, format: TaskFormat) -> Cell | None:
         return None  # whose filters speak in the answer of a chat
     if format.carriage == "a picture's bytes" and _has(row, KeepAlives, MissingEnd):
         return None  # white space would belong to the picture, and half of one is one
+    if format.carriage == "a stored file" and _has(row, ErrorInside):
+        return None  # which storages do not
     is_passing = any(isinstance(fault, Rule) and (fault.first or row in PASSING) for fault in row.faults)
     if not format.is_creation or (cell.outcome == ANSWER and not is_passing):
         return cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from simulator.talking import Listener
 
@@ -14,6 +14,7 @@ from agentkit.classification import ClassificationRequest
 from agentkit.embedding import EmbeddingRequest
 from agentkit.exchange import AttemptFailed, Request, Waiting
 from agentkit.imaging import ImageRequest
+from agentkit.jobs import JobCodec, JobStep
 from agentkit.media import Audio, Image, Inline
 from agentkit.messages import user_message
 from agentkit.providers import model, task_model
@@ -22,6 +23,7 @@ from agentkit.providers.batches import connect_batch
 from agentkit.providers.table import TaskKind
 from agentkit.remote import RemoteModel
 from agentkit.remote_batch import RemoteBatch
+from agentkit.remote_job import RemoteJob
 from agentkit.remote_task import RemoteTask
 from agentkit.settings import Deadlines, Settings
 from agentkit.simulator.media import tiny_png
@@ -69,7 +71,7 @@ class TaskFormat:
     """The chat format whose provider reports errors and limits in the same words."""
     carriage: str
     """How question and answer travel: those that travel alike suffer alike from what befalls a connection."""
-    connect: Named | BatchStep
+    connect: Named | LastOfJob | BatchStep
     """Makes the client, and whatever has to be there before the question."""
     is_streamed: bool = False
     is_creation: bool = False
@@ -100,14 +102,16 @@ class Named:
     options: dict[str, Any] = field(default_factory=dict)
 
     async def __call__(self, simulator: Simulator, how: Asking) -> Ask:
+        options: dict[str, Any] = {"api_key": "sk-canary", **self.options}
         made = task_model(
             self.name,
             self.kind,
             base_url=simulator.url + self.path,
             transport=how.transport,
-            **({"api_key": "sk-canary"} | self.options),
+            **options,
         )
         assert isinstance(made, RemoteTask)
+        made = cast("RemoteTask[Any, Any]", made)
         asked = replace(self.asked, model=made.identity.model)
         made.random, made.wall_clock = lambda: how.chance, lambda: how.now
 
@@ -117,6 +121,47 @@ class Named:
             return reply.answer, [each for each in listener.deltas if not isinstance(each, AttemptFailed | Waiting)]
 
         return ask
+
+
+@dataclass(frozen=True)
+class LastOfJob:
+    """The last exchange of a job, after its start and whatever else comes before: it is a task's only exchange then."""
+
+    name: str
+    kind: TaskKind
+    asked: Any
+    options: dict[str, Any]
+
+    async def __call__(self, simulator: Simulator, how: Asking) -> Ask:
+        made = task_model(self.name, self.kind, base_url=simulator.url, transport=how.transport, **self.options)
+        assert isinstance(made, RemoteJob)
+        job = cast("RemoteJob[Any, Any]", made)
+        asked = replace(self.asked, model=job.identity.model)
+        step: JobStep[Any] = job.codec.begin(asked)
+        while True:
+            reply = await job.exchange(step, how.settings, sink=None, account=None)
+            if not isinstance(reply.answer, JobStep):
+                break
+            step = reply.answer
+        last = RemoteJob(_From(job.codec, step), job.endpoint, job.identity, transport=job.transport)
+        last.random, last.wall_clock = lambda: how.chance, lambda: how.now
+
+        async def ask() -> object:
+            return (await last.perform(asked, how.settings)).answer
+
+        return ask
+
+
+class _From:
+    """The codec of a job that has come to a step already."""
+
+    def __init__(self, codec: JobCodec[Any, Any], step: JobStep[Any]) -> None:
+        self.name, self.poll_seconds = codec.name, codec.poll_seconds
+        self.decode_error = codec.decode_error
+        self._step = step
+
+    def begin(self, asked: object) -> JobStep[Any]:
+        return self._step
 
 
 @dataclass(frozen=True)
@@ -191,9 +236,15 @@ def _named(
     return TaskFormat(name, family, carriage, Named(model, kind, path, asked, options or {}), is_streamed)
 
 
+_AWS_OPTIONS: dict[str, Any] = {
+    "api_key": None,
+    "region": "us-east-1",
+    "credentials": Credentials("AKIDEXAMPLE", "secret"),
+}
+
+
 def _aws(name: str, model: str, kind: TaskKind, asked: Any) -> TaskFormat:
-    options = {"api_key": None, "region": "us-east-1", "credentials": Credentials("AKIDEXAMPLE", "secret")}
-    return _named(name, "bedrock", model=model, kind=kind, path="", asked=asked, options=options)
+    return _named(name, "bedrock", model=model, kind=kind, path="", asked=asked, options=_AWS_OPTIONS)
 
 
 def _batch(name: str, family: str, step: Step, *, model: str, path: str, is_of_a_file: bool) -> TaskFormat:
@@ -232,6 +283,18 @@ _AZURE_ROWS: tuple[Row, ...] = (
     ("Language", "azure-language:sentiment", "classify", _OWN, "JSON"),
     ("Content Safety", "azure-content-safety:", "classify", _HARM, "JSON"),
     ("Speech", "azure-speech:fast", "transcribe", _HEARD, "form"),
+)
+_ADDRESSED = TranscriptionRequest("", Audio.from_url("https://files.example/talk.mp3"), "talk.mp3", language="en")
+_KEY = {"api_key": "sk-canary"}
+_IN_S3 = replace(_ADDRESSED, audio=Audio.from_url("s3://calls/talk.mp3"))
+_JOB_ROWS: tuple[tuple[str, str, str, TaskKind, Any, dict[str, Any]], ...] = (
+    ("jobs of Language", "chat", "azure-language:single-label/p/d", "classify", _OWN, _KEY),
+    ("jobs of Speech", "chat", "azure-speech:batch", "transcribe", _ADDRESSED, _KEY),
+    ("jobs of Transcribe", "bedrock", "aws-transcribe:standard", "transcribe", _IN_S3, _AWS_OPTIONS),
+)
+_JOBS = tuple(
+    TaskFormat(name, family, "a stored file" if kind == "transcribe" else "got", LastOfJob(model, kind, asked, options))
+    for name, family, model, kind, asked, options in _JOB_ROWS
 )
 _HUB = "huggingface:{}:hf-inference"
 _HUGGING_FACE_ROWS: tuple[Row, ...] = (
@@ -354,4 +417,5 @@ TASK_FORMATS: tuple[TaskFormat, ...] = (
         for step in steps
     ),
     *_SERVICES,
+    *_JOBS,
 )

@@ -16,7 +16,7 @@ from agentkit.classification import object_of, objects_of
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
-from agentkit.jobs import JobDone, JobReply, JobStep, id_in, parts_of
+from agentkit.jobs import JobDone, JobFailed, JobReply, JobStep, id_in, parts_of
 from agentkit.json_bytes import json_bytes
 from agentkit.json_value import number_of
 from agentkit.media import Remote
@@ -69,8 +69,8 @@ class BatchTranscriptionCodec:
         """The typed error of a reply whose status is not 2xx."""
         return decode_error(status, headers, body, provider=self._provider)
 
-    def _looked(self, asked: TranscriptionRequest, reply: JobReply) -> JobStep[TranscriptionAnswer]:
-        """Go on looking, or fetch the list of files. Raises the error with which the job failed."""
+    def _looked(self, asked: TranscriptionRequest, reply: JobReply) -> JobStep[TranscriptionAnswer] | JobFailed:
+        """Go on looking, fetch the list of files, or give the error with which the job failed."""
         fields = self._fields(reply)
         address = str(fields.get("self") or reply.headers.get("location") or "").replace(":submit/", "/")
         id = id_in(address, f"{TRANSCRIPTIONS}/", provider=self._provider)
@@ -78,9 +78,8 @@ class BatchTranscriptionCodec:
             case "Succeeded":
                 return self._get("fetch", f"{TRANSCRIPTIONS}/{id}/files{VERSION}", partial(self._listed, asked, id), id)
             case "Failed":
-                raise failure_of(
-                    object_of(object_of(fields.get("properties")).get("error")), id, provider=self._provider
-                )
+                error = object_of(object_of(fields.get("properties")).get("error"))
+                return JobFailed(failure_of(error, id, provider=self._provider))
             case _:
                 return self._get("look", f"{TRANSCRIPTIONS}/{id}{VERSION}", partial(self._looked, asked), id)
 
@@ -100,10 +99,10 @@ class BatchTranscriptionCodec:
         transcript = transcript_of(self._fields(reply), words=asked.words, provider=self._provider)
         return JobDone(transcript if asked.segments else replace(transcript, segments=()))
 
-    def _reported(self, id: str, reply: JobReply) -> JobDone[TranscriptionAnswer]:
-        """Raises the error of the recording."""
+    def _reported(self, id: str, reply: JobReply) -> JobFailed:
+        """The error of the recording."""
         (details,) = objects_of(self._fields(reply).get("details"))[:1] or [{}]
-        raise recording_failure(details, id, provider=self._provider)
+        return JobFailed(recording_failure(details, id, provider=self._provider))
 
     def _get(self, kind: Any, path: str, read: Any, id: str) -> JobStep[TranscriptionAnswer]:
         return JobStep(kind, WireRequest(path, b"", "GET", headers=()), read, id)

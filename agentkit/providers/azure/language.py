@@ -24,7 +24,7 @@ from agentkit.classification import (
 from agentkit.codec import WireRequest
 from agentkit.embedding import reply_of
 from agentkit.errors import BadRequestError, ConfigurationError, ExchangeError, ProtocolError, UnsupportedError
-from agentkit.jobs import JobDone, JobReply, JobStep, id_in, query_in
+from agentkit.jobs import JobDone, JobFailed, JobReply, JobStep, id_in, query_in
 from agentkit.json_bytes import json_bytes
 from agentkit.providers.openai.errors import decode_error, error_in_stream
 from agentkit.usage import Usage
@@ -40,6 +40,7 @@ __all__ = [
     "job_failure",
     "job_question",
     "job_results",
+    "state_of",
 ]
 
 Json = dict[str, Any]
@@ -144,15 +145,17 @@ class LanguageJobsCodec:
         wire = WireRequest(f"{JOBS}/{job.id}{query}", b"", "GET", headers=())
         return JobStep("fetch" if job.pages else "look", wire, partial(self._looked, job), job.id)
 
-    def _looked(self, job: _Job, reply: JobReply) -> JobStep[ClassificationAnswer] | JobDone[ClassificationAnswer]:
+    def _looked(
+        self, job: _Job, reply: JobReply
+    ) -> JobStep[ClassificationAnswer] | JobDone[ClassificationAnswer] | JobFailed:
         """Go on looking, fetch the next page of results, or answer."""
-        fields = object_of(reply_of(reply.body, provider=self._provider))
+        fields = state_of(reply.body, provider=self._provider)
         status = str(fields.get("status"))
         results = job_results(fields)
         if status in ("notStarted", "running", "cancelling") and not job.pages:
             return self._look(job)
         if not results:
-            raise job_failure(fields, provider=self._provider)
+            return JobFailed(job_failure(fields, provider=self._provider))
         job = _Job(job.id, (*job.pages, results))
         following = query_in(fields.get("nextLink"), provider=self._provider)
         if following and len(job.pages) < JOB_DOCUMENTS:
@@ -166,6 +169,14 @@ def job_question(asked: ClassificationRequest, *, provider: str) -> tuple[list[J
     return documents, _task(asked.model, parameters, provider=provider)
 
 
+def state_of(body: bytes, *, provider: str) -> Json:
+    """The state of a job. Raises the error that the reply tells in its place, ProtocolError."""
+    fields = object_of(reply_of(body, provider=provider))
+    if fields.get("error"):
+        raise error_in_stream(fields, provider=provider)
+    return fields
+
+
 def job_results(fields: Json) -> Json:
     """The results in the state of a job; an empty object while there are none."""
     items = objects_of(object_of(fields.get("tasks")).get("items"))
@@ -177,7 +188,6 @@ def job_failure(fields: Json, *, provider: str) -> ExchangeError:
     id, status = fields.get("jobId"), str(fields.get("status"))
     items = objects_of(object_of(fields.get("tasks")).get("items"))
     reasons = [
-        object_of(fields.get("error")),
         *objects_of(fields.get("errors")),
         *(object_of(item.get("error")) for item in items),
     ]

@@ -8,7 +8,6 @@ from typing import Any
 from agentkit.batching import BatchJob, BatchLimits, BatchLine, BatchResult, BatchStatus
 from agentkit.classification import Classification, ClassificationAnswer, ClassificationRequest, object_of, objects_of
 from agentkit.codec import WireRequest
-from agentkit.embedding import reply_of
 from agentkit.errors import ExchangeError, ProtocolError, UnsupportedError
 from agentkit.jobs import id_in
 from agentkit.json_bytes import json_bytes
@@ -22,6 +21,7 @@ from agentkit.providers.azure.language import (
     job_failure,
     job_question,
     job_results,
+    state_of,
 )
 from agentkit.providers.openai.errors import decode_error
 
@@ -129,7 +129,7 @@ class LanguageBatchesCodec:
         return decode_error(status, headers, body, provider=self._provider)
 
     def _fields(self, body: bytes) -> Json:
-        return object_of(reply_of(body, provider=self._provider))
+        return state_of(body, provider=self._provider)
 
 
 def _result(each: Classification, model: str) -> BatchResult:
