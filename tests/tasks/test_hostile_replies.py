@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -108,14 +108,16 @@ def changed(value: Any) -> Iterator[Any]:
     """The value with one of its parts, or all of it, replaced or left out."""
     yield from STRANGE
     if isinstance(value, dict):
-        for name, inner in value.items():
-            yield {key: kept for key, kept in value.items() if key != name}
+        fields = cast("dict[str, Any]", value)
+        for name, inner in fields.items():
+            yield {key: kept for key, kept in fields.items() if key != name}
             for other in changed(inner):
-                yield {**value, name: other}
+                yield {**fields, name: other}
     elif isinstance(value, list):
-        for place, inner in enumerate(value):
+        entries = cast("list[Any]", value)
+        for place, inner in enumerate(entries):
             for other in changed(inner):
-                yield [*value[:place], other, *value[place + 1 :]]
+                yield [*entries[:place], other, *entries[place + 1 :]]
 
 
 @pytest.mark.parametrize(("codec", "reply"), REPLIES, ids=[codec.name for codec, _ in REPLIES])
