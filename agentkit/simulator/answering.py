@@ -68,7 +68,15 @@ class Answering:
         found = format.path.search(asked.path)
         path = found["path"] if found else asked.path
         _, mark, query = asked.target.partition("?")
-        request = format.server.read(WireRequest(path + mark + query, asked.body, asked.method, headers=asked.headers))
+        wire = WireRequest(path + mark + query, asked.body, asked.method, headers=asked.headers)
+        try:
+            request = format.server.read(wire)
+        except (AttributeError, TypeError, ValueError, LookupError) as error:  # a field is of a type that it never has
+            words = f"The request has a field of another type than the format gives it: {error}"
+            raise BadRequestError(words, status=400) from error
+        most = request.settings.max_output_tokens
+        if most is not None and type(most) is not int:
+            raise BadRequestError(f"The most tokens of an answer are {most!r}, which is no whole number.", status=400)
         if self._models and request.model not in self._models:
             raise ModelNotFoundError(f"The model '{request.model}' does not exist or you do not have access to it.")
         return request
