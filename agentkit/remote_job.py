@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -60,9 +60,6 @@ class TranscriptionJobCodec(JobCodec[TranscriptionRequest, TranscriptionAnswer],
 class RemoteJob(Generic[Asked, Told]):
     """A TaskModel whose provider is asked to start a job, and looked at until its results are there."""
 
-    comes_whole: ClassVar[bool] = True
-    """Settings(stream=True) is refused."""
-
     def __init__(
         self,
         codec: JobCodec[Asked, Told],
@@ -87,6 +84,11 @@ class RemoteJob(Generic[Asked, Told]):
         """Seconds since 1970, for dates that providers ask to wait for."""
         self._storage = storage
         self._sleep = sleep
+
+    @property
+    def comes_whole(self) -> bool:
+        """Whether Settings(stream=True) is refused before the codec is asked, which may say why in its own words."""
+        return not getattr(self.codec, "refuses_streams", False)
 
     def __repr__(self) -> str:
         return f"RemoteJob({self.identity.provider}:{self.identity.model}, {self.codec.name}, {self.endpoint!r})"

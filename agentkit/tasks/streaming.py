@@ -16,7 +16,7 @@ __all__ = ["refuse_unstreamed"]
 
 _STREAMED: Mapping[TaskKind, str] = {
     "generate_image": "openai, azure, google and vertex stream pictures",
-    "transcribe": "openai, azure (their gpt-4o models), google, vertex and mistral stream transcripts",
+    "transcribe": "openai, azure (their gpt-4o models), google, vertex, mistral and vllm stream transcripts",
     "embed": "no provider streams embeddings",
     "classify": "no provider streams labels",
 }

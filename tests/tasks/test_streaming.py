@@ -93,8 +93,8 @@ async def test_a_transcript_that_comes_whole_is_not_taken_for_a_stream() -> None
     sound = Audio.from_bytes(b"RIFF\x24\0\0\0WAVEfmt " + bytes(28), "audio/wav")
     whisper = made("openai:whisper-1", "transcribe", wire)
     assert await refusal(transcribe(whisper, sound, settings=STREAMED)) == (
-        "openai:whisper-1 answers in one piece; openai, azure (their gpt-4o models), google, vertex and mistral stream "
-        "transcripts: leave out Settings(stream=True)"
+        "openai:whisper-1 answers in one piece; openai, azure (their gpt-4o models), google, vertex, mistral and vllm "
+        "stream transcripts: leave out Settings(stream=True)"
     )
     assert wire.sent == []
     able = made("openai:gpt-4o-transcribe", "transcribe", wire)

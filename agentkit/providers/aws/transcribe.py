@@ -75,6 +75,9 @@ class StartedJob:
 class TranscribeCodec:
     """The client half of transcription jobs. A model is "standard", or the name of a language model of one's own."""
 
+    refuses_streams = True
+    """It says itself how the service streams."""
+
     poll_seconds = 2.0
 
     def __init__(self, provider: str = "aws-transcribe") -> None:
