@@ -13,6 +13,8 @@ MAX_DEPTH = 100
 """How deep lists and objects may be nested. The parser takes 200: what it took must still be readable when it stands
 inside a stored run."""
 
+_SHORTEST_DEEP = 2 * MAX_DEPTH
+"""What is nested deeper is longer: each bracket is closed again."""
 _LARGEST = 1e15
 _WRAPPING = b"[" * MAX_DEPTH, b"]" * MAX_DEPTH
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -28,8 +30,8 @@ def json_value(data: bytes) -> Any:
     throw the answer away.
     """
     try:
-        # Nearly all events of a stream have too few brackets to be deep.
-        if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        # Nearly all events of a stream are too short to be deep, or have too few brackets.
+        if len(data) <= _SHORTEST_DEEP or data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
             return from_json(data)
         return _shallow(data)
     except ValueError:
