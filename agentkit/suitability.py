@@ -16,7 +16,19 @@ from agentkit.exchange import Memo, Request
 from agentkit.frozen import frozen
 from agentkit.identity import Capabilities, ModelIdentity
 from agentkit.json_bytes import json_bytes
-from agentkit.messages import Denied, Failed, Media, Message, Part, Returned, Text, ToolCall, UserMessage
+from agentkit.messages import (
+    Denied,
+    Failed,
+    Media,
+    Message,
+    Opaque,
+    Part,
+    Returned,
+    Text,
+    Thinking,
+    ToolCall,
+    UserMessage,
+)
 from agentkit.switching import not_shown, stand_in
 
 __all__ = ["Able", "Checking", "Known", "readable_by", "refuse_too_long", "refuse_unable"]
@@ -25,6 +37,7 @@ Able: TypeAlias = "Callable[[Capabilities, int | None], bool]"
 """Whether a model of these abilities and this context would do."""
 
 _SEEN_OR_HEARD = frozenset({"image", "audio", "video"})
+_WORDS = frozenset({Text, Thinking, Opaque})
 _BYTES_A_WORD = 2  # at the least: a letter and what divides it from the next
 
 
@@ -87,11 +100,14 @@ def readable_by(able: Capabilities, request: Request) -> tuple[Request, tuple[st
     if not missing or not messages:
         return request, ()
     read = _read(request.memo, missing, messages)
-    for position in range(len(read.messages), len(messages)):
-        message = messages[position]
-        if any([_is_among(missing, part) for part in message.parts]):  # noqa: C419  # a list is twice as fast
-            parts = tuple(_named_in_place(part, missing, read.notes) for part in message.parts)
-            read.instead[position] = replace(message, parts=parts)
+    done = len(read.messages)
+    # Nearly all histories are words alone, which is seen at once: thousands of old messages are looked at here.
+    if not {part.__class__ for message in messages[done:] for part in message.parts} <= _WORDS:
+        for position in range(done, len(messages)):
+            message = messages[position]
+            if any(_is_among(missing, part) for part in message.parts):
+                parts = tuple(_named_in_place(part, missing, read.notes) for part in message.parts)
+                read.instead[position] = replace(message, parts=parts)
     read.messages = messages
     if not read.instead:
         return request, ()
