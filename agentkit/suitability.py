@@ -37,7 +37,8 @@ Able: TypeAlias = "Callable[[Capabilities, int | None], bool]"
 """Whether a model of these abilities and this context would do."""
 
 _SEEN_OR_HEARD = frozenset({"image", "audio", "video"})
-_WORDS = frozenset({Text, Thinking, Opaque})
+_WORDS: frozenset[type] = frozenset({Text, Thinking, Opaque})
+_WORDS_AND_CALLS = _WORDS | {ToolCall}
 _BYTES_A_WORD = 2  # at the least: a letter and what divides it from the next
 
 
@@ -97,17 +98,14 @@ def readable_by(able: Capabilities, request: Request) -> tuple[Request, tuple[st
     """
     missing = _SEEN_OR_HEARD - able.media
     messages = request.messages
-    if not missing or not messages:
+    if not missing or not _holds_media(messages):
         return request, ()
     read = _read(request.memo, missing, messages)
-    done = len(read.messages)
-    # Nearly all histories are words alone, which is seen at once: thousands of old messages are looked at here.
-    if not {part.__class__ for message in messages[done:] for part in message.parts} <= _WORDS:
-        for position in range(done, len(messages)):
-            message = messages[position]
-            if any(_is_among(missing, part) for part in message.parts):
-                parts = tuple(_named_in_place(part, missing, read.notes) for part in message.parts)
-                read.instead[position] = replace(message, parts=parts)
+    for position in range(len(read.messages), len(messages)):
+        message = messages[position]
+        if any(_is_among(missing, part) for part in message.parts):
+            parts = tuple(_named_in_place(part, missing, read.notes) for part in message.parts)
+            read.instead[position] = replace(message, parts=parts)
     read.messages = messages
     if not read.instead:
         return request, ()
@@ -138,6 +136,18 @@ def refuse_too_long(request: Request, size: int, identity: ModelIdentity, known:
     )
     error.provider, error.model = identity.provider, identity.model
     raise error
+
+
+def _holds_media(messages: Sequence[Message]) -> bool:
+    """Whether there is anything beside words and calls; it is asked of thousands of old messages at each step."""
+    kinds = {part.__class__ for message in messages for part in message.parts}
+    if kinds <= _WORDS:
+        return False
+    return not kinds <= _WORDS_AND_CALLS or any(
+        isinstance(part, ToolCall) and isinstance(part.outcome, Returned) and part.outcome.media
+        for message in messages
+        for part in message.parts
+    )
 
 
 def _read(memo: Memo | None, missing: frozenset[str], messages: tuple[Message, ...]) -> _Read:
