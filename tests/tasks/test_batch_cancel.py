@@ -163,11 +163,9 @@ def test_a_lock_does_not_stay_with_a_child(tmp_path: Path) -> None:
         "import os, pathlib, sys, time\n"
         "from agentkit.tasks import batch_file\n"
         "with batch_file.held(pathlib.Path(sys.argv[1])):\n"
-        "    child = os.fork()\n"
-        "    if child == 0:\n"
+        "    if os.fork() == 0:\n"
+        "        print(os.getpid(), flush=True)\n"  # it runs, and has let go of what it inherited
         "        time.sleep(60)\n"
-        "        os._exit(0)\n"
-        "    print(child, flush=True)\n"
         "    os._exit(0)\n"  # dies without letting go
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
