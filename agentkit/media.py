@@ -225,9 +225,7 @@ def type_of_file(data: bytes, name: str) -> str | None:
     """The same of a file of the user's own. Raises MediaError for one that begins otherwise than all of its name do."""
     found = media_type_of(data, name)
     if data and found in _SURE and media_type_of(data) is None:
-        raise MediaError(
-            f"{name!r} is named like {found}, but does not begin like one: is it another file?"
-        )
+        raise MediaError(f"{name!r} is named like {found}, but does not begin like one: is it another file?")
     return found
 
 
