@@ -72,9 +72,9 @@ class TerminalSession:
 
         Python's readline loses an interrupt that comes between its prompt and its wait; no person is that fast.
         """
-        for _ in range(5):
+        for _ in range(12):
             self.press(key)
-            if self._waits_for(text, _SECONDS / 5):
+            if self._waits_for(text, 2.0):
                 break
         return self.until(text)
 
