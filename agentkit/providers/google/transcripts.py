@@ -11,12 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from agentkit.classification import object_of, objects_of
-from agentkit.exchange import Memo, Request, Response, RunAccount
+from agentkit.exchange import Request, Response
 from agentkit.messages import Opaque, UserMessage
-from agentkit.models import Model, ModelIdentity, Sink, identity_of
 from agentkit.providers.chat_speech import ChatTranscriptionModel
 from agentkit.settings import Settings
-from agentkit.task_model import TaskReply
 from agentkit.transcription import Segment, TranscriptionAnswer, TranscriptionRequest, Word
 
 __all__ = ["GeminiTranscriptionModel"]
@@ -26,34 +24,8 @@ Json = dict[str, Any]
 _CONFIG = "audioTranscriptionConfig"
 
 
-class GeminiTranscriptionModel:
+class GeminiTranscriptionModel(ChatTranscriptionModel):
     """A TranscriptionModel made of a Gemini model that hears; see TranscriptionModel."""
-
-    limits = ChatTranscriptionModel.limits
-    """What it listens to at a time."""
-
-    def __init__(self, model: Model) -> None:
-        self.chat = model
-        """Who hears."""
-        self._in_words = ChatTranscriptionModel(model)
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """Who answers."""
-        return identity_of(self.chat)
-
-    async def perform(
-        self,
-        asked: TranscriptionRequest,
-        settings: Settings,
-        *,
-        sink: Sink | None = None,
-        account: RunAccount | None = None,
-    ) -> TaskReply[TranscriptionAnswer]:
-        """Write down what is said. Raises ExchangeError, UnsupportedError."""
-        request = replace(self.question(asked, settings), memo=Memo(account))
-        response = await self.chat.respond(request, sink)
-        return TaskReply(self.answer(response, asked), response.attempts, response.notes)
 
     def question(self, asked: TranscriptionRequest, settings: Settings) -> Request:
         """What is asked of the model."""
@@ -61,7 +33,7 @@ class GeminiTranscriptionModel:
         own: Mapping[str, Any] = (settings.extra or {}).get(vendor, {})
         config: Mapping[str, Any] = own.get("generationConfig", {})
         if not (asked.words or asked.segments or _CONFIG in config):
-            return self._in_words.question(asked, settings)
+            return super().question(asked, settings)
         told = {**config, _CONFIG: {**_wanted(asked), **config.get(_CONFIG, {})}}
         extra = {**(settings.extra or {}), vendor: {**own, "generationConfig": told}}
         message = UserMessage((asked.audio,))
@@ -72,7 +44,7 @@ class GeminiTranscriptionModel:
         """The transcript. Raises ContentFilteredError."""
         rows = list(_transcriptions(response))
         if not rows:
-            return self._in_words.answer(response, asked)
+            return super().answer(response, asked)
         words = [word for row in rows for word in _words(row)]
         return TranscriptionAnswer(
             " ".join(text for row in rows if (text := str(row.get("text") or "").strip())),
